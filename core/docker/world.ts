@@ -1,0 +1,174 @@
+import type { Plan } from '#core/plan/change.ts';
+import type { OwnerKey } from '#core/owner.ts';
+import type { Resource, ResourceKey } from '#core/resources/resource.ts';
+
+/**
+ * What the docker engine sees and what it can do, as plain data: `decide(desired, world, now)` is pure and answers
+ * with steps; the engine carries one out and observes again.
+ */
+export interface World {
+  records: LiveRecord[];
+  pods: LivePod[];
+  /** Content hashes of what the service proxy, the name server and the edge run with; absent = not running. */
+  proxy?: string;
+  dns?: string;
+  edge?: string;
+  /** First address of the part of the network that Services use, and how many there are. */
+  serviceRange: { first: string; size: number };
+}
+
+/** A resource as it was last recorded in the engine (a labelled, empty volume). It is the inventory. */
+export interface LiveRecord {
+  key: ResourceKey;
+  owner: OwnerKey;
+  /** As applied; in a Secret each value is replaced by a keyed hash of it, so equal values compare equal. */
+  resource: Resource;
+  /** Milliseconds since the epoch: when this version was recorded; a rollout's clock starts here. */
+  recordedAt: number;
+  /** Of a Service with an address. */
+  clusterIp?: string;
+}
+
+export interface LivePod {
+  name: string;
+  namespace: string;
+  /** The resource that keeps it, and that resource's owner. */
+  keeper: ResourceKey;
+  owner: OwnerKey;
+  labels: Record<string, string>;
+  /** Hash of the pod template it was made from. */
+  templateHash: string;
+  createdAt: number;
+  ip?: string;
+  sandbox: LiveContainer;
+  /** By name; a container that was never created is absent. */
+  containers: Record<string, LiveContainer>;
+  /** Hash of the files in each ConfigMap or Secret volume, by volume name; absent where it is empty (sandbox restarted). */
+  volumeHashes: Record<string, string>;
+  /** Result of the readiness probes so far, by container; absent = not probed yet. */
+  probes: Record<string, ProbeState>;
+  /** Deletion has begun at this time (ms): it gets no traffic and is not counted. */
+  deletingSince?: number;
+}
+
+export interface LiveContainer {
+  id: string;
+  /** Docker's words. */
+  state: 'created' | 'running' | 'paused' | 'restarting' | 'removing' | 'exited' | 'dead';
+  startedAt: number;
+  finishedAt: number;
+  exitCode: number;
+  oomKilled: boolean;
+  restarts: number;
+  /** What somebody altered by hand, e.g. "memory limit 64Mi, was 128Mi"; empty when it is as created. */
+  drift: string[];
+  /** Its network namespace is the running sandbox's; false after the sandbox was restarted under it. */
+  joined: boolean;
+}
+
+export interface ProbeState {
+  ready: boolean;
+  /** When it last became ready or unready (ms). */
+  since: number;
+  /** What the last attempt answered: "HTTP 503: starting", "connection refused". */
+  answer: string;
+}
+
+/** A pod to create: every reference resolved, every default filled in. */
+export interface PodSpec {
+  name: string;
+  namespace: string;
+  keeper: ResourceKey;
+  owner: OwnerKey;
+  labels: Record<string, string>;
+  templateHash: string;
+  containers: ContainerSpec[];
+  volumes: VolumeSpec[];
+  graceSeconds: number;
+}
+
+export interface ContainerSpec {
+  name: string;
+  image: string;
+  pullPolicy: 'Always' | 'IfNotPresent' | 'Never';
+  /** Kubernetes' `command` and `args`: Docker's entrypoint and command; absent = the image's. */
+  command?: string[];
+  args?: string[];
+  workingDir?: string;
+  /** Name to value, ConfigMap and Secret references resolved. Memory only: holds Secrets. */
+  env: Record<string, string>;
+  mounts: { volume: string; path: string; readOnly: boolean }[];
+  /** Nano-CPUs and bytes, from limits; cpu shares from the request. */
+  nanoCpus?: number;
+  cpuShares?: number;
+  memoryBytes?: number;
+  memoryReservationBytes?: number;
+  probe?: ReadinessProbe;
+}
+
+export type VolumeSpec =
+  | { name: string; kind: 'emptyDir'; memory: boolean }
+  /** A tmpfs that the sandbox holds; `files` maps a relative path to its content. Memory only: holds Secrets. */
+  | { name: string; kind: 'files'; files: Record<string, VolumeFile>; hash: string };
+
+export interface VolumeFile {
+  /** Base64. */
+  content: string;
+  mode: number;
+}
+
+export interface ReadinessProbe {
+  kind: 'http' | 'tcp';
+  port: number;
+  path: string;
+  headers: Record<string, string>;
+  initialDelaySeconds: number;
+  periodSeconds: number;
+  timeoutSeconds: number;
+  successThreshold: number;
+  failureThreshold: number;
+}
+
+/** One thing to do. Each is idempotent: done twice it is done once. */
+export type Step =
+  | { kind: 'record'; owner: OwnerKey; resource: Resource; clusterIp?: string }
+  | { kind: 'forget'; key: ResourceKey }
+  | { kind: 'createPod'; pod: PodSpec }
+  /** Stops what a container of an existing pod lacks or has wrong, and makes it again from the spec. */
+  | { kind: 'repairPod'; pod: PodSpec; why: string }
+  | { kind: 'writeVolume'; pod: string; namespace: string; volume: string; files: Record<string, VolumeFile>; hash: string }
+  | { kind: 'deletePod'; name: string; namespace: string; graceSeconds: number; why: string }
+  | { kind: 'configureProxy'; config: ProxyConfig }
+  | { kind: 'configureDns'; config: DnsConfig }
+  | { kind: 'configureEdge'; config: EdgeConfig };
+
+/** Rendered configuration and its hash; the engine ships it, checks it and reloads without losing a connection. */
+export interface ProxyConfig {
+  haproxy: string;
+  /** Addresses to add to the proxy's interface. */
+  addresses: string[];
+  hash: string;
+}
+
+export interface DnsConfig {
+  /** Full name to address. */
+  hosts: Record<string, string>;
+  hash: string;
+}
+
+export interface EdgeConfig {
+  haproxy: string;
+  /** No NodePort: no edge is needed. */
+  ports: number[];
+  hash: string;
+}
+
+/** What `decide` answers. */
+export interface Decision {
+  /** Do these now, in order; then observe and decide again. Empty: nothing to do before `wakeAt`. */
+  steps: Step[];
+  /** Per owner: the changes that these steps and the ones after them carry out. */
+  plans: { owner: OwnerKey; plan: Plan }[];
+  /** When time alone changes the answer (a deadline, a probe's patience), ms since the epoch. */
+  wakeAt?: number;
+}

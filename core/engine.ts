@@ -1,0 +1,105 @@
+import type { Health } from '#core/health.ts';
+import type { OwnerKey } from '#core/owner.ts';
+import type { Plan } from '#core/plan/change.ts';
+import type { Resource, ResourceKey } from '#core/resources/resource.ts';
+
+/** What one owner wants to run: the resources of its release, Secret values in clear (memory only). */
+export interface DesiredState {
+  owner: OwnerKey;
+  /** Commit on the release branch. */
+  release: string;
+  resources: readonly Resource[];
+}
+
+/** How one container of a pod is, for status displays and failure reasons. */
+export interface ContainerStatus {
+  name: string;
+  image: string;
+  state: 'waiting' | 'running' | 'terminated';
+  ready: boolean;
+  restarts: number;
+  /** Kubernetes' words: ImagePullBackOff, CrashLoopBackOff, OOMKilled, Error, Completed, ContainerCreating. */
+  reason?: string;
+  message?: string;
+  exitCode?: number;
+}
+
+export interface PodStatus {
+  name: string;
+  namespace: string;
+  /** The workload that keeps it, e.g. `Deployment/default/web`. */
+  owner: ResourceKey;
+  ip?: string;
+  ready: boolean;
+  /** Milliseconds since the epoch. */
+  createdAt: number;
+  containers: ContainerStatus[];
+}
+
+export interface ResourceStatus {
+  key: ResourceKey;
+  health: Health;
+  /** For a person: "2 of 3 ready", "10.88.128.4:80". */
+  summary: string;
+  pods?: PodStatus[];
+}
+
+/** How an owner's desired state stands after a pass. */
+export interface OwnerStatus {
+  owner: OwnerKey;
+  release: string;
+  /** What still differs; empty when converged. */
+  plan: Plan;
+  resources: ResourceStatus[];
+  /** Converged, every resource Healthy, and traffic goes to the new pods. Only this is success. */
+  serving: boolean;
+  /** Set when it will not get there by itself: deadline exceeded, crash loop, image missing. Says what and why. */
+  failure?: string;
+}
+
+export interface Reconciliation {
+  owners: OwnerStatus[];
+  /** Changes carried out in this pass, per owner, for the log. Empty when nothing had to be done. */
+  done: { owner: OwnerKey; plan: Plan }[];
+  /** Run the next pass after this many milliseconds at the latest, even if no event comes. */
+  wakeAfterMs: number;
+}
+
+export interface LogTarget {
+  namespace: string;
+  /** Workload or pod name; all pods of the workload are followed. */
+  workload: ResourceKey;
+  container?: string;
+}
+
+export interface LogOptions {
+  follow: boolean;
+  /** Lines from the end; all that the engine kept when absent. */
+  tail?: number;
+}
+
+export interface WorkloadLogLine {
+  pod: string;
+  container: string;
+  stream: 'stdout' | 'stderr';
+  line: string;
+}
+
+/**
+ * The conversation with one cluster. One controller calls it, one call of `plan` or `reconcile` at a time.
+ *
+ * - `plan` and `status` write nothing.
+ * - `reconcile` is one pass: observe, decide, carry out what can be done now, each step observed again; it never
+ *   waits for health. Killed at any point and called again, it continues correctly: names are deterministic and
+ *   the engine's own records say what was done. Owners absent from `desired` are left running and untouched;
+ *   an owner with no resources has its resources deleted.
+ * - What another installation, or nobody, made is never touched.
+ */
+export interface Engine {
+  plan(desired: DesiredState, signal: AbortSignal): Promise<Plan>;
+  reconcile(desired: readonly DesiredState[], signal: AbortSignal): Promise<Reconciliation>;
+  /** Calls `onEvent` (debounced) when something this installation made has changed; ends when aborted; reconnects. */
+  watch(onEvent: (what: string) => void, signal: AbortSignal): Promise<void>;
+  logs(target: LogTarget, options: LogOptions, signal: AbortSignal): AsyncIterable<WorkloadLogLine>;
+  close(): Promise<void>;
+}

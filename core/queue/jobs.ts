@@ -1,0 +1,34 @@
+import { z } from 'zod';
+import { SealedManifests } from '#core/release/release.ts';
+
+/** The queue contract: job name to payload, parsed again on receipt. Secrets never travel in clear here. */
+export const jobs = {
+  /** Clone, test, build, push, render; on the queue `build`. */
+  build: z.strictObject({ runId: z.string() }),
+  /** Release one entry and bring it to serve; on the queue of its cluster. */
+  deploy: z.strictObject({ runId: z.string(), entry: z.string() }),
+  /** What would change; answers with `{ plan }`; on the queue of the cluster. */
+  plan: z.strictObject({ owner: z.string(), manifests: SealedManifests }),
+  /** Streams a workload's log to the Redis channel `stream`, until its keep-alive key expires. */
+  logs: z.strictObject({
+    stream: z.string(),
+    workload: z.string(),
+    namespace: z.string(),
+    container: z.string().optional(),
+    follow: z.boolean(),
+    tail: z.int().min(0).optional(),
+  }),
+};
+export type JobName = keyof typeof jobs;
+export type JobPayload<Name extends JobName> = z.infer<(typeof jobs)[Name]>;
+
+export const BUILD_QUEUE = 'build';
+
+export function clusterQueue(cluster: string): string {
+  return `cluster-${cluster}`;
+}
+
+/** Deterministic, so that adding the same work twice is adding it once. BullMQ refuses `:` in ids. */
+export function jobId(name: 'build' | 'deploy', runId: string, entry?: string): string {
+  return entry === undefined ? `${runId}.${name}` : `${runId}.${name}.${entry}`;
+}
