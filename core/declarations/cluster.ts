@@ -14,11 +14,18 @@ export const ClusterSpec = z.strictObject({
   engine: z.literal('docker'),
   servers: z.array(Server).length(1, 'the docker engine has exactly one server'),
   network: z
-    .strictObject({ subnet: z.cidrv4().describe('Pods and Services get their addresses from it; /16 to /24') })
+    .strictObject({
+      subnet: z.cidrv4().describe('Pods and Services get their addresses from it; /16 to /24'),
+    })
     .optional(),
   reconcile: z
     .strictObject({
-      intervalSeconds: z.int().min(5).max(86_400).default(60).describe('How often drift is looked for beside events'),
+      intervalSeconds: z
+        .int()
+        .min(5)
+        .max(86_400)
+        .default(60)
+        .describe('How often drift is looked for beside events'),
     })
     .default({ intervalSeconds: 60 }),
 });

@@ -31,8 +31,14 @@ export const Source = z.strictObject({
     .string()
     .min(1)
     .optional()
-    .describe('Git remote: https, ssh or file. Left out: the repository is pushed to Windlass itself'),
-  branches: z.array(z.string().min(1)).nonempty().default(['main']).describe('Branches whose pushes start a run'),
+    .describe(
+      'Git remote: https, ssh or file. Left out: the repository is pushed to Windlass itself',
+    ),
+  branches: z
+    .array(z.string().min(1))
+    .nonempty()
+    .default(['main'])
+    .describe('Branches whose pushes start a run'),
   credentials: z
     .union([
       z.strictObject({ username: z.string().default('windlass'), password: SecretRef }),
@@ -40,30 +46,49 @@ export const Source = z.strictObject({
     ])
     .optional()
     .describe('How to read a private remote'),
-  webhookSecret: SecretRef.optional().describe('Shared secret with which the forge signs its webhooks'),
+  webhookSecret: SecretRef.optional().describe(
+    'Shared secret with which the forge signs its webhooks',
+  ),
 });
 export type Source = z.infer<typeof Source>;
 
 export const Image = z.strictObject({
   name: Name.describe('What manifests say in `image:`'),
-  context: InsidePath.default('.').describe('Folder that is sent to the build, from the top of the repository'),
-  dockerfile: z.string().min(1).default('Dockerfile').describe('Path of the Dockerfile, from the context'),
+  context: InsidePath.default('.').describe(
+    'Folder that is sent to the build, from the top of the repository',
+  ),
+  dockerfile: z
+    .string()
+    .min(1)
+    .default('Dockerfile')
+    .describe('Path of the Dockerfile, from the context'),
   target: z.string().min(1).optional().describe('Stage to build; the last one when left out'),
-  test: z.string().min(1).optional().describe('Stage that must build before the image is: its RUN lines are the tests'),
+  test: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('Stage that must build before the image is: its RUN lines are the tests'),
   args: z.record(z.string(), z.string()).default({}).describe('Build arguments'),
   repository: z
     .string()
     .min(1)
     .optional()
-    .describe('Where to push, e.g. ghcr.io/team/web; the configured registry, pipeline and name when left out'),
+    .describe(
+      'Where to push, e.g. ghcr.io/team/web; the configured registry, pipeline and name when left out',
+    ),
 });
 export type Image = z.infer<typeof Image>;
 
 export const Deploy = z.strictObject({
-  name: Name.optional().describe("The entry's name and its release branch; the cluster's name when left out"),
+  name: Name.optional().describe(
+    "The entry's name and its release branch; the cluster's name when left out",
+  ),
   cluster: Name,
   manifests: InsidePath.describe('Folder or file with manifests, from the top of the repository'),
-  allowEmpty: z.boolean().default(false).describe('Whether no manifests at all means: delete everything'),
+  allowEmpty: z
+    .boolean()
+    .default(false)
+    .describe('Whether no manifests at all means: delete everything'),
 });
 export type Deploy = z.infer<typeof Deploy>;
 
@@ -71,7 +96,12 @@ export const PipelineSpec = z.strictObject({
   source: Source.default({ branches: ['main'] }),
   images: z.array(Image).default([]),
   deploy: z.array(Deploy).default([]).describe('Carried out in order; a failure stops the rest'),
-  timeoutSeconds: z.int().min(1).max(86_400).default(1_800).describe('Deadline of clone, tests, builds and pushes together'),
+  timeoutSeconds: z
+    .int()
+    .min(1)
+    .max(86_400)
+    .default(1_800)
+    .describe('Deadline of clone, tests, builds and pushes together'),
 });
 export type PipelineSpec = z.infer<typeof PipelineSpec>;
 

@@ -136,7 +136,14 @@ export type Step =
   | { kind: 'createPod'; pod: PodSpec }
   /** Stops what a container of an existing pod lacks or has wrong, and makes it again from the spec. */
   | { kind: 'repairPod'; pod: PodSpec; why: string }
-  | { kind: 'writeVolume'; pod: string; namespace: string; volume: string; files: Record<string, VolumeFile>; hash: string }
+  | {
+      kind: 'writeVolume';
+      pod: string;
+      namespace: string;
+      volume: string;
+      files: Record<string, VolumeFile>;
+      hash: string;
+    }
   | { kind: 'deletePod'; name: string; namespace: string; graceSeconds: number; why: string }
   | { kind: 'configureProxy'; config: ProxyConfig }
   | { kind: 'configureDns'; config: DnsConfig }

@@ -1,0 +1,105 @@
+import type { Declarations } from '#core/declarations/declarations.ts';
+import type { Reconciliation } from '#core/engine.ts';
+import type { Release, RenderedEntry } from '#core/release/release.ts';
+import type { RunEvent } from '#core/run/events.ts';
+import type { Run } from '#core/run/run.ts';
+
+/** A line of a run's log. `step` is the run step that wrote it. */
+export interface LogLine {
+  at: number;
+  step: string;
+  line: string;
+}
+
+/** What followers of runs hear: the run after a change, or new log lines. */
+export type RunNews =
+  | { kind: 'run'; run: Run; event: RunEvent }
+  | { kind: 'log'; runId: string; lines: LogLine[] };
+
+/** Records of runs. Every write is on disk in Redis before a method resolves. */
+export interface RunStore {
+  /**
+   * Records new runs and, in the same transaction, that `delivery` was seen; answers false, and writes nothing, when
+   * that delivery was recorded before. Also remembers each run's commit as the head it handles.
+   */
+  record(runs: readonly Run[], delivery?: string): Promise<boolean>;
+  get(id: string): Promise<Run | undefined>;
+  /** Newest first. */
+  list(filter: { pipeline?: string; branch?: string; limit: number }): Promise<Run[]>;
+  /** Every run that is queued or running. */
+  unfinished(): Promise<Run[]>;
+  /** Applies the event by compare-and-set; answers the run after it. An event that no longer applies changes nothing. */
+  apply(id: string, event: RunEvent): Promise<Run>;
+  /** The commit of the newest run recorded for that branch. */
+  handledHead(pipeline: string, branch: string): Promise<string | undefined>;
+  appendLog(runId: string, lines: readonly LogLine[]): Promise<void>;
+  /** The tail that is kept, oldest first. */
+  readLog(runId: string): Promise<LogLine[]>;
+  /** Hears of changes to one run, or all, from now on, until aborted. Reconnects by itself. */
+  follow(
+    runId: string | undefined,
+    onNews: (news: RunNews) => void,
+    signal: AbortSignal,
+  ): Promise<void>;
+}
+
+/** Declarations and cluster status as shared between server and workers. */
+export interface SharedState {
+  putDeclarations(declarations: Declarations): Promise<void>;
+  declarations(): Promise<Declarations>;
+  /** Calls back at once and at each change, until aborted. */
+  followDeclarations(
+    onChange: (declarations: Declarations) => void,
+    signal: AbortSignal,
+  ): Promise<void>;
+  putClusterStatus(cluster: string, status: ClusterStatus): Promise<void>;
+  clusterStatus(cluster: string): Promise<ClusterStatus | undefined>;
+}
+
+export interface ClusterStatus {
+  cluster: string;
+  /** The deploy worker that controls it. */
+  controller: string;
+  /** Milliseconds since the epoch. */
+  at: number;
+  owners: Reconciliation['owners'];
+  /** Why the cluster cannot be reached; absent when it can. */
+  error?: string;
+}
+
+/**
+ * One holder at a time. `renew` answers false when somebody else holds it or it lapsed; it throws when Redis cannot be
+ * reached, which is not a loss: nobody else can take it then either.
+ */
+export interface Lease {
+  acquire(name: string, holder: string, ttlMs: number): Promise<boolean>;
+  renew(name: string, holder: string, ttlMs: number): Promise<boolean>;
+  release(name: string, holder: string): Promise<void>;
+}
+
+/** What workers ask of the server over HTTP, with the worker token. Errors of the network are transient UserErrors. */
+export interface ServerApi {
+  /** Stores what the build rendered, sealed, under the run. Idempotent. */
+  storeRendered(
+    runId: string,
+    entries: readonly RenderedEntry[],
+    signal: AbortSignal,
+  ): Promise<void>;
+  /** Commits the run's rendered manifests as the head of the entry's branch. Idempotent per run. */
+  release(runId: string, entry: string, signal: AbortSignal): Promise<Release>;
+  /** Puts the last healthy release of the entry back as a new commit; absent when there is none or it is the head. */
+  restore(
+    pipeline: string,
+    entry: string,
+    failed: string,
+    reason: string,
+    signal: AbortSignal,
+  ): Promise<Release | undefined>;
+  markHealthy(pipeline: string, entry: string, commit: string, signal: AbortSignal): Promise<void>;
+  /** Heads of all deploy entries of a cluster. */
+  heads(cluster: string, signal: AbortSignal): Promise<Release[]>;
+  /** The release's manifests by path, opened: Secret values in clear. For memory only. */
+  manifests(pipeline: string, commit: string, signal: AbortSignal): Promise<Record<string, string>>;
+  /** Opens sealed manifests (of a plan request). */
+  open(manifests: Record<string, string>, signal: AbortSignal): Promise<Record<string, string>>;
+}
