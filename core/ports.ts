@@ -11,9 +11,12 @@ export interface LogLine {
   line: string;
 }
 
-/** What followers of runs hear: the run after a change, or new log lines. */
+/**
+ * What followers of runs hear: the run after a change, or new log lines. Without `event`: the run as it is now, told
+ * after each (re)connection, since what was published in between is lost.
+ */
 export type RunNews =
-  | { kind: 'run'; run: Run; event: RunEvent }
+  | { kind: 'run'; run: Run; event?: RunEvent }
   | { kind: 'log'; runId: string; lines: LogLine[] };
 
 /** Records of runs. Every write is on disk in Redis before a method resolves. */
@@ -102,4 +105,26 @@ export interface ServerApi {
   manifests(pipeline: string, commit: string, signal: AbortSignal): Promise<Record<string, string>>;
   /** Opens sealed manifests (of a plan request). */
   open(manifests: Record<string, string>, signal: AbortSignal): Promise<Record<string, string>>;
+}
+
+/** A job that a run needs, by its deterministic id. */
+export interface RunJob {
+  queue: string;
+  name: 'build' | 'deploy';
+  id: string;
+  payload: Record<string, string>;
+}
+
+/** The queues, as the server uses them. */
+export interface JobQueue {
+  /** Adding a job whose id is there already does nothing. */
+  add(job: RunJob): Promise<void>;
+  /** Takes a job out that no worker has begun. */
+  remove(job: RunJob): Promise<void>;
+  state(job: RunJob): Promise<'missing' | 'waiting' | 'active' | 'failed' | 'completed'>;
+  /** Why a failed job failed. */
+  failure(job: RunJob): Promise<string | undefined>;
+  /** Adds a job and waits for its answer; UserError `unavailable` when no worker answers in time. */
+  request(queue: string, name: 'plan' | 'logs', payload: unknown, timeoutMs: number): Promise<unknown>;
+  close(): Promise<void>;
 }

@@ -92,6 +92,8 @@ export interface Run {
   /** The run that took over, when superseded. */
   supersededBy?: string;
   cancelRequested: boolean;
+  /** Of a rollback: the commit on the entry's release branch whose tree is brought back. Nothing is built. */
+  restores?: { entry: string; release: string };
 }
 
 export function isFinished(run: Pick<Run, 'state'>): boolean {
