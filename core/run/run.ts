@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { PipelineSpec } from '#core/declarations/pipeline.ts';
+import type { PipelineSpec } from '#core/declarations/pipeline.ts';
 import type { Plan } from '#core/plan/change.ts';
 
 /** A push that arrived, whatever the way: webhook, built-in remote, sweep of heads, or a person's retry. */

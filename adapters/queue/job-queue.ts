@@ -1,0 +1,84 @@
+import { Queue, QueueEvents } from 'bullmq';
+import type { Redis } from 'ioredis';
+import { messageOf, UserError } from '#core/errors.ts';
+import type { JobQueue, RunJob } from '#core/ports.ts';
+import { ATTEMPTS, FIRST_RETRY_MS, QUEUE_PREFIX } from './settings.ts';
+
+const FAILED_KEPT_SECONDS = 24 * 3_600;
+
+/** The server's side of the queues. Each Redis connection is shared by all queues; `close` leaves it open. */
+export function createJobQueue(redis: Redis): JobQueue {
+  const queues = new Map<string, Queue>();
+  const events = new Map<string, QueueEvents>();
+
+  function queueOf(name: string): Queue {
+    const known = queues.get(name) ?? new Queue(name, { connection: redis, prefix: QUEUE_PREFIX });
+    queues.set(name, known);
+    return known;
+  }
+
+  function eventsOf(name: string): QueueEvents {
+    const known =
+      events.get(name) ??
+      new QueueEvents(name, { connection: redis.duplicate(), prefix: QUEUE_PREFIX });
+    events.set(name, known);
+    return known;
+  }
+
+  return {
+    add: async (job) => {
+      await queueOf(job.queue).add(job.name, job.payload, {
+        jobId: job.id,
+        attempts: ATTEMPTS,
+        backoff: { type: 'exponential', delay: FIRST_RETRY_MS },
+        removeOnComplete: true,
+        removeOnFail: { age: FAILED_KEPT_SECONDS },
+      });
+    },
+    remove: async (job) => {
+      await queueOf(job.queue).remove(job.id);
+    },
+    state: (job) => stateOf(queueOf(job.queue), job),
+    failure: async (job) => (await queueOf(job.queue).getJob(job.id))?.failedReason,
+    request: async (queue, name, payload, timeoutMs) => {
+      const listener = eventsOf(queue);
+      await listener.waitUntilReady();
+      const job = await queueOf(queue).add(name, payload, {
+        removeOnComplete: { age: 60 },
+        removeOnFail: { age: 60 },
+      });
+      try {
+        return await job.waitUntilFinished(listener, timeoutMs);
+      } catch (error) {
+        await job.remove().catch(() => {
+          // A worker has it: it ends by its own deadline.
+        });
+        throw requestError(queue, error, timeoutMs);
+      }
+    },
+    close: async () => {
+      await Promise.all([...queues.values(), ...events.values()].map((each) => each.close()));
+    },
+  };
+}
+
+async function stateOf(queue: Queue, job: RunJob): ReturnType<JobQueue['state']> {
+  const state = await queue.getJobState(job.id);
+  if (state === 'unknown') return 'missing';
+  if (state === 'active' || state === 'failed' || state === 'completed') return state;
+  return 'waiting';
+}
+
+function requestError(queue: string, error: unknown, timeoutMs: number): UserError {
+  const message = messageOf(error);
+  if (!message.includes('timed out'))
+    return new UserError('unavailable', message, { cause: error });
+  return new UserError(
+    'unavailable',
+    `nothing answered on ${queue} within ${timeoutMs / 1_000} s`,
+    {
+      hint: 'is a deploy worker running, and can it reach the cluster? `windlass status` tells',
+      cause: error,
+    },
+  );
+}

@@ -1,0 +1,33 @@
+import { Redis } from 'ioredis';
+
+const LONGEST_RETRY_MS = 2_000;
+
+/**
+ * A connection that waits a Redis outage out: commands queue up and go on when it is back. `url` is `redis://…`,
+ * `rediss://…` or the path of a unix socket. BullMQ's workers need `maxRetriesPerRequest: null`.
+ */
+export function connectRedis(url: string): Redis {
+  const redis = new Redis(url, {
+    maxRetriesPerRequest: null,
+    enableReadyCheck: true,
+    retryStrategy: (attempt) => Math.min(LONGEST_RETRY_MS, 50 * attempt),
+  });
+  redis.on('error', () => {
+    // Told by `isReachable`; without a listener ioredis prints each attempt.
+  });
+  return redis;
+}
+
+/** Whether Redis answers within `timeoutMs`. */
+export async function isReachable(redis: Redis, timeoutMs = 2_000): Promise<boolean> {
+  const late = new Promise<false>((resolve) => {
+    setTimeout(() => resolve(false), timeoutMs).unref();
+  });
+  return Promise.race([
+    redis.ping().then(
+      () => true,
+      () => false,
+    ),
+    late,
+  ]);
+}

@@ -1,0 +1,194 @@
+import type { Redis } from 'ioredis';
+import type { LogLine, RunNews, RunStore } from '#core/ports.ts';
+import { UserError } from '#core/errors.ts';
+import type { RunEvent } from '#core/run/events.ts';
+import { isFinished } from '#core/run/run.ts';
+import type { Run } from '#core/run/run.ts';
+import { transition } from '#core/run/transition.ts';
+import { subscribe } from './subscribe.ts';
+
+const DELIVERY_KEPT_SECONDS = 30 * 24 * 3_600;
+const LOG_LINES_KEPT = 20_000;
+const RUNS_KEPT = 1_000;
+const LOG_KEPT_SECONDS = 30 * 24 * 3_600;
+
+/** KEYS: run, unfinished, channel. ARGV: expected, next, id, finished, news. Answers 1 where it was written. */
+const SWAP = `
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[2])
+if ARGV[4] == '1' then redis.call('SREM', KEYS[2], ARGV[3]) end
+redis.call('PUBLISH', KEYS[3], ARGV[5])
+return 1`;
+
+/** KEYS: delivery or '', unfinished, runs, heads. ARGV: delivery, seconds, then per run: id, json, score, pipeline, head field, commit. */
+const RECORD = `
+if ARGV[1] ~= '' then
+  if not redis.call('SET', KEYS[1], '1', 'NX', 'EX', ARGV[2]) then return 0 end
+end
+for i = 3, #ARGV, 6 do
+  redis.call('SET', 'windlass:run:' .. ARGV[i], ARGV[i + 1])
+  redis.call('SADD', KEYS[2], ARGV[i])
+  redis.call('ZADD', KEYS[3], ARGV[i + 2], ARGV[i])
+  redis.call('ZADD', KEYS[3] .. ':' .. ARGV[i + 3], ARGV[i + 2], ARGV[i])
+  if ARGV[i + 4] ~= '' then redis.call('HSET', KEYS[4], ARGV[i + 4], ARGV[i + 5]) end
+end
+return 1`;
+
+/** Runs in Redis: one JSON text each, changed by compare-and-set, indexed by time, told of on a channel. */
+export function createRunStore(redis: Redis): RunStore {
+  return {
+    record: (runs, delivery) => record(redis, runs, delivery),
+    get: (id) => get(redis, id),
+    list: (filter) => list(redis, filter),
+    unfinished: async () => getMany(redis, await redis.smembers('windlass:unfinished')),
+    apply: (id, event) => apply(redis, id, event),
+    handledHead: async (pipeline, branch) =>
+      (await redis.hget('windlass:heads', headField(pipeline, branch))) ?? undefined,
+    appendLog: (runId, lines) => appendLog(redis, runId, lines),
+    readLog: (runId) => readLog(redis, runId),
+    follow: (runId, onNews, signal) => follow(redis, runId, onNews, signal),
+  };
+}
+
+async function record(redis: Redis, runs: readonly Run[], delivery = ''): Promise<boolean> {
+  const fields = runs.flatMap((run) => [
+    run.id,
+    JSON.stringify(run),
+    run.createdAt,
+    run.pipeline,
+    // A rollback or a retry of an old commit handles no head.
+    run.trigger.kind === 'rollback' || run.attempt > 1 ? '' : headField(run.pipeline, run.branch),
+    run.commit,
+  ]);
+  const written = await redis.eval(
+    RECORD,
+    4,
+    `windlass:delivery:${delivery}`,
+    'windlass:unfinished',
+    'windlass:runs',
+    'windlass:heads',
+    delivery,
+    DELIVERY_KEPT_SECONDS,
+    ...fields,
+  );
+  if (written !== 1) return false;
+  await Promise.all(runs.map((run) => announce(redis, { kind: 'run', run })));
+  await Promise.all(
+    [...new Set(runs.map((run) => run.pipeline))].map((pipeline) => forgetOld(redis, pipeline)),
+  );
+  return true;
+}
+
+/** Bounds what Redis holds: the newest runs of each pipeline are kept. */
+async function forgetOld(redis: Redis, pipeline: string): Promise<void> {
+  const index = `windlass:runs:${pipeline}`;
+  const old = await getMany(redis, await redis.zrange(index, '0', String(-(RUNS_KEPT + 1))));
+  const ids = old.filter(isFinished).map((run) => run.id);
+  if (ids.length === 0) return;
+  await redis
+    .multi()
+    .zrem(index, ...ids)
+    .zrem('windlass:runs', ...ids)
+    .del(...ids.flatMap((id) => [`windlass:run:${id}`, `windlass:log:${id}`]))
+    .exec();
+}
+
+async function get(redis: Redis, id: string): Promise<Run | undefined> {
+  const text = await redis.get(`windlass:run:${id}`);
+  return text === null ? undefined : parseRun(text);
+}
+
+async function list(
+  redis: Redis,
+  filter: { pipeline?: string; branch?: string; limit: number },
+): Promise<Run[]> {
+  const index =
+    filter.pipeline === undefined ? 'windlass:runs' : `windlass:runs:${filter.pipeline}`;
+  if (filter.branch === undefined)
+    return getMany(redis, await redis.zrevrange(index, 0, filter.limit - 1));
+  const all = await getMany(redis, await redis.zrevrange(index, 0, -1));
+  return all.filter((run) => run.branch === filter.branch).slice(0, filter.limit);
+}
+
+async function getMany(redis: Redis, ids: readonly string[]): Promise<Run[]> {
+  if (ids.length === 0) return [];
+  const texts = await redis.mget(ids.map((id) => `windlass:run:${id}`));
+  return texts.flatMap((text) => (text === null ? [] : [parseRun(text)]));
+}
+
+async function apply(redis: Redis, id: string, event: RunEvent): Promise<Run> {
+  for (;;) {
+    const current = await redis.get(`windlass:run:${id}`);
+    if (current === null) throw new UserError('not-found', `run ${id} is not known`);
+    const run = parseRun(current);
+    const next = transition(run, event);
+    if (next === run) return run;
+    const news: RunNews = { kind: 'run', run: next, event };
+    const swapped = await redis.eval(
+      SWAP,
+      3,
+      `windlass:run:${id}`,
+      'windlass:unfinished',
+      channelOf(id),
+      current,
+      JSON.stringify(next),
+      id,
+      isFinished(next) ? '1' : '0',
+      JSON.stringify(news),
+    );
+    if (swapped === 1) return next;
+  }
+}
+
+async function appendLog(redis: Redis, runId: string, lines: readonly LogLine[]): Promise<void> {
+  if (lines.length === 0) return;
+  const key = `windlass:log:${runId}`;
+  await redis
+    .multi()
+    .xadd(key, 'MAXLEN', '~', LOG_LINES_KEPT, '*', 'lines', JSON.stringify(lines))
+    .expire(key, LOG_KEPT_SECONDS)
+    .publish(
+      channelOf(runId),
+      JSON.stringify({ kind: 'log', runId, lines: [...lines] } satisfies RunNews),
+    )
+    .exec();
+}
+
+async function readLog(redis: Redis, runId: string): Promise<LogLine[]> {
+  const entries = await redis.xrange(`windlass:log:${runId}`, '-', '+');
+  return entries.flatMap(([, fields]) => JSON.parse(fields[1] ?? '[]') as LogLine[]);
+}
+
+function follow(
+  redis: Redis,
+  runId: string | undefined,
+  onNews: (news: RunNews) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  return subscribe(redis, {
+    pattern: channelOf(runId ?? '*'),
+    onMessage: (text) => onNews(JSON.parse(text) as RunNews),
+    onReady: async () => {
+      if (runId === undefined) return;
+      const run = await get(redis, runId);
+      if (run !== undefined) onNews({ kind: 'run', run });
+    },
+    signal,
+  });
+}
+
+async function announce(redis: Redis, news: Extract<RunNews, { kind: 'run' }>): Promise<void> {
+  await redis.publish(channelOf(news.run.id), JSON.stringify(news));
+}
+
+function channelOf(runId: string): string {
+  return `windlass:news:${runId}`;
+}
+
+function headField(pipeline: string, branch: string): string {
+  return `${pipeline} ${branch}`;
+}
+
+function parseRun(text: string): Run {
+  return JSON.parse(text) as Run;
+}

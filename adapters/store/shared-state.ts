@@ -1,0 +1,54 @@
+import type { Redis } from 'ioredis';
+import type { Declarations } from '#core/declarations/declarations.ts';
+import type { ClusterStatus, SharedState } from '#core/ports.ts';
+import { subscribe } from './subscribe.ts';
+
+const DECLARATIONS = 'windlass:declarations';
+const CHANGED = 'windlass:declarations-changed';
+
+/** What server and workers share beside runs: the declarations, and how each cluster is. */
+export function createSharedState(redis: Redis): SharedState {
+  return {
+    putDeclarations: async (declarations) => {
+      await redis
+        .multi()
+        .set(DECLARATIONS, JSON.stringify(declarations))
+        .publish(CHANGED, '')
+        .exec();
+    },
+    declarations: () => declarations(redis),
+    followDeclarations: (onChange, signal) => followDeclarations(redis, onChange, signal),
+    putClusterStatus: async (cluster, status) => {
+      await redis.set(statusKey(cluster), JSON.stringify(status));
+    },
+    clusterStatus: async (cluster) => {
+      const text = await redis.get(statusKey(cluster));
+      return text === null ? undefined : (JSON.parse(text) as ClusterStatus);
+    },
+  };
+}
+
+function followDeclarations(
+  redis: Redis,
+  onChange: (declarations: Declarations) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  async function tell(): Promise<void> {
+    onChange(await declarations(redis));
+  }
+  return subscribe(redis, {
+    pattern: CHANGED,
+    onMessage: () => void tell(),
+    onReady: tell,
+    signal,
+  });
+}
+
+async function declarations(redis: Redis): Promise<Declarations> {
+  const text = await redis.get(DECLARATIONS);
+  return text === null ? { pipelines: {}, clusters: {} } : (JSON.parse(text) as Declarations);
+}
+
+function statusKey(cluster: string): string {
+  return `windlass:cluster:${cluster}:status`;
+}

@@ -1,0 +1,170 @@
+import type { RunEvent } from '#core/run/events.ts';
+import { isFinished } from '#core/run/run.ts';
+import type { Run, RunDeploy, RunState, RunStep, StepState } from '#core/run/run.ts';
+
+/**
+ * The run after `event`; the same object where the event no longer applies, so that a report which arrives late or
+ * twice changes nothing. A finished run never changes again.
+ */
+export function transition(run: Run, event: RunEvent): Run {
+  if (isFinished(run)) return run;
+  switch (event.kind) {
+    case 'started':
+      return run.state === 'queued' ? { ...run, state: 'running', startedAt: event.at } : run;
+    case 'resolved':
+      return { ...run, commit: event.commit, subject: event.subject };
+    case 'step':
+      return withStep(run, event.step, event.state, event.at, event.detail);
+    case 'image':
+      return { ...run, images: { ...run.images, [event.image]: event.reference } };
+    case 'rendered':
+      return settle(withStep(run, 'render', 'succeeded', event.at), event.at);
+    case 'released':
+      return withStep(
+        withDeploy(run, event.entry, { release: event.release, state: 'running' }),
+        `release ${event.entry}`,
+        'succeeded',
+        event.at,
+        event.release,
+      );
+    case 'planned':
+      return withDeploy(run, event.entry, { plan: event.plan });
+    case 'waiting':
+      return withDeploy(run, event.entry, { reason: event.reason });
+    case 'deployed':
+      return settle(
+        withStep(
+          withDeploy(run, event.entry, { state: 'succeeded', reason: '' }),
+          `deploy ${event.entry}`,
+          'succeeded',
+          event.at,
+        ),
+        event.at,
+      );
+    case 'deploy-failed':
+      return deployFailed(run, event);
+    case 'failed':
+      return end(run, 'failed', event.reason, event.at);
+    case 'cancel-requested':
+      return run.state === 'queued'
+        ? end(run, 'cancelled', `cancelled by ${event.who}`, event.at)
+        : { ...run, cancelRequested: true, reason: `cancelled by ${event.who}` };
+    case 'cancelled':
+      return cancelled(run, event);
+    case 'superseded':
+      return {
+        ...end(run, 'superseded', `superseded by run ${event.by}`, event.at),
+        supersededBy: event.by,
+      };
+  }
+}
+
+/** Rendered (or a rollback, which builds nothing): only deploys are left. */
+export function isBuilt(run: Run): boolean {
+  return run.steps.every((step) => step.name !== 'render' || step.state === 'succeeded');
+}
+
+/** Whether a deploy of it has begun: from then on it changes a cluster. */
+export function isDeploying(run: Run): boolean {
+  return run.deploys.some((deploy) => deploy.state !== 'pending');
+}
+
+/** A newer run of the same pipeline and branch ends the older ones that have not begun to deploy. */
+export function isSupersededBy(older: Run, newer: Run): boolean {
+  return (
+    older.id !== newer.id &&
+    older.pipeline === newer.pipeline &&
+    older.branch === newer.branch &&
+    older.createdAt <= newer.createdAt &&
+    !isFinished(older) &&
+    !isDeploying(older)
+  );
+}
+
+function deployFailed(run: Run, event: Extract<RunEvent, { kind: 'deploy-failed' }>): Run {
+  const deploy: Partial<RunDeploy> = {
+    state: 'failed',
+    reason: event.reason,
+    ...(event.restored === undefined ? {} : { restored: event.restored }),
+  };
+  const failed = withDeploy(run, event.entry, deploy);
+  return end(
+    withStep(failed, `deploy ${event.entry}`, 'failed', event.at, event.reason),
+    'failed',
+    `deploy ${event.entry}: ${event.reason}`,
+    event.at,
+  );
+}
+
+function cancelled(run: Run, event: Extract<RunEvent, { kind: 'cancelled' }>): Run {
+  const ended = end(run, 'cancelled', run.reason === '' ? 'cancelled' : run.reason, event.at);
+  if (event.restored === undefined) return ended;
+  const { restored } = event;
+  return {
+    ...ended,
+    deploys: ended.deploys.map((deploy) =>
+      deploy.state === 'cancelled' ? { ...deploy, restored } : deploy,
+    ),
+  };
+}
+
+/** Succeeded once it is built and every deploy has succeeded. */
+function settle(run: Run, at: number): Run {
+  const done = isBuilt(run) && run.deploys.every((deploy) => deploy.state === 'succeeded');
+  return done ? { ...run, state: 'succeeded', reason: '', endedAt: at } : run;
+}
+
+/** Ends the run: what was under way ends likewise, what had not begun is skipped. */
+function end(
+  run: Run,
+  state: Exclude<RunState, 'queued' | 'running' | 'succeeded'>,
+  reason: string,
+  at: number,
+): Run {
+  const underWay: StepState = state === 'failed' ? 'failed' : 'cancelled';
+  return {
+    ...run,
+    state,
+    reason,
+    endedAt: at,
+    steps: run.steps.map((step) => endStep(step, underWay, at)),
+    deploys: run.deploys.map((deploy) => ({
+      ...deploy,
+      state: endedState(deploy.state, underWay),
+    })),
+  };
+}
+
+function endStep(step: RunStep, underWay: StepState, at: number): RunStep {
+  const state = endedState(step.state, underWay);
+  return state === step.state
+    ? step
+    : { ...step, state, ...(state === 'skipped' ? {} : { endedAt: at }) };
+}
+
+function endedState(state: StepState, underWay: StepState): StepState {
+  if (state === 'running') return underWay;
+  return state === 'pending' ? 'skipped' : state;
+}
+
+function withDeploy(run: Run, entry: string, change: Partial<RunDeploy>): Run {
+  return {
+    ...run,
+    deploys: run.deploys.map((deploy) =>
+      deploy.entry === entry ? { ...deploy, ...change } : deploy,
+    ),
+  };
+}
+
+function withStep(run: Run, name: string, state: StepState, at: number, detail?: string): Run {
+  return {
+    ...run,
+    steps: run.steps.map((step) => (step.name === name ? moved(step, state, at, detail) : step)),
+  };
+}
+
+function moved(step: RunStep, state: StepState, at: number, detail: string | undefined): RunStep {
+  const note = detail === undefined ? {} : { detail };
+  if (state === 'running') return { name: step.name, state, startedAt: at, ...note };
+  return { ...step, state, startedAt: step.startedAt ?? at, endedAt: at, ...note };
+}
