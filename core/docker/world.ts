@@ -47,8 +47,20 @@ export interface LivePod {
   volumeHashes: Record<string, string>;
   /** Result of the readiness probes so far, by container; absent = not probed yet. */
   probes: Record<string, ProbeState>;
-  /** Deletion has begun at this time (ms): it gets no traffic and is not counted. */
+  /** Deletion has begun at this time (ms): it gets no traffic and is not counted. Its name is taken until it is gone. */
   deletingSince?: number;
+  /** Why a missing container could not be made. Not tried again before `retryAt`, unless the pod's template changes. */
+  problem?: PodProblem;
+}
+
+/** In the kubelet's words. The pod's sandbox exists; what could not be made is absent in `containers`. */
+export interface PodProblem {
+  container: string;
+  reason: 'ErrImagePull' | 'ImagePullBackOff' | 'ErrImageNeverPull' | 'CreateContainerError';
+  /** What the registry or Docker answered. */
+  message: string;
+  /** Milliseconds since the epoch; `repairPod` before it does nothing. */
+  retryAt: number;
 }
 
 export interface LiveContainer {
@@ -64,6 +76,8 @@ export interface LiveContainer {
   drift: string[];
   /** Its network namespace is the running sandbox's; false after the sandbox was restarted under it. */
   joined: boolean;
+  /** Of one that ended or restarted: its last lines, oldest first. */
+  lastLog?: string[];
 }
 
 export interface ProbeState {
