@@ -56,7 +56,13 @@ export interface LivePod {
 /** In the kubelet's words. The pod's sandbox exists; what could not be made is absent in `containers`. */
 export interface PodProblem {
   container: string;
-  reason: 'ErrImagePull' | 'ImagePullBackOff' | 'ErrImageNeverPull' | 'CreateContainerError';
+  /** `Pulling` is no failure: the image is on its way, and an event follows when it is here. */
+  reason:
+    | 'Pulling'
+    | 'ErrImagePull'
+    | 'ImagePullBackOff'
+    | 'ErrImageNeverPull'
+    | 'CreateContainerError';
   /** What the registry or Docker answered. */
   message: string;
   /** Milliseconds since the epoch; `repairPod` before it does nothing. */
