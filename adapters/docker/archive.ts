@@ -1,0 +1,61 @@
+import { buffer } from 'node:stream/consumers';
+import type Docker from 'dockerode';
+import { extract, pack } from 'tar-stream';
+import { callDocker, isStatus, openStream } from '#adapters/docker/call.ts';
+
+export type ArchiveEntry =
+  | { kind: 'file'; path: string; content: Buffer | string; mode: number }
+  | { kind: 'directory'; path: string; mode: number }
+  | { kind: 'link'; path: string; target: string };
+
+/** A tar archive of the entries, in order, owned by root. */
+export async function packArchive(entries: readonly ArchiveEntry[]): Promise<Buffer> {
+  const tar = pack();
+  for (const entry of entries) {
+    if (entry.kind === 'file') tar.entry({ name: entry.path, mode: entry.mode }, entry.content);
+    else if (entry.kind === 'directory')
+      tar.entry({ name: entry.path, type: 'directory', mode: entry.mode });
+    else tar.entry({ name: entry.path, type: 'symlink', linkname: entry.target });
+  }
+  tar.finalize();
+  return buffer(tar);
+}
+
+/** Writes files into a container, running or not; the paths are from its root. */
+export async function putFiles(
+  docker: Docker,
+  container: string,
+  entries: readonly ArchiveEntry[],
+  signal: AbortSignal,
+): Promise<void> {
+  await callDocker(docker, {
+    method: 'PUT',
+    path: `/containers/${container}/archive`,
+    query: { path: '/' },
+    file: await packArchive(entries),
+    signal,
+  });
+}
+
+/** The text of one file in a container, running or not; absent where there is none. */
+export async function readFile(
+  docker: Docker,
+  container: string,
+  path: string,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  try {
+    const stream = await openStream(docker, {
+      method: 'GET',
+      path: `/containers/${container}/archive`,
+      query: { path },
+      signal,
+    });
+    const files = stream.pipe(extract());
+    for await (const file of files) return (await buffer(file)).toString();
+    return undefined;
+  } catch (error) {
+    if (isStatus(error, 404)) return undefined;
+    throw error;
+  }
+}

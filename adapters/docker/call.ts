@@ -1,0 +1,152 @@
+import type { Duplex, Readable } from 'node:stream';
+import type Docker from 'dockerode';
+import { UserError } from '#core/errors.ts';
+
+const DEFAULT_TIMEOUT_MS = 30_000;
+const OK_STATUSES = [200, 201, 202, 204, 304];
+const UNREACHABLE = new Set(['ECONNREFUSED', 'ENOENT', 'EACCES', 'ECONNRESET', 'EPIPE']);
+
+export interface DockerRequest {
+  method: 'GET' | 'POST' | 'PUT' | 'DELETE' | 'HEAD';
+  /** Without the query; parts that come from outside are encoded by the caller. */
+  path: string;
+  query?: Record<string, string | number | boolean>;
+  body?: unknown;
+  /** A tar archive. */
+  file?: Buffer;
+  auth?: object;
+  signal: AbortSignal;
+  timeoutMs?: number;
+}
+
+/** What Docker refused, with its status; the message is Docker's own. */
+export class DockerError extends Error {
+  override readonly name = 'DockerError';
+  readonly status: number;
+
+  constructor(status: number, message: string) {
+    super(message);
+    this.status = status;
+  }
+}
+
+interface Dial {
+  path: string;
+  method: string;
+  statusCodes: Record<number, boolean>;
+  options: { _query?: object; _body?: unknown };
+  allowEmpty: boolean;
+  isStream?: boolean;
+  hijack?: boolean;
+  openStdin?: boolean;
+  file?: Buffer;
+  authconfig?: object;
+  abortSignal: AbortSignal;
+}
+
+/** One request with its answer whole. Ends at the timeout or when aborted. */
+export async function callDocker<T>(docker: Docker, request: DockerRequest): Promise<T> {
+  const deadline = AbortSignal.timeout(request.timeoutMs ?? DEFAULT_TIMEOUT_MS);
+  const signal = AbortSignal.any([request.signal, deadline]);
+  try {
+    return await dial<T>(docker, { ...dialOptions(request), abortSignal: signal });
+  } catch (error) {
+    throw explain(error, request, deadline);
+  }
+}
+
+/** Like `callDocker` for an answer that comes over time; the timeout holds until it begins, the signal until it ends. */
+export async function openStream(docker: Docker, request: DockerRequest): Promise<Readable> {
+  return open<Readable>(docker, request, { isStream: true });
+}
+
+/** A two-way connection, as exec and attach make. */
+export async function openDuplex(docker: Docker, request: DockerRequest): Promise<Duplex> {
+  return open<Duplex>(docker, request, { isStream: true, hijack: true, openStdin: true });
+}
+
+export function isStatus(error: unknown, status: number): boolean {
+  return error instanceof DockerError && error.status === status;
+}
+
+async function open<T extends Readable>(
+  docker: Docker,
+  request: DockerRequest,
+  kind: Partial<Dial>,
+): Promise<T> {
+  request.signal.throwIfAborted();
+  const starting = new AbortController();
+  const timer = setTimeout(() => starting.abort(), request.timeoutMs ?? DEFAULT_TIMEOUT_MS);
+  const signal = AbortSignal.any([request.signal, starting.signal]);
+  try {
+    const stream = await dial<T>(docker, { ...dialOptions(request), ...kind, abortSignal: signal });
+    destroyOnAbort(stream, request.signal);
+    return stream;
+  } catch (error) {
+    throw explain(error, request, starting.signal);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function destroyOnAbort(stream: Readable, signal: AbortSignal): void {
+  function destroy(): void {
+    stream.destroy();
+  }
+  if (signal.aborted) destroy();
+  signal.addEventListener('abort', destroy, { once: true });
+  stream.once('close', () => signal.removeEventListener('abort', destroy));
+  // An abort surfaces as the end of the stream; who reads it checks the signal.
+  stream.on('error', () => {});
+}
+
+function dialOptions(request: DockerRequest): Omit<Dial, 'abortSignal'> {
+  return {
+    path: `${request.path}?`,
+    method: request.method,
+    statusCodes: Object.fromEntries(OK_STATUSES.map((status) => [status, true])),
+    options: { _query: request.query ?? {}, _body: request.body ?? {} },
+    allowEmpty: true,
+    ...(request.file === undefined ? {} : { file: request.file }),
+    ...(request.auth === undefined ? {} : { authconfig: request.auth }),
+  };
+}
+
+function dial<T>(docker: Docker, options: Dial): Promise<T> {
+  const modem = docker.modem as {
+    dial(options: Dial, done: (error: Error | null, answer: T) => void): void;
+  };
+  return new Promise((resolve, reject) => {
+    modem.dial(options, (error, answer) => (error === null ? resolve(answer) : reject(error)));
+  });
+}
+
+function explain(error: unknown, request: DockerRequest, deadline: AbortSignal): unknown {
+  if (request.signal.aborted) return request.signal.reason;
+  if (deadline.aborted) {
+    return new UserError(
+      'timeout',
+      `Docker did not answer ${request.method} ${request.path} in time`,
+      {
+        transient: true,
+        cause: error,
+      },
+    );
+  }
+  if (!(error instanceof Error)) return error;
+  const status = 'statusCode' in error ? Number(error.statusCode) : undefined;
+  if (status !== undefined) return new DockerError(status, messageIn(error));
+  const code = 'code' in error ? String(error.code) : '';
+  if (!UNREACHABLE.has(code)) return error;
+  return new UserError('unavailable', `the Docker Engine cannot be reached: ${error.message}`, {
+    transient: true,
+    cause: error,
+    hint: 'Is Docker running, and may this user use its socket?',
+  });
+}
+
+function messageIn(error: Error): string {
+  const json = 'json' in error ? error.json : undefined;
+  if (typeof json === 'object' && json !== null && 'message' in json) return String(json.message);
+  return error.message.trim();
+}

@@ -1,0 +1,74 @@
+import type Docker from 'dockerode';
+import { openStream, callDocker, isStatus } from '#adapters/docker/call.ts';
+import type { RegistryAuth } from '#adapters/docker/credentials.ts';
+import { createLineSplitter } from '#adapters/docker/demux.ts';
+import { UserError } from '#core/errors.ts';
+
+/** A pull that says nothing for so long hangs. */
+const SILENCE_MS = 120_000;
+
+export async function hasImage(
+  docker: Docker,
+  image: string,
+  signal: AbortSignal,
+): Promise<boolean> {
+  try {
+    await callDocker(docker, { method: 'GET', path: `/images/${image}/json`, signal });
+    return true;
+  } catch (error) {
+    if (isStatus(error, 404)) return false;
+    throw error;
+  }
+}
+
+/** Pulls an image. What the registry refuses is a UserError with its words. */
+export async function pullImage(
+  docker: Docker,
+  image: string,
+  auth: RegistryAuth | undefined,
+  signal: AbortSignal,
+): Promise<void> {
+  const quiet = new AbortController();
+  const timer = setTimeout(() => quiet.abort(), SILENCE_MS);
+  const ends = AbortSignal.any([signal, quiet.signal]);
+  try {
+    const stream = await openStream(docker, {
+      method: 'POST',
+      path: '/images/create',
+      query: { fromImage: image, ...(hasTag(image) ? {} : { tag: 'latest' }) },
+      ...(auth === undefined ? {} : { auth }),
+      timeoutMs: SILENCE_MS,
+      signal: ends,
+    });
+    const lines = createLineSplitter();
+    for await (const chunk of stream) {
+      timer.refresh();
+      for (const line of lines.feed(chunk as Buffer)) throwProblem(image, line);
+    }
+  } catch (error) {
+    signal.throwIfAborted();
+    if (quiet.signal.aborted)
+      throw new UserError('timeout', `pulling ${image} stood still`, { transient: true });
+    throw error instanceof UserError ? error : refusal(image, error);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function throwProblem(image: string, line: string): void {
+  if (line.trim() === '') return;
+  const message = JSON.parse(line) as { error?: string };
+  if (message.error !== undefined) throw refusal(image, new Error(message.error));
+}
+
+function refusal(image: string, error: unknown): UserError {
+  const message = error instanceof Error ? error.message : String(error);
+  return new UserError('unavailable', `cannot pull ${image}: ${message}`, {
+    transient: true,
+    cause: error,
+  });
+}
+
+function hasTag(image: string): boolean {
+  return image.includes('@') || image.slice(image.lastIndexOf('/') + 1).includes(':');
+}
