@@ -1,0 +1,97 @@
+import { messageOf, UserError } from '#core/errors.ts';
+
+interface Explanation {
+  pattern: RegExp;
+  explain: (url: string, line: string, cause: unknown) => UserError;
+}
+
+/** First match counts: what needs a person comes before what may pass by itself. */
+const EXPLANATIONS: readonly Explanation[] = [
+  {
+    pattern: /unable to update url base from redirection|redirect:.*http/i,
+    explain: (url, line, cause) =>
+      new UserError('not-found', `${url} has moved: ${line}`, {
+        cause,
+        hint: 'write the new address in source.url',
+      }),
+  },
+  {
+    pattern:
+      /authentication failed|could not read (username|password)|permission denied \(|host key verification failed|returned error: 40[13]/i,
+    explain: (url, line, cause) =>
+      new UserError('unauthorized', `${url} refused the credentials: ${line}`, {
+        cause,
+        hint: 'check source.credentials of the pipeline',
+      }),
+  },
+  {
+    pattern: /repository .* not found|does not appear to be a git repository|returned error: 404/i,
+    explain: (url, line, cause) =>
+      new UserError('not-found', `there is no git repository at ${url}: ${line}`, {
+        cause,
+        hint: 'check source.url of the pipeline',
+      }),
+  },
+  {
+    pattern: /transport '.*' not allowed|unable to find remote helper/i,
+    explain: (url, line, cause) =>
+      new UserError('unsupported', `${url} cannot be fetched: ${line}`, {
+        cause,
+        hint: 'use https, ssh or file',
+      }),
+  },
+  {
+    pattern: /no space left on device/i,
+    explain: (_url, line, cause) => new UserError('unavailable', line, { cause }),
+  },
+];
+
+/** The mirror itself is damaged, or a killed process left its locks: cloning again helps. */
+const BROKEN =
+  /not a git repository|bad (object|config|tree|signature)|corrupt|unable to read|missing (blob|tree|commit|object)|inflate|invalid sha1|cannot lock ref|\.lock': File exists|unable to create/i;
+
+export function isBrokenRepository(error: unknown): boolean {
+  return BROKEN.test(messageOf(error));
+}
+
+/** What the operator should hear of a failed fetch. What is not known is taken for the network: it may pass. */
+export function explainFetch(url: string, error: unknown): UserError {
+  if (error instanceof UserError) return error;
+  const shown = redactUrl(url);
+  const message = redactText(messageOf(error));
+  const known = EXPLANATIONS.find(({ pattern }) => pattern.test(message));
+  if (known !== undefined) return known.explain(shown, lineWith(message, known.pattern), undefined);
+  const timedOut = /block timeout reached|too slow|timed out/i.test(message);
+  return new UserError(
+    timedOut ? 'timeout' : 'unavailable',
+    `fetching ${shown} failed: ${timedOut ? 'the remote stopped answering' : lastLine(message)}`,
+    { transient: true },
+  );
+}
+
+/** The URL without a password that somebody wrote into it. */
+export function redactUrl(url: string): string {
+  return redactText(url);
+}
+
+export function redactText(text: string): string {
+  return text.replace(/(\b[a-z][a-z0-9+.-]*:\/\/)[^/\s@']+@/gi, '$1***@');
+}
+
+function lineWith(message: string, pattern: RegExp): string {
+  const line = message.split('\n').find((each) => pattern.test(each));
+  return clean(line ?? lastLine(message));
+}
+
+function lastLine(message: string): string {
+  const lines = message
+    .split(/[\r\n]+/)
+    .map((line) => line.trim())
+    .filter((line) => line !== '');
+  const told = lines.findLast((line) => /^(fatal|error|remote):/.test(line));
+  return clean(told ?? lines.at(-1) ?? 'no reason given');
+}
+
+function clean(line: string): string {
+  return line.replace(/^(fatal|error): /, '').trim();
+}
