@@ -1,0 +1,101 @@
+import { LineCounter, parseAllDocuments } from 'yaml';
+import type { Document } from 'yaml';
+import type { Problem } from '#core/errors.ts';
+import { offsetOf } from '#core/yaml-locate.ts';
+import { YamlMistake, valueOf } from '#core/yaml-value.ts';
+
+export interface YamlDocument {
+  value: unknown;
+  /**
+   * Where the path's last key or list item stands; where it is not there, its nearest parent that is. Lines and
+   * columns count from 1.
+   */
+  locate(path: readonly (string | number)[]): { line: number; column: number };
+}
+
+export const MAX_FILE_CHARACTERS = 2 * 1024 * 1024;
+export const MAX_DOCUMENTS = 1_000;
+
+/**
+ * The documents of a YAML 1.2 text (core schema, and merge keys as kubectl takes them) with their places. Empty
+ * documents are skipped; one with mistakes is left out and told in `problems`. Bounded in size, depth, documents
+ * and what aliases expand to, so that untrusted text costs little.
+ */
+export function parseYamlDocuments(
+  file: string,
+  text: string,
+): { documents: YamlDocument[]; problems: Problem[] } {
+  if (text.length > MAX_FILE_CHARACTERS) {
+    return refused(file, `the file is larger than ${MAX_FILE_CHARACTERS / 1024 / 1024} MiB`);
+  }
+  const lines = new LineCounter();
+  const parsed = parseAllDocuments(text, {
+    version: '1.2',
+    schema: 'core',
+    resolveKnownTags: false,
+    uniqueKeys: false,
+    prettyErrors: false,
+    lineCounter: lines,
+  });
+  if (!Array.isArray(parsed)) return { documents: [], problems: [] };
+  if (parsed.length > MAX_DOCUMENTS) {
+    return refused(file, `the file has more than ${MAX_DOCUMENTS} documents`);
+  }
+  const documents: YamlDocument[] = [];
+  const problems: Problem[] = [];
+  for (const document of parsed) {
+    const read = readDocument(document, lines);
+    if ('mistakes' in read) problems.push(...read.mistakes.map((mistake) => at(file, mistake)));
+    else if (read.value !== null) documents.push(read);
+  }
+  return { documents, problems };
+}
+
+interface Mistake {
+  message: string;
+  line: number;
+  column: number;
+}
+
+/** The first mistake only: what follows a syntax error is mostly its echo. */
+function readDocument(
+  document: Document.Parsed,
+  lines: LineCounter,
+): YamlDocument | { mistakes: Mistake[] } {
+  const [syntax] = [...document.errors, ...document.warnings];
+  if (syntax !== undefined) {
+    return { mistakes: [mistake(syntaxMessage(syntax.message), syntax.pos[0], lines)] };
+  }
+  try {
+    const value = valueOf(document);
+    return { value, locate: (path) => position(offsetOf(document, path), lines) };
+  } catch (error) {
+    if (!(error instanceof YamlMistake)) throw error;
+    const first =
+      error.earlier === undefined ? '' : `, first on line ${position(error.earlier, lines).line}`;
+    return { mistakes: [mistake(`${error.message}${first}`, error.offset, lines)] };
+  }
+}
+
+function syntaxMessage(message: string): string {
+  if (/stack/i.test(message)) return 'nested too deeply';
+  const tag = /^Unresolved tag: (?:tag:yaml\.org,2002:)?(.*)$/.exec(message);
+  return tag === null ? message : `the tag ${tag[1]} is not supported`;
+}
+
+function mistake(message: string, offset: number, lines: LineCounter): Mistake {
+  return { message, ...position(offset, lines) };
+}
+
+function position(offset: number, lines: LineCounter): { line: number; column: number } {
+  const { line, col } = lines.linePos(offset);
+  return { line: Math.max(line, 1), column: Math.max(col, 1) };
+}
+
+function at(file: string, { message, line, column }: Mistake): Problem {
+  return { file, line, column, path: '', message };
+}
+
+function refused(file: string, message: string): { documents: []; problems: Problem[] } {
+  return { documents: [], problems: [at(file, { message, line: 1, column: 1 })] };
+}
