@@ -57,7 +57,7 @@ export function offsetIn(node: unknown): number {
 export function keyText(pair: Pair): string | undefined {
   const { key } = pair;
   if (!isScalar(key) || key.value === null) return undefined;
-  return typeof key.value === 'string' ? key.value : (key.source ?? String(key.value));
+  return typeof key.value === 'string' ? key.value : key.source;
 }
 
 /** `<<`, which takes over the keys of another map where they are not set. */

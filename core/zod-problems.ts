@@ -1,0 +1,114 @@
+import type { z } from 'zod';
+import type { Problem } from '#core/errors.ts';
+import { formatFieldPath, valueAt } from '#core/field-path.ts';
+import type { FieldPath } from '#core/field-path.ts';
+import { nearest } from '#core/suggest.ts';
+import type { YamlDocument } from '#core/yaml-source.ts';
+import { describeIssue } from '#core/zod-message.ts';
+import { likeliestIssues } from '#core/zod-union.ts';
+import { knownKeys, literalValues } from '#core/zod-schema.ts';
+
+interface Checked {
+  file: string;
+  document: YamlDocument;
+  schema: z.ZodType;
+}
+
+/** The document's value as the schema reads it, or every problem it has, in the file's order. */
+export function checkDocument<Schema extends z.ZodType>(
+  schema: Schema,
+  document: YamlDocument,
+  file: string,
+): { value: z.infer<Schema> } | { problems: Problem[] } {
+  const result = schema.safeParse(document.value);
+  return result.success
+    ? { value: result.data }
+    : { problems: zodProblems(result.error.issues, { file, document, schema }) };
+}
+
+/** Each issue at its line and column, with what was probably meant where a key is unknown. */
+export function zodProblems(
+  issues: readonly z.core.$ZodIssue[],
+  { file, document, schema }: Checked,
+): Problem[] {
+  const found = issues
+    .flatMap(likeliestIssues)
+    .flatMap((issue) => findings(issue, document.value, schema));
+  const meant = new Set(found.map(({ meantPath }) => meantPath));
+  return found
+    .filter(({ missing, path }) => !missing || !meant.has(formatFieldPath(path)))
+    .map(({ path, message, hint }) => problemAt({ file, document, path, message, hint }))
+    .toSorted((one, other) => one.line - other.line || one.column - other.column);
+}
+
+/** A problem at the field's place in its document. */
+export function problemAt(where: {
+  file: string;
+  document: YamlDocument;
+  path: FieldPath;
+  message: string;
+  hint?: string | undefined;
+}): Problem {
+  const { file, document, path, message, hint } = where;
+  return {
+    file,
+    ...document.locate(path),
+    path: formatFieldPath(path),
+    message,
+    ...(hint === undefined ? {} : { hint }),
+  };
+}
+
+interface Finding {
+  path: FieldPath;
+  message: string;
+  hint?: string | undefined;
+  /** A required field that is not there: not worth a line when a misspelt key next to it says so. */
+  missing: boolean;
+  meantPath?: string;
+}
+
+function findings(issue: z.core.$ZodIssue, value: unknown, schema: z.ZodType): Finding[] {
+  const path = fieldPath(issue.path);
+  if (issue.code !== 'unrecognized_keys') {
+    const current = valueAt(value, path);
+    const described = describeIssue(issue, current, literalValues(schema, path));
+    const known = described.message.includes('a mapping') ? knownKeys(schema, path) : [];
+    const hint = described.hint ?? keysHint(known);
+    return [{ path, missing: current === undefined, message: described.message, hint }];
+  }
+  const known = knownKeys(schema, path);
+  const parent = valueAt(value, path);
+  const present = new Set(typeof parent === 'object' && parent !== null ? Object.keys(parent) : []);
+  return issue.keys.map((key) => unknownKey([...path, key], known, present));
+}
+
+function unknownKey(
+  path: FieldPath,
+  known: readonly string[],
+  present: ReadonlySet<string>,
+): Finding {
+  const meant = nearest(
+    String(path.at(-1)),
+    known.filter((key) => !present.has(key)),
+  );
+  return {
+    path,
+    message: 'unknown key',
+    hint: unknownKeyHint(meant, known),
+    missing: false,
+    ...(meant === undefined ? {} : { meantPath: formatFieldPath([...path.slice(0, -1), meant]) }),
+  };
+}
+
+function unknownKeyHint(meant: string | undefined, known: readonly string[]): string | undefined {
+  return meant === undefined ? keysHint(known) : `did you mean ${meant}?`;
+}
+
+function keysHint(known: readonly string[]): string | undefined {
+  return known.length === 0 ? undefined : `its keys: ${[...new Set(known)].join(', ')}`;
+}
+
+function fieldPath(path: readonly PropertyKey[]): FieldPath {
+  return path.map((segment) => (typeof segment === 'number' ? segment : String(segment)));
+}
