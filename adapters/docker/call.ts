@@ -13,8 +13,10 @@ export interface DockerRequest {
   query?: Record<string, string | number | boolean>;
   body?: unknown;
   /** A tar archive. */
-  file?: Buffer;
+  file?: Buffer | Readable;
   auth?: object;
+  /** Credentials of several registries, as the classic builder takes them. */
+  registries?: Record<string, object>;
   signal: AbortSignal;
   timeoutMs?: number;
 }
@@ -39,8 +41,9 @@ interface Dial {
   isStream?: boolean;
   hijack?: boolean;
   openStdin?: boolean;
-  file?: Buffer;
+  file?: Buffer | Readable;
   authconfig?: object;
+  registryconfig?: object;
   abortSignal: AbortSignal;
 }
 
@@ -109,6 +112,7 @@ function dialOptions(request: DockerRequest): Omit<Dial, 'abortSignal'> {
     allowEmpty: true,
     ...(request.file === undefined ? {} : { file: request.file }),
     ...(request.auth === undefined ? {} : { authconfig: request.auth }),
+    ...(request.registries === undefined ? {} : { registryconfig: request.registries }),
   };
 }
 
@@ -148,5 +152,5 @@ function explain(error: unknown, request: DockerRequest, deadline: AbortSignal):
 function messageIn(error: Error): string {
   const json = 'json' in error ? error.json : undefined;
   if (typeof json === 'object' && json !== null && 'message' in json) return String(json.message);
-  return error.message.trim();
+  return error.message.replace(/^\(HTTP code \d+\) [^-]* - /, '').trim();
 }

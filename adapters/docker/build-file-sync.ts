@@ -1,0 +1,95 @@
+import { once } from 'node:events';
+import { createReadStream } from 'node:fs';
+import type { ServerDuplexStream } from '@grpc/grpc-js';
+import type { BuildContext, ContextEntry } from '#adapters/docker/build-context.ts';
+import { PACKET } from '#adapters/docker/build-protocol.ts';
+import type { Packet } from '#adapters/docker/build-protocol.ts';
+
+/** Go's os.FileMode, which the protocol uses. */
+const MODE_DIRECTORY = 0x80000000;
+const MODE_LINK = 0x08000000;
+const CHUNK_BYTES = 64 * 1_024;
+
+type SyncCall = ServerDuplexStream<Packet, Packet>;
+
+/** Something to send: an entry of the context, or a file we hold in memory. */
+type Sent = ContextEntry | { kind: 'memory'; path: string; content: Buffer };
+
+/**
+ * Answers BuildKit's request for a folder: first what there is, then the content of each file it asks for, which are
+ * those that changed since it last saw this context.
+ *
+ * `modTime` must differ between two commits: a file of the same size and time counts as unchanged.
+ */
+export function syncFiles(call: SyncCall, context: BuildContext, modTime: bigint): void {
+  const files = requested(call, context);
+  let sending = sendList(call, files, modTime);
+  function fail(error: unknown): void {
+    call.destroy(error instanceof Error ? error : new Error(String(error)));
+  }
+  call.on('data', (packet: Packet) => {
+    sending = sending.then(() => answer(call, files, packet));
+    sending.catch(fail);
+  });
+  sending.catch(fail);
+}
+
+/** `.dockerignore` was respected already, so none is shown to BuildKit when it looks for one. */
+function requested(call: SyncCall, { entries, dockerfile }: BuildContext): readonly Sent[] {
+  const [name] = call.metadata.get('dir-name');
+  if (name === 'dockerfile')
+    return [{ kind: 'memory', path: dockerfile.name, content: dockerfile.content }];
+  const only = call.metadata.get('include-patterns');
+  return only.length === 0 ? entries : [];
+}
+
+async function sendList(call: SyncCall, files: readonly Sent[], modTime: bigint): Promise<void> {
+  for (const file of files) await write(call, { type: PACKET.stat, stat: statOf(file, modTime) });
+  await write(call, { type: PACKET.stat });
+}
+
+async function answer(call: SyncCall, files: readonly Sent[], packet: Packet): Promise<void> {
+  if (packet.type === PACKET.request) {
+    await sendContent(call, files[packet.ID ?? 0], packet.ID ?? 0);
+  } else if (packet.type === PACKET.end) {
+    await write(call, { type: PACKET.end });
+    call.end();
+  } else if (packet.type === PACKET.error) {
+    throw new Error(`BuildKit refused the context: ${String(packet.data)}`);
+  }
+}
+
+async function sendContent(call: SyncCall, file: Sent | undefined, ID: number): Promise<void> {
+  if (file?.kind === 'memory') await write(call, { type: PACKET.data, ID, data: file.content });
+  else if (file?.kind === 'file') {
+    const content = createReadStream(file.source, { highWaterMark: CHUNK_BYTES });
+    for await (const data of content)
+      await write(call, { type: PACKET.data, ID, data: data as Buffer });
+  }
+  await write(call, { type: PACKET.data, ID });
+}
+
+async function write(call: SyncCall, packet: Packet): Promise<void> {
+  if (!call.write(packet)) await once(call, 'drain');
+}
+
+function statOf(file: Sent, modTime: bigint): NonNullable<Packet['stat']> {
+  const common = {
+    path: file.path,
+    uid: 0,
+    gid: 0,
+    size: 0,
+    linkname: '',
+    modTime: String(modTime),
+  };
+  switch (file.kind) {
+    case 'directory':
+      return { ...common, mode: MODE_DIRECTORY + 0o755 };
+    case 'link':
+      return { ...common, mode: MODE_LINK + 0o777, linkname: file.target };
+    case 'memory':
+      return { ...common, mode: 0o644, size: file.content.length };
+    case 'file':
+      return { ...common, mode: file.executable ? 0o755 : 0o644, size: file.size };
+  }
+}
