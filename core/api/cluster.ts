@@ -1,0 +1,78 @@
+import { z } from 'zod';
+import { PlanView } from '#core/api/plan.ts';
+import { HEALTH_ORDER } from '#core/health.ts';
+
+const ContainerView = z.object({
+  name: z.string(),
+  image: z.string(),
+  state: z.enum(['waiting', 'running', 'terminated']),
+  ready: z.boolean(),
+  restarts: z.number(),
+  reason: z.string().exactOptional(),
+  message: z.string().exactOptional(),
+  exitCode: z.number().exactOptional(),
+});
+
+const PodView = z.object({
+  name: z.string(),
+  namespace: z.string(),
+  owner: z.string(),
+  ip: z.string().exactOptional(),
+  ready: z.boolean(),
+  createdAt: z.number(),
+  containers: z.array(ContainerView),
+});
+
+const ResourceView = z.object({
+  key: z.string(),
+  health: z.object({ status: z.enum(HEALTH_ORDER), reason: z.string() }),
+  summary: z.string(),
+  pods: z.array(PodView).exactOptional(),
+});
+
+const OwnerView = z.object({
+  owner: z.string(),
+  release: z.string(),
+  plan: PlanView,
+  resources: z.array(ResourceView),
+  serving: z.boolean(),
+  failure: z.string().exactOptional(),
+});
+
+/**
+ * `GET /api/v1/clusters/:name/workloads`, and in `GET /api/v1/clusters`. Without `controller` no deploy worker has
+ * reported on it yet.
+ */
+export const ClusterView = z.object({
+  name: z.string(),
+  engine: z.string(),
+  controller: z.string().exactOptional(),
+  /** When it was reported, in milliseconds since the epoch. */
+  at: z.number().exactOptional(),
+  owners: z.array(OwnerView),
+  /** Why the cluster cannot be reached. */
+  error: z.string().exactOptional(),
+});
+export type ClusterView = z.infer<typeof ClusterView>;
+
+export const ClusterList = z.object({ clusters: z.array(ClusterView) });
+export type ClusterList = z.infer<typeof ClusterList>;
+
+/** `GET /api/v1/clusters/:name/logs?workload=Deployment/web&namespace=&container=&follow=1&tail=`. */
+export const WorkloadLogQuery = z.strictObject({
+  workload: z.string().regex(/^[A-Z][A-Za-z]*\/[^/]+$/, 'must be Kind/name, e.g. Deployment/web'),
+  namespace: z.string().default('default'),
+  container: z.string().exactOptional(),
+  follow: z.enum(['0', '1']).default('0'),
+  tail: z.coerce.number().int().min(0).exactOptional(),
+});
+export type WorkloadLogQuery = z.infer<typeof WorkloadLogQuery>;
+
+/** A line of it (NDJSON). */
+export const WorkloadLogEvent = z.object({
+  pod: z.string(),
+  container: z.string(),
+  stream: z.enum(['stdout', 'stderr']),
+  line: z.string(),
+});
+export type WorkloadLogEvent = z.infer<typeof WorkloadLogEvent>;

@@ -1,0 +1,18 @@
+import { z } from 'zod';
+
+const ReleaseView = z.object({
+  commit: z.string(),
+  pipeline: z.string(),
+  entry: z.string(),
+  source: z.string(),
+  subject: z.string(),
+  author: z.string(),
+  at: z.number(),
+  runId: z.string().exactOptional(),
+  restores: z.string().exactOptional(),
+  healthy: z.boolean(),
+});
+
+/** `GET /api/v1/releases/:pipeline/:entry?limit=`, newest first: the first is the desired state. */
+export const ReleaseList = z.object({ releases: z.array(ReleaseView) });
+export type ReleaseList = z.infer<typeof ReleaseList>;
