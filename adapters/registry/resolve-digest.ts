@@ -1,0 +1,49 @@
+import type Docker from 'dockerode';
+import { callDocker, DockerError } from '#adapters/docker/call.ts';
+import type { ReadCredentials } from '#adapters/docker/credentials.ts';
+import { messageOf, UserError } from '#core/errors.ts';
+
+const TIMEOUT_MS = 30_000;
+
+/**
+ * The digest a tag stands for, asked through the engine, which knows its mirrors, certificates and insecure
+ * registries. A registry that cannot be reached is `unavailable` and transient; one that has no such image `not-found`.
+ */
+export async function resolveDigest(
+  docker: Docker,
+  image: string,
+  credentials: ReadCredentials,
+  signal: AbortSignal,
+): Promise<string> {
+  const auth = await credentials(image);
+  try {
+    const answer = await callDocker<{ Descriptor: { digest: string } }>(docker, {
+      method: 'GET',
+      path: `/distribution/${image}/json`,
+      timeoutMs: TIMEOUT_MS,
+      ...(auth === undefined ? {} : { auth }),
+      signal,
+    });
+    return answer.Descriptor.digest;
+  } catch (error) {
+    signal.throwIfAborted();
+    if (!(error instanceof DockerError)) throw error;
+    throw refusal(image, error);
+  }
+}
+
+function refusal(image: string, error: DockerError): UserError {
+  const message = messageOf(error);
+  const isAnswer = error.status < 500 || /manifest unknown|not found|name unknown/i.test(message);
+  if (!isAnswer) {
+    return new UserError('unavailable', `the registry of ${image} cannot be reached: ${message}`, {
+      transient: true,
+      cause: error,
+    });
+  }
+  const denied = error.status === 401 || error.status === 403;
+  return new UserError(denied ? 'unauthorized' : 'not-found', `${image}: ${message}`, {
+    cause: error,
+    hint: denied ? 'did you `docker login` there?' : 'is its name right?',
+  });
+}
