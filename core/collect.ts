@@ -1,0 +1,108 @@
+/** Of how many commits a pipeline's images are kept in the build engine and in the registry. */
+export const COMMITS_KEPT = 5;
+/** Of how many releases of a deploy entry the images are kept in the registry, so that one can go back to them. */
+export const RELEASES_KEPT = 50;
+export const CHECKOUT_KEPT_MS = 24 * 3_600_000;
+export const MIRROR_KEPT_MS = 30 * 24 * 3_600_000;
+/** An image without a name may belong to a build or a deploy that goes on. */
+export const NAMELESS_KEPT_MS = 3_600_000;
+export const BUILD_CACHE_BYTES = 10_000_000_000;
+
+/** An image of this installation in the build engine. */
+export interface LocalImage {
+  id: string;
+  /** `repository:tag`. */
+  tags: readonly string[];
+  /** `repository@sha256:…`. */
+  digests: readonly string[];
+  createdAt: number;
+  /** Whether any container is made from it, running or not. */
+  inUse: boolean;
+}
+
+/** What must stay, as the runs tell it. */
+export interface Kept {
+  /** `repository:commit` of the newest commits of every pipeline. */
+  tags: ReadonlySet<string>;
+  /** `repository@sha256:…` of images those and the kept releases name. */
+  references: ReadonlySet<string>;
+}
+
+/** Images to remove, by name, or by id where they have none. Docker keeps an image that has another name left. */
+export function planImageCollection(
+  images: readonly LocalImage[],
+  kept: Kept,
+  now: number,
+): string[] {
+  return images
+    .filter((image) => !image.inUse && !image.digests.some((digest) => kept.references.has(digest)))
+    .flatMap((image) => {
+      if (image.tags.length > 0)
+        return image.tags.filter((tag) => isCommitTag(tag) && !kept.tags.has(tag));
+      return now - image.createdAt > NAMELESS_KEPT_MS ? [image.id] : [];
+    });
+}
+
+export interface RegistryTag {
+  repository: string;
+  tag: string;
+  digest: string;
+}
+
+/** Digests to delete from the registry, which takes all their tags along. Tags that are no commits are not ours. */
+export function planRegistryCollection(
+  tags: readonly RegistryTag[],
+  kept: Kept,
+): { repository: string; digest: string }[] {
+  const stays = new Set([
+    ...kept.references,
+    ...tags
+      .filter(({ repository, tag }) => !isCommit(tag) || kept.tags.has(`${repository}:${tag}`))
+      .map(referenceOf),
+  ]);
+  const goes = tags.filter((each) => !stays.has(referenceOf(each)));
+  const byReference = new Map(goes.map((each) => [referenceOf(each), each]));
+  return [...byReference.values()].map(({ repository, digest }) => ({ repository, digest }));
+}
+
+/** A folder with the name it has on disk and when it was last written. */
+export interface KeptFolder {
+  name: string;
+  usedAt: number;
+}
+
+/** Checkouts are named after their run. */
+export function planCheckoutCollection(
+  checkouts: readonly KeptFolder[],
+  unfinishedRuns: ReadonlySet<string>,
+  now: number,
+): string[] {
+  return checkouts
+    .filter(({ name, usedAt }) => {
+      const [run = ''] = name.split('.');
+      return !unfinishedRuns.has(run) || now - usedAt > CHECKOUT_KEPT_MS;
+    })
+    .map(({ name }) => name);
+}
+
+/** Clones that were cut off go after a day. */
+export function planMirrorCollection(mirrors: readonly KeptFolder[], now: number): string[] {
+  return mirrors
+    .filter(({ name, usedAt }) => {
+      const keptMs = name.endsWith('.git') ? MIRROR_KEPT_MS : CHECKOUT_KEPT_MS;
+      return now - usedAt > keptMs;
+    })
+    .map(({ name }) => name);
+}
+
+function referenceOf({ repository, digest }: RegistryTag): string {
+  return `${repository}@${digest}`;
+}
+
+function isCommitTag(name: string): boolean {
+  return isCommit(name.slice(name.lastIndexOf(':') + 1));
+}
+
+function isCommit(tag: string): boolean {
+  return /^[0-9a-f]{40}(?:[0-9a-f]{24})?$/.test(tag);
+}
