@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { Name } from '#core/declarations/pipeline.ts';
 
 export const Server = z.strictObject({
-  name: Name,
+  name: Name.describe('Name of the server within the cluster'),
   docker: z
     .string()
     .regex(/^unix:\/\/\/.+/, 'must be unix:///path/of/docker.sock')
@@ -10,14 +10,29 @@ export const Server = z.strictObject({
 });
 export type Server = z.infer<typeof Server>;
 
+const Subnet = z
+  .cidrv4('must be an IPv4 network, e.g. 10.88.0.0/16')
+  .refine((subnet) => prefixOf(subnet) >= 16 && prefixOf(subnet) <= 24, {
+    message: 'must be between /16 and /24',
+    abort: true,
+  })
+  .refine(
+    hasNoHostBits,
+    'must be the address of the network itself: set what is behind the prefix to 0',
+  );
+
 export const ClusterSpec = z.strictObject({
-  engine: z.literal('docker'),
-  servers: z.array(Server).length(1, 'the docker engine has exactly one server'),
+  engine: z.literal('docker').describe('What runs the containers'),
+  servers: z
+    .array(Server)
+    .length(1, 'the docker engine has exactly one server')
+    .describe('The machines; exactly one for the docker engine'),
   network: z
     .strictObject({
-      subnet: z.cidrv4().describe('Pods and Services get their addresses from it; /16 to /24'),
+      subnet: Subnet.describe('Pods and Services get their addresses from it; /16 to /24'),
     })
-    .optional(),
+    .optional()
+    .describe("The cluster's network; a free private one is chosen when left out"),
   reconcile: z
     .strictObject({
       intervalSeconds: z
@@ -27,14 +42,30 @@ export const ClusterSpec = z.strictObject({
         .default(60)
         .describe('How often drift is looked for beside events'),
     })
-    .default({ intervalSeconds: 60 }),
+    .default({ intervalSeconds: 60 })
+    .describe('How the cluster is kept as released'),
 });
 export type ClusterSpec = z.infer<typeof ClusterSpec>;
 
-export const Cluster = z.strictObject({
-  apiVersion: z.literal('windlass.dev/v1'),
-  kind: z.literal('Cluster'),
-  metadata: z.strictObject({ name: Name }),
-  spec: ClusterSpec,
-});
+export const Cluster = z
+  .strictObject({
+    apiVersion: z.literal('windlass.dev/v1').describe('Version of this format'),
+    kind: z.literal('Cluster').describe('What the document declares'),
+    metadata: z
+      .strictObject({ name: Name.describe('What pipelines say in `cluster:`') })
+      .describe('How the document is called'),
+    spec: ClusterSpec.describe('What the cluster consists of'),
+  })
+  .describe('An engine, its servers and how it is kept as released');
 export type Cluster = z.infer<typeof Cluster>;
+
+function prefixOf(subnet: string): number {
+  return Number(subnet.split('/')[1]);
+}
+
+function hasNoHostBits(subnet: string): boolean {
+  const address = (subnet.split('/')[0] ?? '')
+    .split('.')
+    .reduce((bits, octet) => bits * 256 + Number(octet), 0);
+  return address % 2 ** (32 - prefixOf(subnet)) === 0;
+}

@@ -4,7 +4,19 @@ import { z } from 'zod';
 export const Name = z
   .string()
   .max(63)
-  .regex(/^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/, 'must be lower case letters, digits and inner hyphens');
+  .regex(
+    /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/,
+    'must be lower case letters, digits and inner hyphens, e.g. web-api',
+  )
+  .refine((name) => name !== 'constructor', 'is reserved');
+
+const RESERVED_PIPELINES = new Set(['config', 'releases']);
+
+/** `/git/config.git` and `/git/releases/` are the server's own. */
+const PipelineName = Name.refine(
+  (name) => !RESERVED_PIPELINES.has(name),
+  'is the name of a repository of the server itself',
+);
 
 /** A secret by reference, never by value: a file on the server, or a variable of its environment. */
 export const SecretRef = z.union([
@@ -12,7 +24,7 @@ export const SecretRef = z.union([
   z.strictObject({
     env: z
       .string()
-      .regex(/^[A-Za-z_][A-Za-z0-9_]*$/)
+      .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'must be the name of a variable, e.g. GIT_PASSWORD')
       .describe("Name of a variable in the server's environment"),
   }),
 ]);
@@ -24,32 +36,68 @@ export const InsidePath = z
   .min(1)
   .refine((path) => !path.startsWith('/') && !path.includes('\\') && !path.includes('\0'), {
     message: 'must be a relative path with forward slashes',
+    abort: true,
+  })
+  .refine((path) => !path.split('/').includes('..'), {
+    message: 'must stay inside the repository: .. is not allowed',
   });
 
-export const Source = z.strictObject({
-  url: z
-    .string()
-    .min(1)
-    .optional()
-    .describe(
+const RemoteUrl = z
+  .string()
+  .min(1)
+  .refine((url) => /^(https?|ssh|file):\/\/.|^\/.|^[\w.-]+@[\w.-]+:./.test(url), {
+    message: 'must be a git remote, e.g. https://host/team/app.git or git@host:team/app.git',
+    abort: true,
+  })
+  .refine((url) => !/^https?:\/\/[^/]*@/.test(url), {
+    message: 'must not carry a user or password: put them in credentials, by reference',
+  });
+
+const Branch = z
+  .string()
+  .min(1)
+  .refine((branch) => !/[*?[]/.test(branch), {
+    message: 'must be a whole name: patterns are not supported',
+    abort: true,
+  })
+  .refine((branch) => !/^[-/]|\.\.|[\s~^:\\\0]|@\{|\/$|\.lock$/.test(branch), {
+    message: 'is not a name that git allows for a branch',
+  });
+
+export const Source = z
+  .strictObject({
+    url: RemoteUrl.optional().describe(
       'Git remote: https, ssh or file. Left out: the repository is pushed to Windlass itself',
     ),
-  branches: z
-    .array(z.string().min(1))
-    .nonempty()
-    .default(['main'])
-    .describe('Branches whose pushes start a run'),
-  credentials: z
-    .union([
-      z.strictObject({ username: z.string().default('windlass'), password: SecretRef }),
-      z.strictObject({ sshKey: SecretRef, knownHosts: SecretRef }),
-    ])
-    .optional()
-    .describe('How to read a private remote'),
-  webhookSecret: SecretRef.optional().describe(
-    'Shared secret with which the forge signs its webhooks',
-  ),
-});
+    branches: z
+      .array(Branch)
+      .nonempty()
+      .default(['main'])
+      .describe('Branches whose pushes start a run'),
+    credentials: z
+      .union([
+        z.strictObject({
+          username: z.string().default('windlass').describe('User name for https'),
+          password: SecretRef.describe('Password or token for https'),
+        }),
+        z.strictObject({
+          sshKey: SecretRef.describe('Private key for ssh'),
+          knownHosts: SecretRef.describe("Lines of known_hosts with the remote's host key"),
+        }),
+      ])
+      .optional()
+      .describe('How to read a private remote'),
+    webhookSecret: SecretRef.optional().describe(
+      'Shared secret with which the forge signs its webhooks',
+    ),
+  })
+  .superRefine((source, context) => {
+    if (source.url !== undefined) return;
+    for (const key of ['credentials', 'webhookSecret'] as const) {
+      if (source[key] === undefined) continue;
+      context.addIssue({ code: 'custom', path: [key], message: 'has no use without url' });
+    }
+  });
 export type Source = z.infer<typeof Source>;
 
 export const Image = z.strictObject({
@@ -60,6 +108,7 @@ export const Image = z.strictObject({
   dockerfile: z
     .string()
     .min(1)
+    .refine((path) => !path.startsWith('/'), 'must be relative to the context')
     .default('Dockerfile')
     .describe('Path of the Dockerfile, from the context'),
   target: z.string().min(1).optional().describe('Stage to build; the last one when left out'),
@@ -68,10 +117,19 @@ export const Image = z.strictObject({
     .min(1)
     .optional()
     .describe('Stage that must build before the image is: its RUN lines are the tests'),
-  args: z.record(z.string(), z.string()).default({}).describe('Build arguments'),
+  args: z
+    .record(
+      z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'must be the name of a build argument'),
+      z.string(),
+    )
+    .default({})
+    .describe('Build arguments'),
   repository: z
     .string()
-    .min(1)
+    .regex(
+      /^[a-z0-9.-]+(:[0-9]+)?(\/[a-z0-9]+([._-]+[a-z0-9]+)*)+$/,
+      'must be a repository without tag or digest, e.g. ghcr.io/team/web',
+    )
     .optional()
     .describe(
       'Where to push, e.g. ghcr.io/team/web; the configured registry, pipeline and name when left out',
@@ -83,7 +141,7 @@ export const Deploy = z.strictObject({
   name: Name.optional().describe(
     "The entry's name and its release branch; the cluster's name when left out",
   ),
-  cluster: Name,
+  cluster: Name.describe('Name of the Cluster to deploy to'),
   manifests: InsidePath.describe('Folder or file with manifests, from the top of the repository'),
   allowEmpty: z
     .boolean()
@@ -93,8 +151,8 @@ export const Deploy = z.strictObject({
 export type Deploy = z.infer<typeof Deploy>;
 
 export const PipelineSpec = z.strictObject({
-  source: Source.default({ branches: ['main'] }),
-  images: z.array(Image).default([]),
+  source: Source.default({ branches: ['main'] }).describe('Where the code comes from'),
+  images: z.array(Image).default([]).describe('Images to test, build and push'),
   deploy: z.array(Deploy).default([]).describe('Carried out in order; a failure stops the rest'),
   timeoutSeconds: z
     .int()
@@ -105,12 +163,18 @@ export const PipelineSpec = z.strictObject({
 });
 export type PipelineSpec = z.infer<typeof PipelineSpec>;
 
-export const Pipeline = z.strictObject({
-  apiVersion: z.literal('windlass.dev/v1'),
-  kind: z.literal('Pipeline'),
-  metadata: z.strictObject({ name: Name }),
-  spec: PipelineSpec,
-});
+export const Pipeline = z
+  .strictObject({
+    apiVersion: z.literal('windlass.dev/v1').describe('Version of this format'),
+    kind: z.literal('Pipeline').describe('What the document declares'),
+    metadata: z
+      .strictObject({
+        name: PipelineName.describe('Name of the pipeline and of its repository on the server'),
+      })
+      .describe('How the document is called'),
+    spec: PipelineSpec.describe('What the pipeline does'),
+  })
+  .describe('Where the source is, how it is tested, which images it builds and where they run');
 export type Pipeline = z.infer<typeof Pipeline>;
 
 /** The name of a deploy entry within its pipeline: its own, else its cluster's. */
