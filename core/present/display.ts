@@ -1,0 +1,17 @@
+import type { ResourceKey } from '#core/resources/resource.ts';
+
+const MAX_CHARACTERS = 200;
+
+/** `Namespace/shop` of `Namespace//shop`; others as they are. */
+export function displayKey(key: ResourceKey): string {
+  return displayText(key.replace('//', '/'));
+}
+
+/**
+ * On one line and of bounded length. Control characters are spelt out, since the text may come from a repository and
+ * ends on a terminal.
+ */
+export function displayText(text: string): string {
+  const short = text.length > MAX_CHARACTERS ? `${text.slice(0, MAX_CHARACTERS)}…` : text;
+  return short.replace(/\p{Cc}/gu, (character) => JSON.stringify(character).slice(1, -1));
+}
