@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { mkdir, rename, rm, stat, utimes } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UserError } from '#core/errors.ts';
 import { checkoutCommit } from './checkout.ts';
@@ -35,6 +35,9 @@ export interface Mirrors {
     onLine: (line: string) => void,
     signal: AbortSignal,
   ): Promise<ResolvedCommit>;
+  /** Packs every mirror that needs it. */
+  maintain(signal: AbortSignal): Promise<void>;
+  remove(name: string, signal: AbortSignal): Promise<void>;
 }
 
 interface Mirror {
@@ -44,7 +47,9 @@ interface Mirror {
   signal: AbortSignal;
 }
 
-export const TEMPORARY_MARK = '.new-';
+const PACK_TIMEOUT_MS = 600_000;
+
+const TEMPORARY_MARK = '.new-';
 
 /** Bare mirrors of repositories below `root`, one for each URL. `machine` is the environment git may look into. */
 export function createMirrors(
@@ -58,6 +63,17 @@ export function createMirrors(
       checkRef(request.ref);
       checkUrl(request.url);
       return lock(folder, signal, () => checkoutFrom({ folder, request, machine, signal }, onLine));
+    },
+    maintain: async (signal) => {
+      const names = await readdir(root).catch(() => []);
+      for (const name of names.filter((each) => each.endsWith('.git'))) {
+        const folder = join(root, name);
+        await lock(folder, signal, () => pack(folder, machine, signal));
+      }
+    },
+    remove: (name, signal) => {
+      const folder = join(root, name);
+      return lock(folder, signal, () => discard(folder));
     },
   };
 }
@@ -142,6 +158,25 @@ function refspecs(ref: string): string[] {
   const usual = ['+refs/heads/*:refs/heads/*', '+refs/tags/*:refs/tags/*'];
   const isUsual = ref.startsWith('refs/heads/') || ref.startsWith('refs/tags/');
   return isUsual ? usual : [...usual, `+${ref}:${ref}`];
+}
+
+/** Every fetch adds a pack or loose objects; git decides when it is time to put them together. */
+async function pack(
+  folder: string,
+  machine: Readonly<Record<string, string | undefined>>,
+  signal: AbortSignal,
+): Promise<void> {
+  const config = [
+    ['gc.auto', '2000'],
+    ['gc.autoPackLimit', '30'],
+    ['gc.autoDetach', 'false'],
+  ] as const;
+  const environment = gitEnvironment(machine, config);
+  await openGit({ folder, environment, signal, silenceMs: PACK_TIMEOUT_MS }).raw(
+    'gc',
+    '--auto',
+    '--quiet',
+  );
 }
 
 /** Moved away first: whoever looks at its place sees a whole mirror or none. */
