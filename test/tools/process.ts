@@ -1,0 +1,46 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Tool } from './debian-tool.ts';
+
+const START_TIMEOUT_MS = 10_000;
+
+export interface Running {
+  pid: number;
+  stop(signal?: NodeJS.Signals): Promise<void>;
+}
+
+/** Starts a server and waits until it takes connections at `address`. */
+export async function startServer(
+  tool: Tool,
+  args: readonly string[],
+  address: { path: string } | { host: string; port: number },
+): Promise<Running> {
+  const child = spawn(tool.path, args, { env: tool.environment, stdio: 'ignore' });
+  const deadline = Date.now() + START_TIMEOUT_MS;
+  while (!(await answers(address))) {
+    if (child.exitCode !== null || Date.now() > deadline)
+      throw new Error(`${tool.path} did not start`);
+    await sleep(20);
+  }
+  return {
+    pid: child.pid ?? 0,
+    stop: async (signal = 'SIGTERM') => {
+      if (child.exitCode !== null || child.signalCode !== null) return;
+      child.kill(signal);
+      await once(child, 'exit');
+    },
+  };
+}
+
+function answers(address: { path: string } | { host: string; port: number }): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(address);
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(false));
+  });
+}
