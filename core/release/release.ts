@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 /**
- * Manifests as they are kept: path in the release tree (e.g. `deployment-default-web.yaml`) to YAML text, one
+ * Manifests as they are kept: path in the release tree (e.g. `deployment_default_web.yaml`) to YAML text, one
  * resource a file, images as digests, every value of a Secret's `data` replaced by an age-encrypted one.
  */
 export const SealedManifests = z.record(z.string(), z.string());
