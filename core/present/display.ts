@@ -13,5 +13,16 @@ export function displayKey(key: ResourceKey): string {
  */
 export function displayText(text: string): string {
   const short = text.length > MAX_CHARACTERS ? `${text.slice(0, MAX_CHARACTERS)}…` : text;
-  return short.replace(/\p{Cc}/gu, (character) => JSON.stringify(character).slice(1, -1));
+  return short.replace(/\p{Cc}/gu, spellOut);
+}
+
+const SPELLINGS = new Map([
+  ['\n', String.raw`\n`],
+  ['\r', String.raw`\r`],
+  ['\t', String.raw`\t`],
+]);
+
+function spellOut(character: string): string {
+  const code = (character.codePointAt(0) ?? 0).toString(16).padStart(4, '0');
+  return SPELLINGS.get(character) ?? `\\u${code}`;
 }

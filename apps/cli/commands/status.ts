@@ -1,0 +1,44 @@
+import type { Command } from 'commander';
+import { ClusterList, ClusterView } from '#core/api/cluster.ts';
+import { apiPath } from '../client.ts';
+import type { ApiClient } from '../client.ts';
+import { describeCommand } from '../command.ts';
+import type { JsonOption } from '../command.ts';
+import type { CliContext } from '../context.ts';
+import { connect } from '../find-server.ts';
+import { clusterLines } from '../format/cluster.ts';
+import { painter } from '../format/colour.ts';
+
+export function statusCommand(context: CliContext): Command {
+  return describeCommand('status', 'tell what runs on the clusters and how it is', [
+    'windlass status',
+    'windlass status local --json',
+  ])
+    .argument('[cluster]', 'of this cluster only')
+    .action(async (cluster: string | undefined, options: JsonOption) =>
+      printStatus(context, cluster, options),
+    );
+}
+
+async function printStatus(
+  context: CliContext,
+  name: string | undefined,
+  options: JsonOption,
+): Promise<void> {
+  const list = await readClusters(await connect(context), name);
+  if (options.json) {
+    context.out(JSON.stringify(list));
+    return;
+  }
+  const paint = painter(context.colour);
+  if (list.clusters.length === 0) context.out('no clusters are declared');
+  list.clusters.forEach((cluster, index) => {
+    if (index > 0) context.out('');
+    for (const line of clusterLines(cluster, paint, context.now())) context.out(line);
+  });
+}
+
+async function readClusters(client: ApiClient, name: string | undefined): Promise<ClusterList> {
+  if (name === undefined) return client.get(apiPath(['clusters']), ClusterList);
+  return { clusters: [await client.get(apiPath(['clusters', name, 'workloads']), ClusterView)] };
+}

@@ -1,0 +1,23 @@
+/** All that commands know of the world, so that tests can give them another one. */
+export interface CliContext {
+  /** The folder that the command was called in. */
+  cwd: string;
+  /** Where the login is kept. */
+  configFile: string;
+  /** From the environment: takes precedence over login and state folder. */
+  server?: { url: string; token: string };
+  /** A line to standard output. */
+  out(line: string): void;
+  /** A line to standard error: progress and hints, never a result. */
+  note(line: string): void;
+  /** Whether standard output takes colours. */
+  colour: boolean;
+  /** Asks without echo on a terminal, else reads standard input to its end. */
+  readSecret(prompt: string): Promise<string>;
+  /** Milliseconds since the epoch. */
+  now(): number;
+  /** Aborted by Ctrl-C. */
+  signal: AbortSignal;
+  /** What the process will exit with unless an error is thrown. */
+  setExitCode(code: number): void;
+}

@@ -1,0 +1,88 @@
+import { Command, CommanderError } from 'commander';
+import { UserError } from '#core/errors.ts';
+import { cancelCommand } from './commands/cancel.ts';
+import { initCommand } from './commands/init.ts';
+import { loginCommand } from './commands/login.ts';
+import { logsCommand } from './commands/logs.ts';
+import { planCommand } from './commands/plan.ts';
+import { releasesCommand } from './commands/releases.ts';
+import { retryCommand } from './commands/retry.ts';
+import { rollbackCommand } from './commands/rollback.ts';
+import { runCommand } from './commands/run.ts';
+import { runsCommand } from './commands/runs.ts';
+import { statusCommand } from './commands/status.ts';
+import { validateCommand } from './commands/validate.ts';
+import type { CliContext } from './context.ts';
+import { painter } from './format/colour.ts';
+
+const INTERRUPTED_EXIT_CODE = 130;
+
+const ROLES = `
+Roles, each a process of its own (see docs/operations.md):
+  windlass start            server and both workers in one process
+  windlass server           the server
+  windlass worker build     a build worker
+  windlass worker deploy    a deploy worker
+
+Example:
+  $ windlass init && git push windlass main && windlass status`;
+
+export function createProgram(context: CliContext): Command {
+  const program = new Command('windlass')
+    .description('From git push to running: build, release and deploy with Windlass.')
+    .addHelpText('after', ROLES)
+    .addCommand(loginCommand(context))
+    .addCommand(initCommand(context))
+    .addCommand(validateCommand(context))
+    .addCommand(planCommand(context))
+    .addCommand(runsCommand(context))
+    .addCommand(runCommand(context))
+    .addCommand(logsCommand(context))
+    .addCommand(statusCommand(context))
+    .addCommand(cancelCommand(context))
+    .addCommand(retryCommand(context))
+    .addCommand(rollbackCommand(context))
+    .addCommand(releasesCommand(context));
+  return redirected(program, context);
+}
+
+/** Runs one command line; answers the exit code. Only bugs are thrown. */
+export async function runCli(args: readonly string[], context: CliContext): Promise<number> {
+  let exitCode = 0;
+  const program = createProgram({
+    ...context,
+    setExitCode: (code) => {
+      exitCode = code;
+    },
+  });
+  try {
+    await program.parseAsync(args, { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode;
+    if (context.signal.aborted) return INTERRUPTED_EXIT_CODE;
+    if (!(error instanceof UserError)) throw error;
+    tell(error, args.includes('--json'), context);
+    return 1;
+  }
+}
+
+function tell({ code, message, hint }: UserError, json: boolean, context: CliContext): void {
+  if (json) {
+    const help = hint === undefined ? {} : { hint };
+    context.note(JSON.stringify({ error: { code, message, ...help } }));
+    return;
+  }
+  const paint = painter(context.colour);
+  context.note(`${paint('red', 'error:')} ${message}`);
+  if (hint !== undefined) context.note(`${paint('dim', 'hint:')} ${hint}`);
+}
+
+/** Commander ends the process and writes to it by itself unless told otherwise, for each command apart. */
+function redirected(command: Command, context: CliContext): Command {
+  for (const child of command.commands) redirected(child, context);
+  return command.exitOverride().configureOutput({
+    writeOut: (text) => context.out(text.trimEnd()),
+    writeErr: (text) => context.note(text.trimEnd()),
+  });
+}
