@@ -1,3 +1,4 @@
+import { stringify } from 'yaml';
 import type { SourceFile } from '#core/declarations/read.ts';
 
 export interface FirstImage {
@@ -39,9 +40,9 @@ export function nodePortOf(pipeline: string, image: string): number {
 function pipelineText({ pipeline, branch, images }: FirstFiles): string {
   return `apiVersion: windlass.dev/v1
 kind: Pipeline
-metadata: { name: ${pipeline} }
+metadata: { name: ${scalar(pipeline)} }
 spec:
-  source: { branches: [${JSON.stringify(branch)}] }
+  source: { branches: [${scalar(branch)}] }
   images:
 ${images.map(imageText).join('')}  deploy:
     - cluster: local
@@ -53,25 +54,25 @@ function imageText({ name, context, testStage }: FirstImage): string {
   const test =
     testStage === undefined
       ? '      # test: check        # a stage of the Dockerfile whose RUN lines are the tests\n'
-      : `      test: ${JSON.stringify(testStage)}\n`;
-  return `    - name: ${name}            # manifests say \`image: ${name}\`
-      context: ${JSON.stringify(context)}
+      : `      test: ${scalar(testStage)}\n`;
+  return `    - name: ${scalar(name)}            # manifests say \`image: ${name}\`
+      context: ${scalar(context)}
 ${test}`;
 }
 
 function deploymentText({ name, port }: FirstImage): string {
   return `apiVersion: apps/v1
 kind: Deployment
-metadata: { name: ${name} }
+metadata: { name: ${scalar(name)} }
 spec:
   replicas: 2
-  selector: { matchLabels: { app: ${name} } }
+  selector: { matchLabels: { app: ${scalar(name)} } }
   template:
-    metadata: { labels: { app: ${name} } }
+    metadata: { labels: { app: ${scalar(name)} } }
     spec:
       containers:
-        - name: ${name}
-          image: ${name}
+        - name: ${scalar(name)}
+          image: ${scalar(name)}
           ports: [{ containerPort: ${port} }]
           readinessProbe:
             tcpSocket: { port: ${port} }
@@ -82,10 +83,15 @@ spec:
 function serviceText(pipeline: string, { name, port }: FirstImage): string {
   return `apiVersion: v1
 kind: Service
-metadata: { name: ${name} }
+metadata: { name: ${scalar(name)} }
 spec:
   type: NodePort
-  selector: { app: ${name} }
+  selector: { app: ${scalar(name)} }
   ports: [{ port: 80, targetPort: ${port}, nodePort: ${nodePortOf(pipeline, name)} }]
 `;
+}
+
+/** Quoted where YAML would read something else than text. */
+function scalar(text: string): string {
+  return stringify(text).trimEnd();
 }
