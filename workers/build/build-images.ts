@@ -1,0 +1,104 @@
+import type { BuildRequest } from '#adapters/docker/build.ts';
+import { readContext } from '#adapters/docker/build-context.ts';
+import type { Image } from '#core/declarations/pipeline.ts';
+import type { Run } from '#core/run/run.ts';
+import type { BuildContext, Source } from './context.ts';
+import { IMAGE_LABELS } from './image-labels.ts';
+import { repositoryOf } from './repository.ts';
+import type { DoStep } from './steps.ts';
+
+/** Tests, builds and pushes the pipeline's images, one after the other; answers their references by name. */
+export async function buildImages(
+  run: Run,
+  source: Source,
+  context: BuildContext,
+  doStep: DoStep,
+  signal: AbortSignal,
+): Promise<Record<string, string>> {
+  const references: Record<string, string> = {};
+  for (const image of run.spec.images) {
+    if (image.test !== undefined) await testStep(run, image, source, context, doStep, signal);
+    await buildStep(run, image, source, context, doStep, signal);
+    references[image.name] = await pushStep(run, image, source, context, doStep, signal);
+  }
+  return references;
+}
+
+function testStep(
+  run: Run,
+  image: Image,
+  source: Source,
+  { engine, settings }: BuildContext,
+  doStep: DoStep,
+  signal: AbortSignal,
+): Promise<void> {
+  return doStep(`test ${image.name}`, async (onLine) => {
+    const request = await requestFor(run, image, source, settings);
+    const test: BuildRequest = { ...request, purpose: 'test', target: image.test ?? '' };
+    return cachedOrNot(await engine.build(test, onLine, signal));
+  });
+}
+
+function buildStep(
+  run: Run,
+  image: Image,
+  source: Source,
+  { engine, settings }: BuildContext,
+  doStep: DoStep,
+  signal: AbortSignal,
+): Promise<void> {
+  return doStep(`build ${image.name}`, async (onLine) => {
+    const request = await requestFor(run, image, source, settings);
+    return cachedOrNot(await engine.build(request, onLine, signal));
+  });
+}
+
+function pushStep(
+  run: Run,
+  image: Image,
+  source: Source,
+  { engine, settings, runs, now }: BuildContext,
+  doStep: DoStep,
+  signal: AbortSignal,
+): Promise<string> {
+  return doStep(`push ${image.name}`, async (onLine) => {
+    const repository = repositoryOf(run, image, settings);
+    const digest = await engine.push({ repository, tag: source.commit }, onLine, signal);
+    const reference = `${repository}@${digest}`;
+    onLine(reference);
+    await runs.apply(run.id, { kind: 'image', image: image.name, reference, at: now() });
+    return { value: reference, detail: digest };
+  });
+}
+
+async function requestFor(
+  run: Run,
+  image: Image,
+  source: Source,
+  settings: BuildContext['settings'],
+): Promise<BuildRequest> {
+  return {
+    what: `image ${image.name}`,
+    purpose: 'image',
+    context: await readContext({ ...image, checkout: source.checkout }),
+    contextKey: `${settings.installation}/${run.pipeline}/${image.name}`,
+    modTime: timeOf(source),
+    tag: `${repositoryOf(run, image, settings)}:${source.commit}`,
+    ...(image.target === undefined ? {} : { target: image.target }),
+    args: image.args,
+    labels: {
+      [IMAGE_LABELS.installation]: settings.installation,
+      [IMAGE_LABELS.pipeline]: run.pipeline,
+      [IMAGE_LABELS.image]: image.name,
+    },
+  };
+}
+
+function cachedOrNot({ cached }: { cached: boolean }): { value: undefined; detail?: string } {
+  return { value: undefined, ...(cached ? { detail: 'cached' } : {}) };
+}
+
+/** The commit's time, told apart from that of another commit in the same second by its id. */
+function timeOf({ commit, committedAt }: Source): bigint {
+  return BigInt(committedAt) * 1_000_000_000n + BigInt(Number.parseInt(commit.slice(0, 7), 16));
+}

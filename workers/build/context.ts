@@ -1,0 +1,39 @@
+import type { Logger } from 'pino';
+import type { ImageEngine } from '#adapters/docker/image-engine.ts';
+import type { Mirrors } from '#adapters/git/mirror.ts';
+import type { ResolvedCommit } from '#adapters/git/resolve.ts';
+import type { ReadSecret } from '#adapters/secrets/read-secret.ts';
+import type { RunStore, ServerApi } from '#core/ports.ts';
+import type { Secret } from '#core/secret.ts';
+
+export interface BuildSettings {
+  /** Marks what this installation makes. */
+  installation: string;
+  /** Where images go that name no repository, e.g. `127.0.0.1:5380`. */
+  registry: string;
+  /** Whose `/git/<pipeline>.git` holds what was pushed to Windlass itself. */
+  serverUrl: string;
+  workerToken: Secret;
+  /** Folder with a folder for each run. */
+  checkouts: string;
+}
+
+/** All that a build needs of the world. */
+export interface BuildContext {
+  runs: RunStore;
+  server: Pick<ServerApi, 'storeRendered'>;
+  mirrors: Mirrors;
+  engine: ImageEngine;
+  /** The digest a third-party tag stands for; `unavailable` where its registry cannot be reached. */
+  resolveDigest: (image: string, signal: AbortSignal) => Promise<string>;
+  readSecret: ReadSecret;
+  settings: BuildSettings;
+  /** Milliseconds since the epoch. */
+  now: () => number;
+  log: Logger;
+}
+
+/** A commit in a folder of its own. */
+export interface Source extends ResolvedCommit {
+  checkout: string;
+}

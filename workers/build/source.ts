@@ -1,0 +1,40 @@
+import type { GitCredentials } from '#adapters/git/credentials.ts';
+import type { ReadSecret } from '#adapters/secrets/read-secret.ts';
+import type { Run } from '#core/run/run.ts';
+import type { BuildSettings } from './context.ts';
+
+export interface SourceRemote {
+  url: string;
+  credentials?: GitCredentials;
+}
+
+/** Where the run's commit comes from: the declared remote, or the server that it was pushed to. */
+export async function sourceOf(
+  run: Run,
+  settings: BuildSettings,
+  readSecret: ReadSecret,
+): Promise<SourceRemote> {
+  const { url, credentials } = run.spec.source;
+  if (url === undefined) {
+    return {
+      url: `${settings.serverUrl.replace(/\/$/, '')}/git/${run.pipeline}.git`,
+      credentials: { kind: 'password', username: 'worker', password: settings.workerToken },
+    };
+  }
+  if (credentials === undefined) return { url };
+  if ('password' in credentials) {
+    const { username, password } = credentials;
+    return {
+      url,
+      credentials: { kind: 'password', username, password: await readSecret(password) },
+    };
+  }
+  return {
+    url,
+    credentials: {
+      kind: 'ssh',
+      key: await readSecret(credentials.sshKey),
+      knownHosts: await readSecret(credentials.knownHosts),
+    },
+  };
+}
