@@ -1,0 +1,279 @@
+import { isKind, KIND_ORDER, KINDS } from '#core/docker/kinds.ts';
+import type { Container, Deployment, Service } from '#core/docker/kinds.ts';
+import { normalise, sortWorkloads } from '#core/docker/workloads.ts';
+import type { Workloads } from '#core/docker/workloads.ts';
+import type { Problem } from '#core/errors.ts';
+import type { FieldPath } from '#core/field-path.ts';
+import type { Origin, ParsedManifests } from '#core/resources/parse.ts';
+import { keyOf } from '#core/resources/resource.ts';
+import { suggestion } from '#core/suggest.ts';
+import { checkDocument, problemAt } from '#core/zod-problems.ts';
+
+type Report = (path: FieldPath, message: string, hint?: string) => void;
+
+/** Everything in the manifests that the docker engine cannot run as Kubernetes would, with its place. */
+export function acceptResources({
+  resources,
+  origins,
+}: Pick<ParsedManifests, 'resources' | 'origins'>): Problem[] {
+  const problems: Problem[] = [];
+  const accepted = resources.filter((resource) => {
+    const origin = origins.get(keyOf(resource));
+    const found = origin === undefined ? [] : checkFields(resource, origin);
+    problems.push(...found);
+    return found.length === 0;
+  });
+  // References are looked up among all: one that is misspelt itself is told once.
+  const named = new Set(resources.map(keyOf));
+  const workloads = sortWorkloads(accepted.map(normalise));
+  for (const deployment of workloads.deployments) {
+    checkDeployment(
+      deployment,
+      workloads,
+      named,
+      reporter(problems, origins.get(keyOfNamed('Deployment', deployment))),
+    );
+  }
+  const nodePorts = new Map<number, string>();
+  for (const service of workloads.services) {
+    checkService(
+      service,
+      nodePorts,
+      reporter(problems, origins.get(keyOfNamed('Service', service))),
+    );
+  }
+  return problems;
+}
+
+function checkFields(resource: { kind: string }, { file, document }: Origin): Problem[] {
+  const { kind } = resource;
+  if (!isKind(kind)) {
+    const hint = suggestion(kind, KIND_ORDER) ?? `it runs ${KIND_ORDER.join(', ')}`;
+    return [
+      problemAt({
+        file,
+        document,
+        path: ['kind'],
+        message: `the docker engine does not run ${kind}`,
+        hint,
+      }),
+    ];
+  }
+  const checked = checkDocument(KINDS[kind], withoutNullFields(document), file);
+  if (!('problems' in checked)) return [];
+  return checked.problems.map((problem) =>
+    problem.message === 'unknown key'
+      ? { ...problem, message: 'the docker engine does not support this field' }
+      : problem,
+  );
+}
+
+/** `field: null` is no field, as the API server has it. */
+function withoutNullFields(document: Origin['document']): Origin['document'] {
+  return { value: stripNulls(document.value), locate: (path) => document.locate(path) };
+}
+
+function stripNulls(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(stripNulls);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value)
+      .filter(([, field]) => field !== null)
+      .map(([key, field]) => [key, stripNulls(field)]),
+  );
+}
+
+function reporter(problems: Problem[], origin: Origin | undefined): Report {
+  return (path, message, hint) => {
+    if (origin !== undefined) problems.push(problemAt({ ...origin, path, message, hint }));
+  };
+}
+
+function checkDeployment(
+  deployment: Deployment,
+  workloads: Workloads,
+  named: ReadonlySet<string>,
+  report: Report,
+): void {
+  const { selector, template } = deployment.spec;
+  for (const [label, value] of Object.entries(selector.matchLabels)) {
+    if (template.metadata.labels[label] === value) continue;
+    report(
+      ['spec', 'selector', 'matchLabels', label],
+      `the template's labels do not have ${label}: ${value}`,
+      'the selector must match the pods of the Deployment',
+    );
+  }
+  if (Object.keys(selector.matchLabels).length === 0)
+    report(['spec', 'selector', 'matchLabels'], 'must not be empty');
+  const spec: FieldPath = ['spec', 'template', 'spec'];
+  const namespace = deployment.metadata.namespace ?? 'default';
+  checkUnique(template.spec.containers, [...spec, 'containers'], report);
+  checkUnique(template.spec.volumes, [...spec, 'volumes'], report);
+  template.spec.volumes.forEach((volume, index) => {
+    const path = [...spec, 'volumes', index];
+    if (volume.configMap?.optional === false)
+      checkRef('ConfigMap', namespace, volume.configMap.name, [...path, 'configMap', 'name'], {
+        named,
+        report,
+      });
+    if (volume.secret?.optional === false)
+      checkRef('Secret', namespace, volume.secret.secretName, [...path, 'secret', 'secretName'], {
+        named,
+        report,
+      });
+  });
+  const volumes = template.spec.volumes.map(({ name }) => name);
+  template.spec.containers.forEach((container, index) => {
+    checkContainer(container, [...spec, 'containers', index], {
+      namespace,
+      volumes,
+      workloads,
+      named,
+      report,
+    });
+  });
+}
+
+interface ContainerScope {
+  namespace: string;
+  volumes: string[];
+  workloads: Workloads;
+  named: ReadonlySet<string>;
+  report: Report;
+}
+
+function checkContainer(container: Container, path: FieldPath, scope: ContainerScope): void {
+  const { namespace, volumes, report } = scope;
+  container.volumeMounts.forEach((mount, index) => {
+    if (volumes.includes(mount.name)) return;
+    report(
+      [...path, 'volumeMounts', index, 'name'],
+      `there is no volume ${mount.name} in this pod`,
+      suggestion(mount.name, volumes),
+    );
+  });
+  container.env.forEach((env, index) => {
+    const at = [...path, 'env', index, 'valueFrom'];
+    const { configMapKeyRef, secretKeyRef } = env.valueFrom ?? {};
+    if (configMapKeyRef?.optional === false)
+      checkKey('ConfigMap', configMapKeyRef, [...at, 'configMapKeyRef'], scope);
+    if (secretKeyRef?.optional === false)
+      checkKey('Secret', secretKeyRef, [...at, 'secretKeyRef'], scope);
+  });
+  container.envFrom.forEach(({ configMapRef, secretRef }, index) => {
+    const at = [...path, 'envFrom', index];
+    if (configMapRef?.optional === false)
+      checkRef('ConfigMap', namespace, configMapRef.name, [...at, 'configMapRef', 'name'], scope);
+    if (secretRef?.optional === false)
+      checkRef('Secret', namespace, secretRef.name, [...at, 'secretRef', 'name'], scope);
+  });
+  const { cpu, memory } = container.resources?.limits ?? {};
+  const requests = container.resources?.requests ?? {};
+  if ((requests.cpu ?? 0) > (cpu ?? Infinity))
+    report([...path, 'resources', 'requests', 'cpu'], 'is more than the limit');
+  if ((requests.memory ?? 0) > (memory ?? Infinity))
+    report([...path, 'resources', 'requests', 'memory'], 'is more than the limit');
+  if (memory !== undefined && memory < 6 * 2 ** 20)
+    report([...path, 'resources', 'limits', 'memory'], 'is less than the 6Mi that Docker allows');
+  const probe = container.readinessProbe;
+  const port = probe?.httpGet?.port ?? probe?.tcpSocket?.port;
+  if (typeof port !== 'string' || container.ports.some(({ name }) => name === port)) return;
+  const handler = probe?.httpGet === undefined ? 'tcpSocket' : 'httpGet';
+  report(
+    [...path, 'readinessProbe', handler, 'port'],
+    `the container has no port named ${port}`,
+    suggestion(
+      port,
+      container.ports.flatMap(({ name }) => name ?? []),
+    ),
+  );
+}
+
+function checkKey(
+  kind: 'ConfigMap' | 'Secret',
+  ref: { name: string; key: string },
+  path: FieldPath,
+  scope: ContainerScope,
+): void {
+  const { namespace, workloads, report } = scope;
+  if (!checkRef(kind, namespace, ref.name, [...path, 'name'], scope)) return;
+  const name = `${namespace}/${ref.name}`;
+  const configMap = workloads.configMaps.get(name);
+  const source =
+    kind === 'ConfigMap'
+      ? configMap && { ...configMap.binaryData, ...configMap.data }
+      : workloads.secrets.get(name)?.data;
+  if (source === undefined || Object.hasOwn(source, ref.key)) return;
+  report(
+    [...path, 'key'],
+    `${kind} ${ref.name} has no key ${ref.key}`,
+    suggestion(ref.key, Object.keys(source)),
+  );
+}
+
+/** False where what it names is not in the release: the pod could never start. */
+function checkRef(
+  kind: 'ConfigMap' | 'Secret',
+  namespace: string,
+  name: string,
+  path: FieldPath,
+  { named, report }: { named: ReadonlySet<string>; report: Report },
+): boolean {
+  const prefix = `${kind}/${namespace}/`;
+  if (named.has(prefix + name)) return true;
+  const others = [...named]
+    .filter((key) => key.startsWith(prefix))
+    .map((key) => key.slice(prefix.length));
+  report(
+    path,
+    `there is no ${kind} ${name} in namespace ${namespace} of these manifests`,
+    suggestion(name, others) ?? 'add it, or say optional: true',
+  );
+  return false;
+}
+
+function checkUnique(items: readonly { name: string }[], path: FieldPath, report: Report): void {
+  const seen = new Set<string>();
+  items.forEach(({ name }, index) => {
+    if (seen.has(name)) report([...path, index, 'name'], `${name} is there twice`);
+    seen.add(name);
+  });
+}
+
+function checkService(service: Service, nodePorts: Map<number, string>, report: Report): void {
+  const { type, ports } = service.spec;
+  const seen = new Set<number>();
+  ports.forEach((port, index) => {
+    const path: FieldPath = ['spec', 'ports', index];
+    if (seen.has(port.port)) report([...path, 'port'], `port ${port.port} is there twice`);
+    seen.add(port.port);
+    if (ports.length > 1 && port.name === undefined)
+      report(path, 'a Service with several ports names each', 'add name');
+    if (type === 'ClusterIP' && port.nodePort !== undefined)
+      report([...path, 'nodePort'], 'belongs to type: NodePort');
+    if (type !== 'NodePort') return;
+    if (port.nodePort === undefined) {
+      report(
+        path,
+        'a NodePort Service says its nodePort here',
+        'add nodePort, from 30000 to 32767',
+      );
+      return;
+    }
+    const other = nodePorts.get(port.nodePort);
+    if (other !== undefined)
+      report(
+        [...path, 'nodePort'],
+        `nodePort ${port.nodePort} is that of Service ${other} already`,
+      );
+    nodePorts.set(port.nodePort, service.metadata.name);
+  });
+}
+
+function keyOfNamed(
+  kind: string,
+  { metadata }: { metadata: { name: string; namespace?: string | undefined } },
+): string {
+  return `${kind}/${metadata.namespace ?? 'default'}/${metadata.name}`;
+}

@@ -1,0 +1,314 @@
+import { z } from 'zod';
+import { encodeBase64 } from '#core/base64.ts';
+import { Quantity } from '#core/resources/quantity.ts';
+
+/**
+ * The kinds and fields that the docker engine runs, with Kubernetes' defaults filled in. Whatever is not here is
+ * refused. Rules of names and defaults are those of Kubernetes 1.36's API reference.
+ */
+
+const DNS_LABEL = /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/;
+const DNS_SUBDOMAIN = /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/;
+const Label = z
+  .string()
+  .max(63)
+  .regex(DNS_LABEL, 'must be lower case letters, digits and inner hyphens');
+const Subdomain = z
+  .string()
+  .max(253)
+  .regex(DNS_SUBDOMAIN, 'must be lower case letters, digits, and inner hyphens and dots');
+const DataKey = z
+  .string()
+  .max(253)
+  .regex(/^[-._a-zA-Z0-9]+$/, 'must be letters, digits, -, _ and .');
+const Base64 = z
+  .string()
+  .regex(/^[A-Za-z0-9+/\s]*={0,2}\s*$/, 'must be base64')
+  .transform((text) => text.replace(/\s/g, ''));
+const Port = z.int().min(1).max(65_535);
+const PortName = z
+  .string()
+  .max(15)
+  .regex(/^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/, 'must be lower case letters, digits and inner hyphens');
+const EnvName = z
+  .string()
+  .regex(/^[-._a-zA-Z][-._a-zA-Z0-9]*$/, 'must be a name of an environment variable');
+const Tcp = z.literal('TCP').default('TCP');
+const Mode = z.int().min(0).max(0o777, 'must be at most 511 (octal 0777): write 0o644 or 420');
+const Strings = z.record(z.string(), z.string());
+
+function metadata<Name extends z.ZodType>(
+  name: Name,
+): z.ZodObject<
+  {
+    name: Name;
+    namespace: z.ZodOptional<typeof Label>;
+    labels: z.ZodOptional<typeof Strings>;
+    annotations: z.ZodOptional<typeof Strings>;
+  },
+  z.core.$strict
+> {
+  return z.strictObject({
+    name,
+    namespace: Label.optional(),
+    labels: Strings.optional(),
+    annotations: Strings.optional(),
+  });
+}
+
+export const Namespace = z.strictObject({
+  apiVersion: z.literal('v1'),
+  kind: z.literal('Namespace'),
+  metadata: z.strictObject({
+    name: Label,
+    labels: Strings.optional(),
+    annotations: Strings.optional(),
+  }),
+});
+
+export const ConfigMap = z.strictObject({
+  apiVersion: z.literal('v1'),
+  kind: z.literal('ConfigMap'),
+  metadata: metadata(Subdomain),
+  data: z.record(DataKey, z.string()).default({}),
+  binaryData: z.record(DataKey, Base64).default({}),
+});
+export type ConfigMap = z.infer<typeof ConfigMap>;
+
+/** `stringData` is folded into `data`, as the API server does. */
+export const Secret = z
+  .strictObject({
+    apiVersion: z.literal('v1'),
+    kind: z.literal('Secret'),
+    metadata: metadata(Subdomain),
+    type: z.string().default('Opaque'),
+    data: z.record(DataKey, Base64).default({}),
+    stringData: z.record(DataKey, z.string()).default({}),
+  })
+  .transform(({ stringData, data, ...secret }) => ({
+    ...secret,
+    data: {
+      ...data,
+      ...Object.fromEntries(
+        Object.entries(stringData).map(([key, text]) => [key, encodeBase64(text)]),
+      ),
+    },
+  }));
+export type Secret = z.infer<typeof Secret>;
+
+const KeyRef = z.strictObject({
+  name: Subdomain,
+  key: DataKey,
+  optional: z.boolean().default(false),
+});
+const NameRef = z.strictObject({ name: Subdomain, optional: z.boolean().default(false) });
+
+const EnvVar = z
+  .strictObject({
+    name: EnvName,
+    value: z.string().optional(),
+    valueFrom: z
+      .strictObject({ configMapKeyRef: KeyRef.optional(), secretKeyRef: KeyRef.optional() })
+      .refine(
+        (from) => (from.configMapKeyRef === undefined) !== (from.secretKeyRef === undefined),
+        'must name one source',
+      )
+      .optional(),
+  })
+  .refine(
+    (env) => env.value === undefined || env.valueFrom === undefined,
+    'has both value and valueFrom',
+  );
+
+const EnvFrom = z
+  .strictObject({
+    prefix: z.string().default(''),
+    configMapRef: NameRef.optional(),
+    secretRef: NameRef.optional(),
+  })
+  .refine(
+    (from) => (from.configMapRef === undefined) !== (from.secretRef === undefined),
+    'must name one source',
+  );
+
+const ProbePort = z.union([Port, PortName]);
+const Probe = z
+  .strictObject({
+    httpGet: z
+      .strictObject({
+        path: z
+          .string()
+          .regex(/^\/[\x21-\x7e]*$/, 'must begin with / and hold no spaces')
+          .default('/'),
+        port: ProbePort,
+        scheme: z.literal('HTTP').default('HTTP'),
+        httpHeaders: z
+          .array(
+            z.strictObject({
+              name: z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, 'must be a header name'),
+              value: z.string().regex(/^[\x20-\x7e]*$/, 'must be printable ASCII'),
+            }),
+          )
+          .default([]),
+      })
+      .optional(),
+    tcpSocket: z.strictObject({ port: ProbePort }).optional(),
+    initialDelaySeconds: z.int().min(0).default(0),
+    periodSeconds: z.int().min(1).default(10),
+    timeoutSeconds: z.int().min(1).default(1),
+    successThreshold: z.int().min(1).default(1),
+    failureThreshold: z.int().min(1).default(3),
+  })
+  .refine(
+    (probe) => (probe.httpGet === undefined) !== (probe.tcpSocket === undefined),
+    'must have one of httpGet and tcpSocket',
+  );
+
+const Amounts = z.strictObject({ cpu: Quantity.optional(), memory: Quantity.optional() });
+
+const Container = z.strictObject({
+  name: Label,
+  image: z.string().min(1),
+  command: z.array(z.string()).optional(),
+  args: z.array(z.string()).optional(),
+  workingDir: z.string().startsWith('/').optional(),
+  env: z.array(EnvVar).default([]),
+  envFrom: z.array(EnvFrom).default([]),
+  ports: z
+    .array(z.strictObject({ name: PortName.optional(), containerPort: Port, protocol: Tcp }))
+    .default([]),
+  volumeMounts: z
+    .array(
+      z.strictObject({
+        name: Label,
+        mountPath: z.string().startsWith('/'),
+        readOnly: z.boolean().default(false),
+      }),
+    )
+    .default([]),
+  resources: z
+    .strictObject({ limits: Amounts.optional(), requests: Amounts.optional() })
+    .optional(),
+  imagePullPolicy: z.enum(['Always', 'IfNotPresent', 'Never']).optional(),
+  readinessProbe: Probe.optional(),
+});
+export type Container = z.infer<typeof Container>;
+
+const Item = z.strictObject({
+  key: DataKey,
+  path: z
+    .string()
+    .regex(/^(?!\/)(?!.*(^|\/)\.\.(\/|$))[^\0]+$/, 'must be relative and not leave the volume'),
+  mode: Mode.optional(),
+});
+const Volume = z
+  .strictObject({
+    name: Label,
+    configMap: z
+      .strictObject({
+        name: Subdomain,
+        items: z.array(Item).optional(),
+        defaultMode: Mode.default(0o644),
+        optional: z.boolean().default(false),
+      })
+      .optional(),
+    secret: z
+      .strictObject({
+        secretName: Subdomain,
+        items: z.array(Item).optional(),
+        defaultMode: Mode.default(0o644),
+        optional: z.boolean().default(false),
+      })
+      .optional(),
+    emptyDir: z.strictObject({ medium: z.enum(['', 'Memory']).default('') }).optional(),
+  })
+  .refine(
+    (volume) =>
+      [volume.configMap, volume.secret, volume.emptyDir].filter((source) => source !== undefined)
+        .length === 1,
+    'must have one of configMap, secret and emptyDir',
+  );
+export type Volume = z.infer<typeof Volume>;
+
+export const PodTemplate = z.strictObject({
+  metadata: z.strictObject({ labels: Strings.default({}), annotations: Strings.default({}) }),
+  spec: z.strictObject({
+    containers: z.array(Container).nonempty(),
+    volumes: z.array(Volume).default([]),
+    restartPolicy: z.literal('Always').default('Always'),
+    terminationGracePeriodSeconds: z.int().min(0).default(30),
+  }),
+});
+export type PodTemplate = z.infer<typeof PodTemplate>;
+
+const Amount = z.union([
+  z.int().min(0),
+  z.string().regex(/^\d{1,3}%$/, 'must be a number or a percentage such as 25%'),
+]);
+const DEFAULT_ROLLING = { maxSurge: '25%', maxUnavailable: '25%' };
+
+const Strategy = z
+  .strictObject({
+    type: z.enum(['RollingUpdate', 'Recreate']).default('RollingUpdate'),
+    rollingUpdate: z
+      .strictObject({ maxSurge: Amount.default('25%'), maxUnavailable: Amount.default('25%') })
+      .optional(),
+  })
+  .refine(
+    (strategy) => strategy.type === 'RollingUpdate' || strategy.rollingUpdate === undefined,
+    'rollingUpdate belongs to type RollingUpdate',
+  )
+  .transform((strategy) => ({
+    type: strategy.type,
+    rollingUpdate: strategy.rollingUpdate ?? DEFAULT_ROLLING,
+  }));
+
+export const Deployment = z.strictObject({
+  apiVersion: z.literal('apps/v1'),
+  kind: z.literal('Deployment'),
+  metadata: metadata(Label),
+  spec: z.strictObject({
+    replicas: z.int().min(0).max(1_000).default(1),
+    selector: z.strictObject({ matchLabels: Strings }),
+    template: PodTemplate,
+    strategy: Strategy.default({ type: 'RollingUpdate', rollingUpdate: DEFAULT_ROLLING }),
+    minReadySeconds: z.int().min(0).default(0),
+    progressDeadlineSeconds: z.int().min(1).default(600),
+  }),
+});
+export type Deployment = z.infer<typeof Deployment>;
+
+export const NODE_PORTS = { first: 30_000, last: 32_767 };
+
+export const Service = z.strictObject({
+  apiVersion: z.literal('v1'),
+  kind: z.literal('Service'),
+  metadata: metadata(Label),
+  spec: z.strictObject({
+    type: z.enum(['ClusterIP', 'NodePort']).default('ClusterIP'),
+    selector: Strings.refine((selector) => Object.keys(selector).length > 0, 'must not be empty'),
+    ports: z
+      .array(
+        z
+          .strictObject({
+            name: PortName.optional(),
+            port: Port,
+            targetPort: z.union([Port, PortName]).optional(),
+            nodePort: z.int().min(NODE_PORTS.first).max(NODE_PORTS.last).optional(),
+            protocol: Tcp,
+          })
+          .transform((port) => ({ ...port, targetPort: port.targetPort ?? port.port })),
+      )
+      .nonempty(),
+  }),
+});
+export type Service = z.infer<typeof Service>;
+
+/** Every kind with its schema, in the order in which they are made; they are deleted in the reverse of it. */
+export const KINDS = { Namespace, ConfigMap, Secret, Service, Deployment } as const;
+export type Kind = keyof typeof KINDS;
+export const KIND_ORDER = Object.keys(KINDS) as Kind[];
+
+export function isKind(kind: string): kind is Kind {
+  return Object.hasOwn(KINDS, kind);
+}
