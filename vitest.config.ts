@@ -7,7 +7,7 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
-          include: ['{core,adapters,apps,workers}/**/*.test.ts'],
+          include: ['{core,adapters,apps,workers,docs}/**/*.test.ts'],
           exclude: ['**/*.integration.test.ts'],
         },
       },
