@@ -1,0 +1,119 @@
+// Plain JavaScript for any Node from 16 on: it runs before there is anything else.
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export const root = dirname(dirname(fileURLToPath(import.meta.url)));
+export const node = join(root, 'node_modules', '.bin', 'node');
+
+const modules = join(root, 'node_modules');
+const stamp = join(modules, '.windlass-setup');
+const lockFile = join(root, 'package-lock.json');
+const LOCK_WAIT_MS = 600_000;
+const LOCK_CHECK_MS = 200;
+
+/** Makes node_modules fit package-lock.json. Two at once are safe: the second waits and finds it done. */
+export function ensureNodeModules() {
+  const wanted = digest(readFileSync(lockFile));
+  if (fits(wanted)) return;
+  const unlock = lock();
+  try {
+    if (fits(wanted)) return;
+    if (!(existsSync(node) && isInstalled())) install();
+    writeFileSync(stamp, wanted);
+  } finally {
+    unlock();
+  }
+}
+
+function fits(wanted) {
+  return existsSync(node) && existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted;
+}
+
+/** Whether what npm says it installed, by itself or by hand, is what package-lock.json asks for. */
+function isInstalled() {
+  const installed = join(modules, '.package-lock.json');
+  if (!existsSync(installed)) return false;
+  const { packages: present } = JSON.parse(readFileSync(installed, 'utf8'));
+  const { packages: wanted } = JSON.parse(readFileSync(lockFile, 'utf8'));
+  return Object.entries(wanted).every(
+    ([path, { version, optional }]) =>
+      path === '' ||
+      (present[path] === undefined ? optional === true : present[path].version === version),
+  );
+}
+
+function install() {
+  const begun = Date.now();
+  run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], root);
+  // Where scripts are switched off in npm, the package `node` has not fetched its program yet.
+  const bringer = join(modules, 'node');
+  if (!existsSync(node) && existsSync(bringer)) {
+    run(process.execPath, ['installArchSpecificPackage.js'], bringer);
+  }
+  if (!existsSync(node)) fail('npm has installed no Node 24: is `node` in node_modules/.bin?', '');
+  const seconds = ((Date.now() - begun) / 1000).toFixed(1);
+  process.stderr.write(`installed the npm packages (${seconds} s)\n`);
+}
+
+function run(command, args, cwd) {
+  const env = { ...process.env, npm_config_ignore_scripts: 'false' };
+  const { status, error, stdout, stderr } = spawnSync(command, args, {
+    cwd,
+    env,
+    encoding: 'utf8',
+    maxBuffer: 100_000_000,
+  });
+  if (error !== undefined) fail(`cannot run ${command}: ${error.message}`, '');
+  if (status !== 0) fail(`\`${command} ${args.join(' ')}\` failed`, `${stdout}${stderr}`);
+}
+
+/** Outside node_modules, which npm deletes. */
+function lock() {
+  const folder = join(tmpdir(), `windlass-setup-${digest(root).slice(0, 16)}`);
+  const deadline = Date.now() + LOCK_WAIT_MS;
+  while (!take(folder)) {
+    if (Date.now() > deadline) fail(`another setup holds ${folder} for too long`, '');
+    sleep(LOCK_CHECK_MS);
+  }
+  return () => rmSync(folder, { recursive: true, force: true });
+}
+
+function take(folder) {
+  try {
+    mkdirSync(folder);
+    writeFileSync(join(folder, 'pid'), String(process.pid));
+    return true;
+  } catch (error) {
+    if (error.code !== 'EEXIST') throw error;
+  }
+  if (isAbandoned(join(folder, 'pid'))) rmSync(folder, { recursive: true, force: true });
+  return false;
+}
+
+function isAbandoned(file) {
+  try {
+    const pid = Number(readFileSync(file, 'utf8'));
+    if (pid > 0) process.kill(pid, 0);
+    return false;
+  } catch (error) {
+    return error.code === 'ESRCH';
+  }
+}
+
+function sleep(ms) {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+}
+
+function digest(content) {
+  return createHash('sha256').update(content).digest('hex');
+}
+
+function fail(message, output) {
+  if (output !== '') process.stderr.write(`${output.trimEnd()}\n`);
+  process.stderr.write(`windlass: ${message}\n`);
+  process.exit(1);
+}
