@@ -81,7 +81,7 @@ const TYPES: Record<string, string> = {
 const LARGEST = Number.MAX_SAFE_INTEGER;
 
 function valueOf(node: Node): string {
-  if (node.const !== undefined) return code(String(node.const));
+  if (node.const !== undefined) return code(constant(node.const));
   if (node.enum !== undefined) return node.enum.map((value) => code(JSON.stringify(value))).join(' or ');
   if (node.anyOf !== undefined) {
     return [...new Set(node.anyOf.map((option) => valueOf(Node.parse(option))))].join(' or ');
@@ -92,6 +92,10 @@ function valueOf(node: Node): string {
   }
   const type = typeof node.type === 'string' ? (TYPES[node.type] ?? node.type) : 'anything';
   return `${type}${rangeOf(node)}`;
+}
+
+function constant(value: unknown): string {
+  return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
 function rangeOf({ minimum, maximum }: Node): string {

@@ -1,8 +1,8 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Declarations } from '#core/declarations/declarations.ts';
 import { parseDeclarations } from '#core/declarations/parse.ts';
 import type { SourceFile } from '#core/declarations/read.ts';
-import type { Declarations } from '#core/declarations/declarations.ts';
 import type { Problem } from '#core/errors.ts';
 import { checkManifests } from './check-manifests.ts';
 import { readManifestFiles } from './read-folder.ts';
@@ -19,24 +19,22 @@ export interface CheckedFiles {
  * no server.
  */
 export async function checkFiles(cwd: string, paths: readonly string[]): Promise<CheckedFiles> {
-  const given = await Promise.all(
-    (paths.length === 0 ? ['pipelines'] : paths).map((path) => readManifestFiles(cwd, path)),
+  const given = uniqueFiles(
+    await readAll(cwd, paths.map(withoutDot).concat(paths.length === 0 ? ['pipelines'] : [])),
   );
-  const files = uniqueFiles(given.flat());
-  const declared = files.filter(isDeclaration);
+  const declared = given.filter(isDeclaration);
   const complete = declared.some(({ text }) => /^kind:\s*['"]?Cluster/m.test(text));
   const { declarations, problems } = parseDeclarations(declared, complete ? 'declared' : 'unknown');
-  const named =
-    paths.length === 0 ? await namedManifests(cwd, declarations) : { files: [], notes: [] };
-  const manifests = uniqueFiles([...files.filter((file) => !isDeclaration(file)), ...named.files]);
+  const entries = await readEntries(cwd, declarations);
+  const rest = given.filter((file) => !isDeclaration(file) && !entries.paths.has(file.path));
   return {
-    files: uniqueFiles([...files, ...manifests]).map(({ path }) => path),
-    problems: [...problems, ...checkManifests(manifests)],
+    files: uniqueFiles([...given, ...entries.groups.flat()]).map(({ path }) => path),
+    problems: [...problems, ...[...entries.groups, rest].flatMap(checkManifests)],
     notes: [
       ...(complete || declared.length === 0
         ? []
         : ['no Cluster is declared here: names of clusters are checked by the server']),
-      ...named.notes,
+      ...entries.notes,
     ],
   };
 }
@@ -46,23 +44,38 @@ function isDeclaration({ path, text }: SourceFile): boolean {
   return /^['"]?apiVersion['"]?:\s*['"]?windlass/m.test(text) || path.startsWith('pipelines/');
 }
 
-async function namedManifests(
-  cwd: string,
-  { pipelines }: Declarations,
-): Promise<{ files: SourceFile[]; notes: string[] }> {
-  const files: SourceFile[] = [];
-  const notes: string[] = [];
+interface Entries {
+  /** The manifests of each deploy entry, which must fit each other and no others. */
+  groups: SourceFile[][];
+  paths: Set<string>;
+  notes: string[];
+}
+
+async function readEntries(cwd: string, { pipelines }: Declarations): Promise<Entries> {
+  const entries: Entries = { groups: [], paths: new Set(), notes: [] };
   for (const { metadata, spec } of Object.values(pipelines)) {
     for (const { manifests } of spec.deploy) {
       const there = await stat(join(cwd, manifests)).catch(() => undefined);
-      if (spec.source.url === undefined && there !== undefined) {
-        files.push(...(await readManifestFiles(cwd, manifests)));
-      } else {
-        notes.push(`${manifests} of pipeline ${metadata.name} is elsewhere: not checked`);
+      if (spec.source.url !== undefined || there === undefined) {
+        entries.notes.push(`${manifests} of pipeline ${metadata.name} is elsewhere: not checked`);
+        continue;
       }
+      const files = await readManifestFiles(cwd, withoutDot(manifests));
+      entries.groups.push(files);
+      for (const { path } of files) entries.paths.add(path);
     }
   }
-  return { files, notes };
+  return entries;
+}
+
+async function readAll(cwd: string, paths: readonly string[]): Promise<SourceFile[]> {
+  const read = await Promise.all(paths.map((path) => readManifestFiles(cwd, path)));
+  return read.flat();
+}
+
+/** `deploy/a` of `./deploy/a`, so that a file has one name. */
+function withoutDot(path: string): string {
+  return path.replace(/^(\.\/+)+(?=.)/, '');
 }
 
 function uniqueFiles(files: readonly SourceFile[]): SourceFile[] {

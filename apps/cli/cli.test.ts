@@ -355,6 +355,34 @@ describe('validate', () => {
     });
   });
 
+  it('checks what the docker engine runs, each deploy entry by itself', async () => {
+    const deploy = (replicas: string): string =>
+      `apiVersion: apps/v1
+kind: Deployment
+metadata: { name: web }
+spec:
+  ${replicas}: 1
+  selector: { matchLabels: { app: web } }
+  template:
+    metadata: { labels: { app: web } }
+    spec: { containers: [{ name: web, image: web }] }
+`;
+    const { run } = await open(
+      {},
+      {
+        'pipelines/hello.yaml': PIPELINE.replace(
+          'deploy: [{ cluster: local, manifests: deploy }]',
+          'deploy: [{ cluster: a, manifests: deploy/a }, { cluster: b, manifests: ./deploy/b }]',
+        ),
+        'deploy/a/web.yaml': deploy('replicas'),
+        'deploy/b/web.yaml': deploy('replica'),
+      },
+    );
+    expect((await run('validate', '.')).out).toEqual([
+      'deploy/b/web.yaml:5:3: spec.replica: the docker engine does not support this field (did you mean replicas?)',
+    ]);
+  });
+
   it('says where there is nothing', async () => {
     const { run } = await open();
     expect((await run('validate', 'nope')).notes[0]).toBe('error: nope is not there');
