@@ -3,11 +3,11 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { constants } from 'node:os';
-import { dirname, join } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { ensureNodeModules, node, root } from '../../setup/node-modules.mjs';
 
 const OLDEST_NODE = 24;
-const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 
 /** Program and arguments of a role; everything else is the CLI's. */
 function programOf([role, kind, ...rest]) {
@@ -24,21 +24,17 @@ function present(args) {
 }
 
 async function run(program, args) {
+  if (!existsSync(node)) ensureNodeModules();
   if (Number(process.versions.node.split('.')[0]) >= OLDEST_NODE) {
     process.argv = [process.argv[0], program, ...args];
     await import(pathToFileURL(program).href);
     return;
   }
-  const node = join(root, 'node_modules', '.bin', 'node');
-  if (!existsSync(node)) {
-    console.error(
-      `windlass needs Node ${OLDEST_NODE}, and this is ${process.version}: run \`npm install\` in ${root}, which brings it`,
-    );
-    process.exit(1);
-  }
   const child = spawn(node, [program, ...args], { stdio: 'inherit' });
-  // The terminal sends its signals to the child too, which decides how to end; others are passed on.
-  process.on('SIGINT', () => {});
+  // The terminal sends Ctrl-C to the child too, which decides how to end; other signals are passed on.
+  process.on('SIGINT', () => {
+    if (!process.stdin.isTTY) child.kill('SIGINT');
+  });
   for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
   child.on('exit', (code, signal) => process.exit(code ?? 128 + constants.signals[signal]));
 }
