@@ -1,4 +1,5 @@
-import { ConfigMap, Deployment, isKind, KINDS, Secret, Service } from '#core/docker/kinds.ts';
+import { isKind, KINDS } from '#core/docker/kinds.ts';
+import type { ConfigMap, Deployment, Secret, Service } from '#core/docker/kinds.ts';
 import { UserError } from '#core/errors.ts';
 import { keyOf } from '#core/resources/resource.ts';
 import type { Resource } from '#core/resources/resource.ts';

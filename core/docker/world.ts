@@ -1,4 +1,4 @@
-import type { Plan } from '#core/plan/change.ts';
+import type { OwnerStatus } from '#core/engine.ts';
 import type { OwnerKey } from '#core/owner.ts';
 import type { Resource, ResourceKey } from '#core/resources/resource.ts';
 
@@ -38,6 +38,8 @@ export interface LivePod {
   labels: Record<string, string>;
   /** Hash of the pod template it was made from. */
   templateHash: string;
+  /** Seconds its containers have to end by themselves. */
+  graceSeconds: number;
   createdAt: number;
   ip?: string;
   sandbox: LiveContainer;
@@ -45,8 +47,10 @@ export interface LivePod {
   containers: Record<string, LiveContainer>;
   /** Hash of the files in each ConfigMap or Secret volume, by volume name; absent where it is empty (sandbox restarted). */
   volumeHashes: Record<string, string>;
-  /** Result of the readiness probes so far, by container; absent = not probed yet. */
+  /** Of each container that has a readiness probe: its result so far; unready until probed. */
   probes: Record<string, ProbeState>;
+  /** Named container ports, for Services that target them by name. */
+  ports: Record<string, number>;
   /** Deletion has begun at this time (ms): it gets no traffic and is not counted. Its name is taken until it is gone. */
   deletingSince?: number;
   /** Why a missing container could not be made. Not tried again before `retryAt`, unless the pod's template changes. */
@@ -102,6 +106,8 @@ export interface PodSpec {
   owner: OwnerKey;
   labels: Record<string, string>;
   templateHash: string;
+  /** Named container ports. */
+  ports: Record<string, number>;
   containers: ContainerSpec[];
   volumes: VolumeSpec[];
   graceSeconds: number;
@@ -194,8 +200,8 @@ export interface EdgeConfig {
 export interface Decision {
   /** Do these now, in order; then observe and decide again. Empty: nothing to do before `wakeAt`. */
   steps: Step[];
-  /** Per owner: the changes that these steps and the ones after them carry out. */
-  plans: { owner: OwnerKey; plan: Plan }[];
+  /** Each desired owner as it stands before these steps; its `plan` is what they and the ones after them carry out. */
+  owners: OwnerStatus[];
   /** When time alone changes the answer (a deadline, a probe's patience), ms since the epoch. */
   wakeAt?: number;
 }

@@ -31,14 +31,17 @@ function fieldsOf(value: unknown): Map<string, unknown> | undefined {
 
 function keyedItems(items: readonly unknown[]): Map<string, unknown> | undefined {
   for (const key of KEYS_OF_LISTS) {
-    const names = items.map((item) =>
-      typeof item === 'object' && item !== null
-        ? (item as Record<string, unknown>)[key]
-        : undefined,
-    );
-    if (names.every((name) => name !== undefined) && new Set(names).size === names.length) {
-      return new Map(items.map((item, index) => [`[${String(names[index])}]`, item]));
-    }
+    const named = items.flatMap((item) => {
+      const name =
+        typeof item === 'object' && item !== null
+          ? (item as Record<string, unknown>)[key]
+          : undefined;
+      return typeof name === 'string' || typeof name === 'number'
+        ? [[`[${name}]`, item] as const]
+        : [];
+    });
+    const byName = new Map(named);
+    if (named.length === items.length && byName.size === items.length) return byName;
   }
   return undefined;
 }

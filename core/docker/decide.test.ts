@@ -1,0 +1,420 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { decide } from '#core/docker/decide.ts';
+import type { Deployment } from '#core/docker/kinds.ts';
+import { keepPods } from '#core/docker/keep-pods.ts';
+import { isAvailable, isReady } from '#core/docker/readiness.ts';
+import { carryOut, emptyWorld, running } from '#core/docker/testing/simulator.ts';
+import type { LiveContainer, LivePod, World } from '#core/docker/world.ts';
+import { normalise } from '#core/docker/workloads.ts';
+import type { DesiredState, OwnerStatus } from '#core/engine.ts';
+import { keyOf } from '#core/resources/resource.ts';
+import type { Resource } from '#core/resources/resource.ts';
+
+const SECOND = 1_000;
+
+function seal(value: string): string {
+  return `sealed ${value}`;
+}
+
+interface Shape {
+  replicas: number;
+  image: string;
+  page: string;
+  strategy?: object;
+}
+
+function deployment({ replicas, image, strategy }: Shape, name = 'web'): Resource {
+  return {
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: { name },
+    spec: {
+      replicas,
+      selector: { matchLabels: { app: name } },
+      ...(strategy === undefined ? {} : { strategy }),
+      template: {
+        metadata: { labels: { app: name } },
+        spec: {
+          containers: [
+            {
+              name: 'main',
+              image,
+              ports: [{ name: 'http', containerPort: 8080 }],
+              volumeMounts: [{ name: 'page', mountPath: '/www' }],
+              readinessProbe: { httpGet: { path: '/', port: 'http' } },
+            },
+          ],
+          volumes: [{ name: 'page', configMap: { name } }],
+        },
+      },
+    },
+  };
+}
+
+function configMap(page: string, name = 'web'): Resource {
+  return { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name }, data: { 'index.html': page } };
+}
+
+function service(name = 'web'): Resource {
+  return {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name },
+    spec: {
+      type: 'NodePort',
+      selector: { app: name },
+      ports: [{ port: 80, targetPort: 'http', nodePort: name === 'web' ? 30_080 : 30_081 }],
+    },
+  };
+}
+
+const password: Resource = {
+  apiVersion: 'v1',
+  kind: 'Secret',
+  metadata: { name: 'password' },
+  stringData: { value: 'hunter2' },
+};
+
+function app(shape: Shape, name = 'web'): Resource[] {
+  return [
+    configMap(shape.page, name),
+    service(name),
+    deployment(shape, name),
+    ...(name === 'web' ? [password] : []),
+  ];
+}
+
+function state(resources: readonly Resource[], owner = 'shop/local'): DesiredState {
+  return { owner, release: 'r1', resources };
+}
+
+interface Converged {
+  world: World;
+  status: OwnerStatus[];
+  rounds: number;
+}
+
+/** Decides and carries out, one decision a second, until there is nothing to do. */
+function converge(
+  desired: readonly DesiredState[],
+  from: World,
+  onWorld: (world: World, now: number) => void = () => undefined,
+  start = 1_000_000,
+): Converged {
+  let world = from;
+  for (let rounds = 0; rounds < 100; rounds += 1) {
+    const now = start + rounds * SECOND;
+    const decision = decide(desired, world, now, seal);
+    if (decision.steps.length === 0) return { world, status: decision.owners, rounds };
+    for (const step of decision.steps) {
+      world = carryOut(world, step, now);
+      onWorld(world, now);
+    }
+  }
+  throw new Error('did not converge');
+}
+
+const shape: Shape = { replicas: 3, image: 'web@sha256:1', page: 'one' };
+
+describe('decide', () => {
+  it('makes everything in an order in which nothing lacks what it needs, and then serves', () => {
+    const { steps, owners } = decide([state(app(shape))], emptyWorld(), 0, seal);
+    expect(steps.map(({ kind }) => kind)).toEqual([
+      'record',
+      'record',
+      'record',
+      'record',
+      'configureDns',
+      'createPod',
+      'createPod',
+      'createPod',
+      'configureProxy',
+      'configureEdge',
+    ]);
+    expect(owners[0]?.serving).toBe(false);
+    const { status } = converge([state(app(shape))], emptyWorld());
+    expect(status[0]).toMatchObject({ serving: true, plan: [] });
+  });
+
+  it('keeps values of Secrets out of steps, plans and statuses', () => {
+    const decision = decide(
+      [state([password])],
+      emptyWorld(),
+      0,
+      (value) => `${value.length} characters`,
+    );
+    expect(JSON.stringify(decision)).not.toContain(btoa('hunter2'));
+    expect(JSON.stringify(decision)).not.toContain('hunter2');
+  });
+
+  it('takes a pod out of the proxy before it deletes it', () => {
+    const { world } = converge([state(app(shape))], emptyWorld());
+    const { steps } = decide([state(app({ ...shape, replicas: 1 }))], world, 2_000_000, seal);
+    const kinds = steps.map(({ kind }) => kind);
+    expect(kinds).toEqual(['record', 'configureProxy', 'configureEdge', 'deletePod', 'deletePod']);
+    const [proxy] = steps.filter((step) => step.kind === 'configureProxy');
+    const leaving = steps.flatMap((step) => (step.kind === 'deletePod' ? [step.name] : []));
+    for (const name of leaving) expect(proxy?.config.haproxy).not.toContain(name);
+  });
+
+  it('changes files in place when only a ConfigMap differs', () => {
+    const { world } = converge([state(app(shape))], emptyWorld());
+    const { steps } = decide([state(app({ ...shape, page: 'two' }))], world, 2_000_000, seal);
+    expect(steps.map(({ kind }) => kind)).toEqual([
+      'record',
+      'writeVolume',
+      'writeVolume',
+      'writeVolume',
+    ]);
+  });
+
+  it.each<{ name: string; damage: Partial<LiveContainer>; why: string }>([
+    { name: 'a stopped container', damage: { state: 'exited' }, why: 'container main is exited' },
+    {
+      name: 'an altered limit',
+      damage: { drift: ['memory limit 1Mi, was none'] },
+      why: 'container main: memory limit 1Mi, was none',
+    },
+    {
+      name: 'a sandbox restarted under it',
+      damage: { joined: false },
+      why: "container main lost the pod's network",
+    },
+  ])('puts back $name and says so', ({ damage, why }) => {
+    const { world } = converge([state(app(shape))], emptyWorld());
+    const [first, ...others] = world.pods;
+    if (first === undefined) throw new Error('no pod');
+    const broken = {
+      ...world,
+      pods: [{ ...first, containers: { main: { ...running(0), ...damage } } }, ...others],
+    };
+    const decision = decide([state(app(shape))], broken, 2_000_000, seal);
+    expect(decision.steps.find(({ kind }) => kind === 'repairPod')).toMatchObject({ why });
+    expect(decision.owners[0]?.plan[0]).toMatchObject({
+      action: 'update',
+      key: 'Deployment/default/web',
+      reason: `pod ${first.name}: ${why}`,
+    });
+    expect(decision.owners[0]?.serving).toBe(false);
+  });
+
+  it('refuses what another owner has, and touches nothing of it', () => {
+    const { world } = converge([state(app(shape))], emptyWorld());
+    const { steps, owners } = decide(
+      [state(app(shape)), state([deployment(shape)], 'thief/local')],
+      world,
+      2_000_000,
+      seal,
+    );
+    expect(steps).toEqual([]);
+    expect(owners[1]?.failure).toBe(
+      'Deployment/default/web belongs to shop/local, so thief/local cannot have it too',
+    );
+    expect(owners[1]?.serving).toBe(false);
+  });
+
+  it('deletes what is no longer wanted, records last, and leaves other owners alone', () => {
+    const both = [state(app(shape)), state(app(shape, 'other'), 'other/local')];
+    const { world } = converge(both, emptyWorld());
+    const { world: after } = converge([state([])], world);
+    expect(after.records.map(({ owner }) => owner)).toEqual([
+      'other/local',
+      'other/local',
+      'other/local',
+    ]);
+    expect(after.pods.every(({ owner }) => owner === 'other/local')).toBe(true);
+    expect(after.pods).toHaveLength(3);
+  });
+
+  it('fails a release whose pods do not become ready in time, with what the probe answered', () => {
+    const { world } = converge([state(app(shape))], emptyWorld());
+    const unready = {
+      ...world,
+      pods: world.pods.map((pod) => ({
+        ...pod,
+        probes: { main: { ready: false, since: 0, answer: 'HTTP 503: starting' } },
+      })),
+    };
+    const early = decide([state(app(shape))], unready, 1_100_000, seal);
+    expect(early.owners[0]?.failure).toBeUndefined();
+    const late = decide([state(app(shape))], unready, 1_700_000, seal);
+    expect(late.owners[0]?.failure).toContain('no progress for 600 s');
+    expect(late.owners[0]?.failure).toContain('readiness probe: HTTP 503: starting');
+  });
+
+  it.each<{ name: string; change: Partial<LivePod>; reason: string }>([
+    {
+      name: 'an image that cannot be pulled',
+      change: {
+        containers: {},
+        problem: {
+          container: 'main',
+          reason: 'ImagePullBackOff',
+          message: 'manifest unknown',
+          retryAt: 9e15,
+        },
+      },
+      reason: 'ImagePullBackOff: manifest unknown',
+    },
+    {
+      name: 'a crash loop',
+      change: {
+        containers: {
+          main: {
+            ...running(0),
+            state: 'restarting',
+            restarts: 7,
+            exitCode: 3,
+            lastLog: ['no database'],
+          },
+        },
+      },
+      reason: 'CrashLoopBackOff: exit code 3, 7 restarts; last lines: no database',
+    },
+  ])('fails at once for $name', ({ change, reason }) => {
+    const { world } = converge([state(app({ ...shape, replicas: 1 }))], emptyWorld());
+    const broken = { ...world, pods: world.pods.map((pod) => ({ ...pod, ...change })) };
+    const { owners } = decide([state(app({ ...shape, replicas: 1 }))], broken, 1_001_000, seal);
+    expect(owners[0]?.failure).toContain(reason);
+  });
+});
+
+const shapes = fc.record({
+  replicas: fc.nat(5),
+  image: fc.constantFrom('web@sha256:1', 'web@sha256:2'),
+  page: fc.constantFrom('one', 'two'),
+  strategy: fc.oneof(
+    fc.constant({ type: 'Recreate' }),
+    fc.record({
+      type: fc.constant('RollingUpdate'),
+      rollingUpdate: fc.record({
+        maxSurge: fc.oneof(fc.nat(3), fc.constantFrom('25%', '100%')),
+        maxUnavailable: fc.oneof(fc.nat(3), fc.constantFrom('0%', '50%')),
+      }),
+    }),
+  ),
+});
+const damages = fc.constantFrom<(pod: LivePod) => LivePod | undefined>(
+  (pod) => pod,
+  () => undefined,
+  (pod) => ({ ...pod, containers: {} }),
+  (pod) => ({ ...pod, volumeHashes: {} }),
+  (pod) => ({ ...pod, sandbox: { ...pod.sandbox, state: 'exited' } }),
+  (pod) => ({ ...pod, containers: { main: { ...running(0), state: 'exited', exitCode: 1 } } }),
+  (pod) => ({ ...pod, containers: { main: { ...running(0), joined: false } } }),
+);
+
+describe('from any state', () => {
+  it('reaches what is desired, and then has nothing to do', () => {
+    fc.assert(
+      fc.property(
+        shapes,
+        shapes,
+        fc.array(damages, { minLength: 8, maxLength: 8 }),
+        fc.nat(20),
+        fc.boolean(),
+        (before, after, harm, killedAt, prunedRecords) => {
+          // An earlier release, cut off after any number of steps, damaged by hand.
+          let world = emptyWorld();
+          const first = decide([state(app(before))], world, 0, seal).steps;
+          for (const step of first.slice(0, killedAt)) world = carryOut(world, step, 0);
+          world = {
+            ...world,
+            pods: world.pods.flatMap((pod, index) => harm[index]?.(pod) ?? []),
+            records: prunedRecords ? [] : world.records,
+          };
+          const other = converge(
+            [state(app({ ...before, replicas: 2 }, 'other'), 'other/local')],
+            world,
+            () => undefined,
+            10_000,
+          ).world;
+          const bystanders = other.pods.filter(({ owner }) => owner === 'other/local');
+
+          const { world: reached, status } = converge([state(app(after))], other);
+
+          expect(status[0]).toMatchObject({ serving: true, plan: [] });
+          expect(reached.pods.filter(({ owner }) => owner === 'shop/local')).toHaveLength(
+            after.replicas,
+          );
+          expect(reached.pods.filter(({ owner }) => owner === 'other/local')).toEqual(bystanders);
+          const wanted = app(after).map((resource) => keyOf(resource));
+          expect(
+            reached.records
+              .filter(({ owner }) => owner === 'shop/local')
+              .map(({ key }) => key)
+              .toSorted(),
+          ).toEqual(wanted.toSorted());
+        },
+      ),
+      { numRuns: 300 },
+    );
+  });
+
+  it('never takes away more than maxUnavailable, nor has more than maxSurge above', () => {
+    const rolling = fc.record({ maxSurge: fc.nat(3), maxUnavailable: fc.nat(3) });
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 6 }), rolling, (replicas, rollingUpdate) => {
+        const strategy = { type: 'RollingUpdate', rollingUpdate };
+        const { world } = converge([state(app({ ...shape, replicas, strategy }))], emptyWorld());
+        const floor =
+          replicas - Math.max(rollingUpdate.maxUnavailable, rollingUpdate.maxSurge === 0 ? 1 : 0);
+        converge(
+          [state(app({ ...shape, image: 'web@sha256:2', replicas, strategy }))],
+          world,
+          (each, now) => {
+            expect(
+              each.pods.filter((pod) => isAvailable(pod, 0, now)).length,
+            ).toBeGreaterThanOrEqual(Math.max(0, floor));
+            expect(each.pods.length).toBeLessThanOrEqual(replicas + rollingUpdate.maxSurge);
+          },
+        );
+      }),
+    );
+  });
+
+  it('never runs two versions at once with Recreate', () => {
+    const strategy = { type: 'Recreate' };
+    const { world } = converge([state(app({ ...shape, strategy }))], emptyWorld());
+    converge([state(app({ ...shape, image: 'web@sha256:2', strategy }))], world, (each) => {
+      expect(new Set(each.pods.map(({ templateHash }) => templateHash)).size).toBeLessThanOrEqual(
+        1,
+      );
+    });
+  });
+});
+
+describe('keepPods', () => {
+  it('waits for a pod to be available as long as minReadySeconds says', () => {
+    const resource = deployment(shape);
+    const spec = { ...(resource['spec'] as object), minReadySeconds: 10, replicas: 1 };
+    const web = normalise({ ...resource, spec }) as unknown as Deployment;
+    const { world } = converge(
+      [
+        state([
+          configMap('one'),
+          { ...resource, spec: { ...(resource['spec'] as object), replicas: 1 } },
+        ]),
+      ],
+      emptyWorld(),
+    );
+    const workloads = {
+      configMaps: new Map(),
+      secrets: new Map(),
+      deployments: [web],
+      services: [],
+    };
+    const at = (world.pods[0]?.createdAt ?? 0) + 4 * SECOND;
+    const kept = keepPods({
+      deployment: web,
+      owner: 'shop/local',
+      workloads,
+      pods: world.pods,
+      recordedAt: 0,
+      now: at,
+    });
+    expect(world.pods.every(isReady)).toBe(true);
+    expect(kept).toMatchObject({ complete: false, wakeAt: at + 6 * SECOND });
+  });
+});

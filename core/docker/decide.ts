@@ -1,0 +1,338 @@
+import { assignAddresses } from '#core/docker/addresses.ts';
+import { earliest, keepPods } from '#core/docker/keep-pods.ts';
+import type { KeptPods } from '#core/docker/keep-pods.ts';
+import { KIND_ORDER } from '#core/docker/kinds.ts';
+import type { Service } from '#core/docker/kinds.ts';
+import { keeperOf } from '#core/docker/pod-spec.ts';
+import { podStatus } from '#core/docker/pod-status.ts';
+import { dnsConfig, edgeConfig, endpointsOf, proxyConfig } from '#core/docker/proxy.ts';
+import type { AddressedService } from '#core/docker/proxy.ts';
+import { isReady, unreadyReason } from '#core/docker/readiness.ts';
+import type { Decision, LivePod, LiveRecord, Step, World } from '#core/docker/world.ts';
+import { normalise, sortWorkloads } from '#core/docker/workloads.ts';
+import type { DesiredState, OwnerStatus, ResourceStatus } from '#core/engine.ts';
+import { UserError } from '#core/errors.ts';
+import type { Change, Plan } from '#core/plan/change.ts';
+import { planResources } from '#core/plan/plan.ts';
+import { keyOf } from '#core/resources/resource.ts';
+import type { Resource, ResourceKey } from '#core/resources/resource.ts';
+
+/** Replaces a Secret's value by a stand-in: equal for equal values, and telling nothing of them. */
+export type Seal = (value: string) => string;
+
+/**
+ * What to do next on a Docker host, and how each desired owner stands. Pure: from the same world comes the same
+ * decision, so a worker that is killed anywhere and started again goes on as if nothing had happened.
+ *
+ * The order of steps keeps traffic whole: records before what they promise, names and pods before the proxy sends
+ * anything to them, the proxy before pods that leave, and records of what is gone last.
+ */
+export function decide(
+  desired: readonly DesiredState[],
+  world: World,
+  now: number,
+  seal: Seal,
+): Decision {
+  const owners = desired.map((state) => planOwner(state, world, seal));
+  const records = recordsAfter(owners, world);
+  const kept = new Map(
+    owners.map((owner) => [owner.state.owner, keepOwner(owner, records, world, now)]),
+  );
+  const orphans = owners.flatMap((owner) => podsToDrop(owner, world));
+  const leaving = [...[...kept.values()].flat().flatMap((pods) => pods.leaving), ...orphans];
+  const traffic = trafficSteps(records, world, leaving);
+  const steps = [
+    ...owners.flatMap(({ recording }) => recording.map((step) => withAddress(step, records))),
+    ...traffic.names,
+    ...[...kept.values()].flat().flatMap((pods) => pods.steps),
+    ...traffic.proxies,
+    ...leaving.map(deleteStep),
+    ...owners.flatMap((owner) => forgetSteps(owner, world)),
+  ];
+  return {
+    steps,
+    owners: owners.map((owner) =>
+      ownerStatus(owner, kept.get(owner.state.owner) ?? [], {
+        world,
+        records,
+        now,
+        settled: traffic.settled,
+      }),
+    ),
+    ...earliest([...kept.values()].flat().map(({ wakeAt }) => wakeAt)),
+  };
+}
+
+interface PlannedOwner {
+  state: DesiredState;
+  /** Normalised, Secret values in clear. */
+  resources: Resource[];
+  plan: Plan;
+  recording: Extract<Step, { kind: 'record' }>[];
+  /** Why nothing is done for this owner: somebody else has what it wants. */
+  conflict?: string;
+}
+
+function planOwner(state: DesiredState, world: World, seal: Seal): PlannedOwner {
+  const resources = state.resources.map(normalise);
+  const sealed = resources.map((resource) => sealSecret(resource, seal));
+  try {
+    const plan = planResources(state.owner, sealed, world.records, KIND_ORDER);
+    const changed = new Set(plan.filter(({ action }) => action !== 'delete').map(({ key }) => key));
+    const recording = inKindOrder(sealed)
+      .filter((resource) => changed.has(keyOf(resource)))
+      .map((resource) => ({ kind: 'record' as const, owner: state.owner, resource }));
+    return { state, resources, plan, recording };
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    return { state, resources: [], plan: [], recording: [], conflict: error.message };
+  }
+}
+
+function sealSecret(resource: Resource, seal: Seal): Resource {
+  if (resource.kind !== 'Secret') return resource;
+  const data = resource['data'] as Record<string, string>;
+  return {
+    ...resource,
+    data: Object.fromEntries(Object.entries(data).map(([key, value]) => [key, seal(value)])),
+  };
+}
+
+/** The inventory as it is once the record steps are done: Services' addresses come from it. */
+function recordsAfter(owners: readonly PlannedOwner[], world: World): LiveRecord[] {
+  const byKey = new Map(world.records.map((record) => [record.key, record]));
+  for (const { recording, state } of owners) {
+    for (const { resource } of recording) {
+      const key = keyOf(resource);
+      const { clusterIp } = byKey.get(key) ?? {};
+      byKey.set(key, {
+        key,
+        owner: state.owner,
+        resource,
+        recordedAt: Infinity,
+        ...(clusterIp === undefined ? {} : { clusterIp }),
+      });
+    }
+  }
+  for (const { plan } of owners) {
+    for (const { action, key } of plan) if (action === 'delete') byKey.delete(key);
+  }
+  const services = [...byKey.values()]
+    .filter(({ resource }) => resource.kind === 'Service')
+    .map(({ key }) => key);
+  const addresses = assignAddresses(services, [...byKey.values()], world.serviceRange);
+  return [...byKey.values()].map((record) => {
+    const clusterIp = addresses.get(record.key);
+    return clusterIp === undefined ? record : { ...record, clusterIp };
+  });
+}
+
+function withAddress(
+  step: Extract<Step, { kind: 'record' }>,
+  records: readonly LiveRecord[],
+): Step {
+  const clusterIp = records.find(({ key }) => key === keyOf(step.resource))?.clusterIp;
+  return clusterIp === undefined ? step : { ...step, clusterIp };
+}
+
+function keepOwner(
+  { state, resources }: PlannedOwner,
+  records: readonly LiveRecord[],
+  world: World,
+  now: number,
+): KeptPods[] {
+  const workloads = sortWorkloads(resources);
+  return workloads.deployments.map((deployment) => {
+    const recordedAt = records.find(({ key }) => key === keeperOf(deployment))?.recordedAt ?? now;
+    return keepPods({
+      deployment,
+      owner: state.owner,
+      workloads,
+      pods: world.pods,
+      recordedAt: Math.min(recordedAt, now),
+      now,
+    });
+  });
+}
+
+/** Pods of this owner whose Deployment it no longer wants. */
+function podsToDrop({ state, resources, conflict }: PlannedOwner, world: World): LivePod[] {
+  if (conflict !== undefined) return [];
+  const wanted = new Set(resources.map(keyOf));
+  return world.pods.filter(
+    (pod) =>
+      pod.owner === state.owner && pod.deletingSince === undefined && !wanted.has(pod.keeper),
+  );
+}
+
+function deleteStep(pod: LivePod): Step {
+  return {
+    kind: 'deletePod',
+    name: pod.name,
+    namespace: pod.namespace,
+    graceSeconds: pod.graceSeconds,
+    why: `${pod.keeper} does not want it`,
+  };
+}
+
+/** A Deployment is forgotten when its last pod is gone: until then its record says whose the pods are. */
+function forgetSteps({ plan }: PlannedOwner, world: World): Step[] {
+  return plan
+    .filter(
+      ({ action, key }) => action === 'delete' && !world.pods.some((pod) => pod.keeper === key),
+    )
+    .map(({ key }) => ({ kind: 'forget', key }));
+}
+
+interface Traffic {
+  names: Step[];
+  proxies: Step[];
+  /** Names and proxies are as they should be already. */
+  settled: boolean;
+}
+
+/** Names and proxies for every Service there is, of owners that are not asked about too. */
+function trafficSteps(
+  records: readonly LiveRecord[],
+  world: World,
+  leaving: readonly LivePod[],
+): Traffic {
+  const services = addressed(records);
+  const gone = new Set(leaving.map(podKey));
+  const pods = world.pods.filter((pod) => !gone.has(podKey(pod)));
+  const isNeeded = records.length > 0 || world.pods.length > 0;
+  const [dns, proxy, edge] = [
+    dnsConfig(services),
+    proxyConfig(services, pods),
+    edgeConfig(services, pods),
+  ];
+  const needsEdge = edge.ports.length > 0 || world.edge !== undefined;
+  const names: Step[] =
+    isNeeded && world.dns !== dns.hash ? [{ kind: 'configureDns', config: dns }] : [];
+  const proxies: Step[] = [
+    ...(isNeeded && world.proxy !== proxy.hash
+      ? [{ kind: 'configureProxy' as const, config: proxy }]
+      : []),
+    ...(needsEdge && world.edge !== edge.hash
+      ? [{ kind: 'configureEdge' as const, config: edge }]
+      : []),
+  ];
+  return { names, proxies, settled: names.length === 0 && proxies.length === 0 };
+}
+
+function addressed(records: readonly LiveRecord[]): AddressedService[] {
+  return records.flatMap(({ resource, clusterIp }) =>
+    resource.kind === 'Service' && clusterIp !== undefined
+      ? [{ service: resource as unknown as Service, address: clusterIp }]
+      : [],
+  );
+}
+
+interface StatusScope {
+  world: World;
+  records: readonly LiveRecord[];
+  now: number;
+  settled: boolean;
+}
+
+function ownerStatus(
+  owner: PlannedOwner,
+  kept: readonly KeptPods[],
+  scope: StatusScope,
+): OwnerStatus {
+  const { state, conflict } = owner;
+  const plan = withPodChanges(owner.plan, kept);
+  const resources = owner.resources.map((resource) => resourceStatus(resource, kept, scope));
+  const failure = conflict ?? kept.find((pods) => pods.failure !== undefined)?.failure;
+  const ending = scope.world.pods.some(
+    (pod) => pod.owner === state.owner && pod.deletingSince === undefined && !isKept(pod, owner),
+  );
+  return {
+    owner: state.owner,
+    release: state.release,
+    plan,
+    resources,
+    serving:
+      plan.length === 0 &&
+      scope.settled &&
+      !ending &&
+      resources.every(({ health }) => health.status === 'Healthy') &&
+      conflict === undefined,
+    ...(failure === undefined ? {} : { failure }),
+  };
+}
+
+function isKept(pod: LivePod, { resources }: PlannedOwner): boolean {
+  return resources.some((resource) => keyOf(resource) === pod.keeper);
+}
+
+/** Pods that are not as their Deployment says are drift, where the Deployment itself is as in git. */
+function withPodChanges(plan: Plan, kept: readonly KeptPods[]): Plan {
+  const planned = new Set(plan.map(({ key }) => key));
+  const drift = kept
+    .filter(({ key, why }) => !planned.has(key) && why.length > 0)
+    .map(({ key, why }): Change => ({ action: 'update', key, fields: [], reason: why.join('; ') }));
+  return [...plan, ...drift];
+}
+
+function resourceStatus(
+  resource: Resource,
+  kept: readonly KeptPods[],
+  scope: StatusScope,
+): ResourceStatus {
+  const key = keyOf(resource);
+  const pods = kept.find((each) => each.key === key);
+  if (pods !== undefined) return deploymentStatus(resource, pods, scope.now);
+  if (resource.kind !== 'Service')
+    return { key, health: { status: 'Healthy', reason: '' }, summary: '' };
+  return serviceStatus(key, resource as unknown as Service, scope);
+}
+
+function deploymentStatus(resource: Resource, kept: KeptPods, now: number): ResourceStatus {
+  const { replicas } = resource['spec'] as { replicas: number };
+  const ready = [...kept.specs.keys()].filter((name) =>
+    kept.pods.some((pod) => pod.name === name && isReady(pod)),
+  ).length;
+  const summary = `${ready} of ${replicas} ready`;
+  const unready = kept.pods.find((pod) => kept.specs.has(pod.name) && !isReady(pod));
+  const reason = unready === undefined ? summary : unreadyReason(unready, now);
+  return {
+    key: kept.key,
+    health: kept.complete
+      ? { status: 'Healthy', reason: '' }
+      : {
+          status: kept.failure === undefined ? 'Progressing' : 'Degraded',
+          reason: kept.failure ?? reason,
+        },
+    summary,
+    pods: kept.pods
+      .filter(({ deletingSince }) => deletingSince === undefined)
+      .map((pod) => podStatus(pod, kept.specs.get(pod.name), now)),
+  };
+}
+
+function serviceStatus(
+  key: ResourceKey,
+  service: Service,
+  { world, records }: StatusScope,
+): ResourceStatus {
+  const endpoints = endpointsOf(service, world.pods).length;
+  const address = records.find((record) => record.key === key)?.clusterIp ?? 'no address yet';
+  const ports = service.spec.ports
+    .map(({ port, nodePort }) => (nodePort === undefined ? `${port}` : `${port}:${nodePort}`))
+    .join(',');
+  return {
+    key,
+    health: { status: 'Healthy', reason: '' },
+    summary: `${address}, ports ${ports}, ${endpoints} ${endpoints === 1 ? 'endpoint' : 'endpoints'}`,
+  };
+}
+
+function inKindOrder(resources: readonly Resource[]): Resource[] {
+  const order: readonly string[] = KIND_ORDER;
+  return resources.toSorted((one, other) => order.indexOf(one.kind) - order.indexOf(other.kind));
+}
+
+function podKey(pod: { namespace: string; name: string }): string {
+  return `${pod.namespace}/${pod.name}`;
+}

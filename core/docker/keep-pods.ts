@@ -1,0 +1,165 @@
+import type { Deployment } from '#core/docker/kinds.ts';
+import { keeperOf, podSpec, templateHash } from '#core/docker/pod-spec.ts';
+import { isCrashLooping, isReady, unreadyReason } from '#core/docker/readiness.ts';
+import { nextStep, progressedAt } from '#core/docker/rollout.ts';
+import type { LivePod, PodSpec, Step } from '#core/docker/world.ts';
+import type { Workloads } from '#core/docker/workloads.ts';
+import type { OwnerKey } from '#core/owner.ts';
+import type { ResourceKey } from '#core/resources/resource.ts';
+
+/** How one Deployment stands and what its pods need. */
+export interface KeptPods {
+  key: ResourceKey;
+  pods: LivePod[];
+  /** Specs of the pods of the current template, by name. */
+  specs: Map<string, PodSpec>;
+  /** In order, none of which takes a pod away. */
+  steps: Step[];
+  /** To be deleted once no traffic goes to them. */
+  leaving: LivePod[];
+  /** What the steps do, for a person; empty when nothing is to be done. */
+  why: string[];
+  complete: boolean;
+  /** Set when it will not get there by itself. */
+  failure?: string;
+  wakeAt?: number;
+}
+
+interface Kept {
+  deployment: Deployment;
+  owner: OwnerKey;
+  workloads: Workloads;
+  pods: readonly LivePod[];
+  /** When this version was recorded (ms): the rollout's clock begins there. */
+  recordedAt: number;
+  now: number;
+}
+
+/** What the pods of a Deployment need: repairs, files, and the next step of its rollout. */
+export function keepPods({
+  deployment,
+  owner,
+  workloads,
+  pods: all,
+  recordedAt,
+  now,
+}: Kept): KeptPods {
+  const key = keeperOf(deployment);
+  const hash = templateHash(deployment);
+  const pods = all.filter((pod) => pod.keeper === key && pod.owner === owner);
+  const rollout = nextStep(deployment, pods, now);
+  const leaving = new Set(rollout.remove.map(({ name }) => name));
+  const staying = pods.filter(
+    (pod) => pod.deletingSince === undefined && pod.templateHash === hash && !leaving.has(pod.name),
+  );
+  const specs = new Map(
+    staying.map((pod) => [pod.name, podSpec(deployment, pod.name, owner, workloads)]),
+  );
+  const care = staying.map((pod) => careFor(pod, specs.get(pod.name), now));
+  const create = rollout.create.map((name): Step => ({
+    kind: 'createPod',
+    pod: podSpec(deployment, name, owner, workloads),
+  }));
+  const failure = rollout.complete ? undefined : failureOf(deployment, staying, recordedAt, now);
+  const deadline =
+    progressedAt(deployment, pods, recordedAt) + deployment.spec.progressDeadlineSeconds * 1_000;
+  const wakes = [
+    rollout.wakeAt,
+    ...care.map(({ wakeAt }) => wakeAt),
+    rollout.complete || deadline <= now ? undefined : deadline,
+  ];
+  return {
+    key,
+    pods,
+    specs,
+    steps: [...care.flatMap(({ steps }) => steps), ...create],
+    leaving: rollout.remove,
+    why: [
+      ...care.flatMap(({ why }) => why),
+      ...create.map((step) => `create pod ${step.kind === 'createPod' ? step.pod.name : ''}`),
+      ...rollout.remove.map(({ name }) => `remove pod ${name}`),
+    ],
+    complete: rollout.complete,
+    ...(failure === undefined ? {} : { failure }),
+    ...earliest(wakes),
+  };
+}
+
+interface Care {
+  steps: Step[];
+  why: string[];
+  wakeAt?: number;
+}
+
+/** Puts right what is wrong with a pod that stays. */
+function careFor(pod: LivePod, spec: PodSpec | undefined, now: number): Care {
+  if (spec === undefined) return { steps: [], why: [] };
+  const wrong = wrongWith(pod, spec);
+  if (wrong !== undefined) {
+    if (pod.problem !== undefined && pod.problem.retryAt > now)
+      return { steps: [], why: [], wakeAt: pod.problem.retryAt };
+    return {
+      steps: [{ kind: 'repairPod', pod: spec, why: wrong }],
+      why: [`pod ${pod.name}: ${wrong}`],
+    };
+  }
+  const steps = spec.volumes.flatMap((volume): Step[] =>
+    volume.kind === 'files' && pod.volumeHashes[volume.name] !== volume.hash
+      ? [
+          {
+            kind: 'writeVolume',
+            pod: pod.name,
+            namespace: pod.namespace,
+            volume: volume.name,
+            files: volume.files,
+            hash: volume.hash,
+          },
+        ]
+      : [],
+  );
+  return { steps, why: steps.map(() => `pod ${pod.name}: files of a volume differ`) };
+}
+
+/** What was altered, stopped or taken away; absent where the pod is as it was made (or Docker restarts it itself). */
+function wrongWith(pod: LivePod, spec: PodSpec): string | undefined {
+  if (pod.sandbox.state !== 'running') return `its sandbox is ${pod.sandbox.state}`;
+  if (pod.sandbox.drift.length > 0) return pod.sandbox.drift.join(', ');
+  for (const { name } of spec.containers) {
+    const container = pod.containers[name];
+    if (container === undefined) return `container ${name} is missing`;
+    if (container.drift.length > 0) return `container ${name}: ${container.drift.join(', ')}`;
+    if (container.state === 'restarting') continue;
+    if (container.state !== 'running') return `container ${name} is ${container.state}`;
+    if (!container.joined) return `container ${name} lost the pod's network`;
+  }
+  return undefined;
+}
+
+const PULL_GIVEN_UP = ['ImagePullBackOff', 'ErrImageNeverPull'];
+
+function failureOf(
+  deployment: Deployment,
+  pods: readonly LivePod[],
+  recordedAt: number,
+  now: number,
+): string | undefined {
+  const unready = pods.filter((pod) => !isReady(pod));
+  const hopeless = unready.find(
+    (pod) =>
+      PULL_GIVEN_UP.includes(pod.problem?.reason ?? '') ||
+      Object.values(pod.containers).some((container) => isCrashLooping(container, now)),
+  );
+  if (hopeless !== undefined) return unreadyReason(hopeless, now);
+  const { progressDeadlineSeconds } = deployment.spec;
+  if (now < progressedAt(deployment, pods, recordedAt) + progressDeadlineSeconds * 1_000)
+    return undefined;
+  const [first] = unready;
+  const reason = first === undefined ? 'its pods are not available yet' : unreadyReason(first, now);
+  return `no progress for ${progressDeadlineSeconds} s: ${reason}`;
+}
+
+/** The earliest of some times, absent ones left out. */
+export function earliest(times: readonly (number | undefined)[]): { wakeAt?: number } {
+  const known = times.filter((time) => time !== undefined);
+  return known.length === 0 ? {} : { wakeAt: Math.min(...known) };
+}

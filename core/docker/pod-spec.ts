@@ -1,0 +1,211 @@
+import { decodeBase64, encodeBase64 } from '#core/base64.ts';
+import { expandVariables } from '#core/docker/expand.ts';
+import type { ConfigMap, Container, Deployment, Volume } from '#core/docker/kinds.ts';
+import type {
+  ContainerSpec,
+  PodSpec,
+  ReadinessProbe,
+  VolumeFile,
+  VolumeSpec,
+} from '#core/docker/world.ts';
+import type { Workloads } from '#core/docker/workloads.ts';
+import { contentHash } from '#core/hash.ts';
+import type { OwnerKey } from '#core/owner.ts';
+
+/** The part of a template's hash that pod names carry. */
+const HASH_CHARACTERS = 8;
+
+/** Changes exactly when what a container can observe of its template does. */
+export function templateHash(deployment: Deployment): string {
+  return contentHash(deployment.spec.template).slice(0, HASH_CHARACTERS);
+}
+
+export function podName(deployment: Deployment, slot: number): string {
+  return `${deployment.metadata.name}-${templateHash(deployment)}-${slot}`;
+}
+
+export function namespaceOfDeployment(deployment: Deployment): string {
+  return deployment.metadata.namespace ?? 'default';
+}
+
+export function keeperOf(deployment: Deployment): string {
+  return `Deployment/${namespaceOfDeployment(deployment)}/${deployment.metadata.name}`;
+}
+
+/** A pod of the Deployment with every ConfigMap and Secret reference resolved. */
+export function podSpec(
+  deployment: Deployment,
+  name: string,
+  owner: OwnerKey,
+  workloads: Workloads,
+): PodSpec {
+  const namespace = namespaceOfDeployment(deployment);
+  const { metadata, spec } = deployment.spec.template;
+  // ConfigMaps and Secrets are never written to by containers, as in Kubernetes.
+  const files = new Set(
+    spec.volumes.filter(({ emptyDir }) => emptyDir === undefined).map((volume) => volume.name),
+  );
+  return {
+    name,
+    namespace,
+    keeper: keeperOf(deployment),
+    owner,
+    labels: metadata.labels,
+    templateHash: templateHash(deployment),
+    ports: Object.fromEntries(
+      spec.containers.flatMap(({ ports }) =>
+        ports.flatMap((port) => (port.name === undefined ? [] : [[port.name, port.containerPort]])),
+      ),
+    ),
+    containers: spec.containers.map((container) =>
+      containerSpec(container, files, namespace, workloads),
+    ),
+    volumes: spec.volumes.map((volume) => volumeSpec(volume, namespace, workloads)),
+    graceSeconds: spec.terminationGracePeriodSeconds,
+  };
+}
+
+function containerSpec(
+  container: Container,
+  files: ReadonlySet<string>,
+  namespace: string,
+  workloads: Workloads,
+): ContainerSpec {
+  const env = environment(container, namespace, workloads);
+  const { command, workingDir, resources } = container;
+  const { limits = {}, requests = {} } = resources ?? {};
+  const probe = probeOf(container);
+  return {
+    name: container.name,
+    image: container.image,
+    pullPolicy: container.imagePullPolicy ?? defaultPullPolicy(container.image),
+    ...(command === undefined ? {} : { command: expandAll(command, env) }),
+    ...argsOf(container, env),
+    ...(workingDir === undefined ? {} : { workingDir }),
+    env,
+    mounts: container.volumeMounts.map(({ name, mountPath, readOnly }) => ({
+      volume: name,
+      path: mountPath,
+      readOnly: readOnly || files.has(name),
+    })),
+    ...(limits.cpu === undefined ? {} : { nanoCpus: Math.round(limits.cpu * 1e9) }),
+    ...cpuShares(requests.cpu ?? limits.cpu),
+    ...(limits.memory === undefined ? {} : { memoryBytes: Math.round(limits.memory) }),
+    ...(requests.memory === undefined
+      ? {}
+      : { memoryReservationBytes: Math.round(requests.memory) }),
+    ...(probe === undefined ? {} : { probe }),
+  };
+}
+
+/** Kubernetes drops the image's own arguments when a command is given. */
+function argsOf({ command, args }: Container, env: Record<string, string>): { args?: string[] } {
+  if (args !== undefined) return { args: expandAll(args, env) };
+  return command === undefined ? {} : { args: [] };
+}
+
+function expandAll(texts: readonly string[], env: Record<string, string>): string[] {
+  return texts.map((text) => expandVariables(text, env));
+}
+
+/** Docker's relative weight: 1024 for each CPU asked for, as the kubelet sets it. */
+function cpuShares(cpu: number | undefined): { cpuShares?: number } {
+  return cpu === undefined ? {} : { cpuShares: Math.max(2, Math.round(cpu * 1_024)) };
+}
+
+function defaultPullPolicy(image: string): ContainerSpec['pullPolicy'] {
+  if (image.includes('@')) return 'IfNotPresent';
+  const tag = /:([^/:]+)$/.exec(image)?.[1] ?? 'latest';
+  return tag === 'latest' ? 'Always' : 'IfNotPresent';
+}
+
+/** `envFrom` first, then `env` in order, a later name wins; values see those before them. */
+function environment(
+  container: Container,
+  namespace: string,
+  workloads: Workloads,
+): Record<string, string> {
+  const env: Record<string, string> = {};
+  for (const { prefix, configMapRef, secretRef } of container.envFrom) {
+    const source =
+      configMapRef === undefined
+        ? secretValues(namespace, secretRef?.name ?? '', workloads)
+        : configValues(namespace, configMapRef.name, workloads);
+    for (const [key, value] of Object.entries(source)) env[prefix + key] = value;
+  }
+  for (const { name, value, valueFrom } of container.env) {
+    const { configMapKeyRef: fromConfig, secretKeyRef: fromSecret } = valueFrom ?? {};
+    if (fromConfig !== undefined)
+      setIfThere(env, name, configValues(namespace, fromConfig.name, workloads)[fromConfig.key]);
+    else if (fromSecret !== undefined)
+      setIfThere(env, name, secretValues(namespace, fromSecret.name, workloads)[fromSecret.key]);
+    else env[name] = expandVariables(value ?? '', env);
+  }
+  return env;
+}
+
+function setIfThere(env: Record<string, string>, name: string, value: string | undefined): void {
+  if (value !== undefined) env[name] = value;
+}
+
+function configValues(
+  namespace: string,
+  name: string,
+  { configMaps }: Workloads,
+): Record<string, string> {
+  return configMaps.get(`${namespace}/${name}`)?.data ?? {};
+}
+
+function secretValues(
+  namespace: string,
+  name: string,
+  { secrets }: Workloads,
+): Record<string, string> {
+  const data = secrets.get(`${namespace}/${name}`)?.data ?? {};
+  return Object.fromEntries(Object.entries(data).map(([key, value]) => [key, decodeBase64(value)]));
+}
+
+function volumeSpec(volume: Volume, namespace: string, workloads: Workloads): VolumeSpec {
+  const { name, configMap, secret, emptyDir } = volume;
+  if (emptyDir !== undefined)
+    return { name, kind: 'emptyDir', memory: emptyDir.medium === 'Memory' };
+  const { items, defaultMode } = configMap ?? secret ?? { items: undefined, defaultMode: 0o644 };
+  const content =
+    configMap === undefined
+      ? (workloads.secrets.get(`${namespace}/${secret?.secretName ?? ''}`)?.data ?? {})
+      : configContent(workloads.configMaps.get(`${namespace}/${configMap.name}`));
+  const files: Record<string, VolumeFile> = {};
+  for (const { key, path, mode } of items ??
+    Object.keys(content).map((key) => ({ key, path: key, mode: undefined }))) {
+    const bytes = content[key];
+    if (bytes !== undefined) files[path] = { content: bytes, mode: mode ?? defaultMode };
+  }
+  return { name, kind: 'files', files, hash: contentHash(files) };
+}
+
+function configContent(configMap: ConfigMap | undefined): Record<string, string> {
+  if (configMap === undefined) return {};
+  const texts = Object.entries(configMap.data).map(
+    ([key, text]) => [key, encodeBase64(text)] as const,
+  );
+  return { ...configMap.binaryData, ...Object.fromEntries(texts) };
+}
+
+function probeOf(container: Container): ReadinessProbe | undefined {
+  const probe = container.readinessProbe;
+  if (probe === undefined) return undefined;
+  const { httpGet, tcpSocket, ...timing } = probe;
+  const named = httpGet?.port ?? tcpSocket?.port ?? 0;
+  return {
+    kind: httpGet === undefined ? 'tcp' : 'http',
+    port:
+      typeof named === 'number'
+        ? named
+        : (container.ports.find(({ name }) => name === named)?.containerPort ?? 0),
+    path: httpGet?.path ?? '/',
+    headers: Object.fromEntries(
+      (httpGet?.httpHeaders ?? []).map(({ name, value }) => [name, value]),
+    ),
+    ...timing,
+  };
+}

@@ -1,0 +1,79 @@
+import { isCrashLooping, isReady } from '#core/docker/readiness.ts';
+import type { LiveContainer, LivePod, PodSpec } from '#core/docker/world.ts';
+import type { ContainerStatus, PodStatus } from '#core/engine.ts';
+
+/** A pod as people see it. `spec` is absent for a pod of an earlier template. */
+export function podStatus(pod: LivePod, spec: PodSpec | undefined, now: number): PodStatus {
+  const names = new Set([
+    ...(spec?.containers.map(({ name }) => name) ?? []),
+    ...Object.keys(pod.containers),
+  ]);
+  return {
+    name: pod.name,
+    namespace: pod.namespace,
+    owner: pod.keeper,
+    ...(pod.ip === undefined ? {} : { ip: pod.ip }),
+    ready: isReady(pod),
+    createdAt: pod.createdAt,
+    containers: [...names].map((name) => ({
+      name,
+      image: spec?.containers.find((container) => container.name === name)?.image ?? '',
+      ...containerStatus(pod, name, now),
+    })),
+  };
+}
+
+function containerStatus(
+  pod: LivePod,
+  name: string,
+  now: number,
+): Omit<ContainerStatus, 'name' | 'image'> {
+  const container = pod.containers[name];
+  if (pod.problem?.container === name) {
+    const { reason, message } = pod.problem;
+    return { state: 'waiting', ready: false, restarts: container?.restarts ?? 0, reason, message };
+  }
+  if (container === undefined)
+    return { state: 'waiting', ready: false, restarts: 0, reason: 'ContainerCreating' };
+  const { restarts, state } = container;
+  if (isCrashLooping(container, now)) {
+    return {
+      state: 'waiting',
+      ready: false,
+      restarts,
+      reason: 'CrashLoopBackOff',
+      exitCode: container.exitCode,
+      ...lastLines(container),
+    };
+  }
+  if (state === 'running') {
+    const probe = pod.probes[name];
+    const ready = container.joined && (probe?.ready ?? true);
+    return {
+      state: 'running',
+      ready,
+      restarts,
+      ...(probe === undefined || probe.ready ? {} : { message: probe.answer }),
+    };
+  }
+  if (state === 'created')
+    return { state: 'waiting', ready: false, restarts, reason: 'ContainerCreating' };
+  return {
+    state: 'terminated',
+    ready: false,
+    restarts,
+    reason: endReason(container),
+    exitCode: container.exitCode,
+    ...lastLines(container),
+  };
+}
+
+function endReason({ oomKilled, exitCode, state }: LiveContainer): string {
+  if (oomKilled) return 'OOMKilled';
+  if (state === 'paused') return 'Paused';
+  return exitCode === 0 ? 'Completed' : 'Error';
+}
+
+function lastLines({ lastLog }: LiveContainer): { message?: string } {
+  return lastLog === undefined || lastLog.length === 0 ? {} : { message: lastLog.join('\n') };
+}

@@ -1,0 +1,119 @@
+import type { Service } from '#core/docker/kinds.ts';
+import { isReady } from '#core/docker/readiness.ts';
+import type { DnsConfig, EdgeConfig, LivePod, ProxyConfig } from '#core/docker/world.ts';
+import { contentHash } from '#core/hash.ts';
+
+/** A Service with its address, whoever owns it. */
+export interface AddressedService {
+  service: Service;
+  address: string;
+}
+
+/** Connections of the configuration before last a reload; after this they are cut. */
+const HARD_STOP = '5m';
+
+const GLOBAL = `global
+  maxconn 20000
+  hard-stop-after ${HARD_STOP}
+
+defaults
+  mode tcp
+  option redispatch
+  option tcpka
+  option splice-auto
+  retries 3
+  timeout connect 3s
+  timeout client 1h
+  timeout server 1h
+  timeout client-fin 30s
+  default-server check inter 2s fastinter 500ms fall 2 rise 1
+`;
+
+/** The cluster's own proxy: each Service's address and ports, to its ready pods. */
+export function proxyConfig(
+  services: readonly AddressedService[],
+  pods: readonly LivePod[],
+): ProxyConfig {
+  const sections = sorted(services).flatMap(({ service, address }) =>
+    service.spec.ports.map((port) =>
+      section(
+        `${idOf(service)}:${port.port}`,
+        `${address}:${port.port}`,
+        service,
+        port.targetPort,
+        pods,
+      ),
+    ),
+  );
+  const haproxy = [GLOBAL, ...sections].join('\n');
+  const addresses = sorted(services).map(({ address }) => address);
+  return { haproxy, addresses, hash: contentHash({ haproxy, addresses }) };
+}
+
+/** The edge: each nodePort of the host, straight to the ready pods. */
+export function edgeConfig(
+  services: readonly AddressedService[],
+  pods: readonly LivePod[],
+): EdgeConfig {
+  const open = sorted(services).flatMap(({ service }) =>
+    service.spec.type === 'NodePort'
+      ? service.spec.ports.flatMap((port) =>
+          port.nodePort === undefined ? [] : [{ service, port, nodePort: port.nodePort }],
+        )
+      : [],
+  );
+  const sections = open.map(({ service, port, nodePort }) =>
+    section(`${idOf(service)}:${nodePort}`, `*:${nodePort}`, service, port.targetPort, pods),
+  );
+  const haproxy = [GLOBAL, ...sections].join('\n');
+  return { haproxy, ports: open.map(({ nodePort }) => nodePort), hash: contentHash(haproxy) };
+}
+
+/** `<service>.<namespace>.svc.cluster.local`, the name that the pods' search domains lead to. */
+export function dnsConfig(services: readonly AddressedService[]): DnsConfig {
+  const hosts = Object.fromEntries(
+    sorted(services).map(({ service, address }) => [
+      `${service.metadata.name}.${namespaceOf(service)}.svc.cluster.local`,
+      address,
+    ]),
+  );
+  return { hosts, hash: contentHash(hosts) };
+}
+
+/** Ready pods of the Service's namespace with its labels. */
+export function endpointsOf(service: Service, pods: readonly LivePod[]): LivePod[] {
+  return pods
+    .filter((pod) => pod.namespace === namespaceOf(service) && isReady(pod))
+    .filter((pod) =>
+      Object.entries(service.spec.selector).every(([label, value]) => pod.labels[label] === value),
+    )
+    .toSorted((one, other) => (one.name < other.name ? -1 : 1));
+}
+
+function section(
+  id: string,
+  bind: string,
+  service: Service,
+  targetPort: number | string,
+  pods: readonly LivePod[],
+): string {
+  const servers = endpointsOf(service, pods).flatMap((pod) => {
+    const port = typeof targetPort === 'number' ? targetPort : pod.ports[targetPort];
+    return port === undefined || pod.ip === undefined
+      ? []
+      : [`  server ${pod.name} ${pod.ip}:${port}`];
+  });
+  return [`listen ${id}`, `  bind ${bind}`, '  balance roundrobin', ...servers, ''].join('\n');
+}
+
+function idOf(service: Service): string {
+  return `${namespaceOf(service)}/${service.metadata.name}`.replace('/', '.');
+}
+
+function namespaceOf(service: Service): string {
+  return service.metadata.namespace ?? 'default';
+}
+
+function sorted(services: readonly AddressedService[]): AddressedService[] {
+  return services.toSorted((one, other) => (idOf(one.service) < idOf(other.service) ? -1 : 1));
+}

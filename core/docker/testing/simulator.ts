@@ -1,0 +1,98 @@
+import type { LiveContainer, LivePod, PodSpec, Step, World } from '#core/docker/world.ts';
+import { keyOf } from '#core/resources/resource.ts';
+
+/** A world with nothing in it. */
+export function emptyWorld(): World {
+  return { records: [], pods: [], serviceRange: { first: '10.88.128.0', size: 64 } };
+}
+
+/** The world after one step, as a Docker host that never fails would have it. Pods that end are gone at once. */
+export function carryOut(world: World, step: Step, now: number): World {
+  switch (step.kind) {
+    case 'record': {
+      const key = keyOf(step.resource);
+      const record = { key, owner: step.owner, resource: step.resource, recordedAt: now };
+      const others = world.records.filter((other) => other.key !== key);
+      return {
+        ...world,
+        records: [
+          ...others,
+          step.clusterIp === undefined ? record : { ...record, clusterIp: step.clusterIp },
+        ],
+      };
+    }
+    case 'forget':
+      return { ...world, records: world.records.filter(({ key }) => key !== step.key) };
+    case 'createPod':
+    case 'repairPod': {
+      const known = world.pods.find((pod) => isNamed(pod, step.pod));
+      if (known?.deletingSince !== undefined) return world;
+      return {
+        ...world,
+        pods: [...world.pods.filter((pod) => pod !== known), livePod(step.pod, known, now)],
+      };
+    }
+    case 'writeVolume':
+      return {
+        ...world,
+        pods: world.pods.map((pod) =>
+          pod.name === step.pod && pod.namespace === step.namespace
+            ? { ...pod, volumeHashes: { ...pod.volumeHashes, [step.volume]: step.hash } }
+            : pod,
+        ),
+      };
+    case 'deletePod':
+      return { ...world, pods: world.pods.filter((pod) => !isNamed(pod, step)) };
+    case 'configureProxy':
+      return { ...world, proxy: step.config.hash };
+    case 'configureDns':
+      return { ...world, dns: step.config.hash };
+    case 'configureEdge':
+      return { ...world, edge: step.config.hash };
+  }
+}
+
+export function livePod(spec: PodSpec, known: LivePod | undefined, now: number): LivePod {
+  return {
+    name: spec.name,
+    namespace: spec.namespace,
+    keeper: spec.keeper,
+    owner: spec.owner,
+    labels: spec.labels,
+    templateHash: spec.templateHash,
+    graceSeconds: spec.graceSeconds,
+    createdAt: known?.createdAt ?? now,
+    ip: `10.88.0.${(now % 250) + 2}`,
+    ports: spec.ports,
+    sandbox: running(now),
+    containers: Object.fromEntries(spec.containers.map(({ name }) => [name, running(now)])),
+    volumeHashes: Object.fromEntries(
+      spec.volumes.flatMap((volume) =>
+        volume.kind === 'files' ? [[volume.name, volume.hash]] : [],
+      ),
+    ),
+    probes: Object.fromEntries(
+      spec.containers.flatMap(({ name, probe }) =>
+        probe === undefined ? [] : [[name, { ready: true, since: now, answer: 'HTTP 200' }]],
+      ),
+    ),
+  };
+}
+
+export function running(startedAt: number): LiveContainer {
+  return {
+    id: 'c',
+    state: 'running',
+    startedAt,
+    finishedAt: 0,
+    exitCode: 0,
+    oomKilled: false,
+    restarts: 0,
+    drift: [],
+    joined: true,
+  };
+}
+
+function isNamed(pod: LivePod, { name, namespace }: { name: string; namespace: string }): boolean {
+  return pod.name === name && pod.namespace === namespace;
+}
