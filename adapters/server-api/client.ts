@@ -1,0 +1,119 @@
+import type { z } from 'zod';
+import { ErrorBody, STATUS_OF } from '#core/api/error.ts';
+import { messageOf, UserError } from '#core/errors.ts';
+import type { ErrorCode } from '#core/errors.ts';
+import type { ServerApi } from '#core/ports.ts';
+import {
+  DoneAnswer,
+  HeadsAnswer,
+  ManifestsBody,
+  ReleaseAnswer,
+  RestoreAnswer,
+} from '#core/release/wire.ts';
+
+const TIMEOUT_MS = 30_000;
+
+interface Connection {
+  url: string;
+  token: string;
+}
+
+/** The server as workers see it, over HTTP. */
+export function createServerApi(connection: Connection): ServerApi {
+  function call<Schema extends z.ZodType>(
+    parts: readonly string[],
+    schema: Schema,
+    signal: AbortSignal,
+    body?: unknown,
+  ): Promise<z.infer<Schema>> {
+    return send(connection, parts, schema, signal, body);
+  }
+  return {
+    async storeRendered(runId, entries, signal) {
+      await call(['runs', runId, 'rendered'], DoneAnswer, signal, { entries });
+    },
+    release: (runId, entry, signal) =>
+      call(['runs', runId, 'release'], ReleaseAnswer, signal, { entry }),
+    async restore(pipeline, entry, failed, reason, signal) {
+      const parts = ['releases', pipeline, entry, 'restore'];
+      return (await call(parts, RestoreAnswer, signal, { failed, reason })).release;
+    },
+    async markHealthy(pipeline, entry, commit, signal) {
+      await call(['releases', pipeline, entry, 'healthy'], DoneAnswer, signal, { commit });
+    },
+    heads: async (cluster, signal) =>
+      (await call(['clusters', cluster, 'heads'], HeadsAnswer, signal)).releases,
+    manifests: async (pipeline, commit, signal) =>
+      (await call(['manifests', pipeline, commit], ManifestsBody, signal)).manifests,
+    open: async (manifests, signal) =>
+      (await call(['open'], ManifestsBody, signal, { manifests })).manifests,
+  };
+}
+
+async function send<Schema extends z.ZodType>(
+  { url, token }: Connection,
+  parts: readonly string[],
+  schema: Schema,
+  signal: AbortSignal,
+  body: unknown,
+): Promise<z.infer<Schema>> {
+  const path = `/internal/v1/${parts.map(encodeURIComponent).join('/')}`;
+  let status: number;
+  let answer: string;
+  try {
+    const response = await fetch(new URL(path, url), {
+      method: body === undefined ? 'GET' : 'POST',
+      headers: {
+        authorization: `Bearer ${token}`,
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      redirect: 'error',
+      signal: AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]),
+    });
+    status = response.status;
+    answer = await response.text();
+  } catch (error) {
+    signal.throwIfAborted();
+    throw new UserError('unavailable', `the server at ${url} does not answer: ${reasonOf(error)}`, {
+      transient: true,
+      cause: error,
+    });
+  }
+  if (status < 200 || status > 299) throw refusal(url, status, answer);
+  const parsed = schema.safeParse(parseJson(answer));
+  if (parsed.success) return parsed.data;
+  throw new UserError('unavailable', `${url} does not answer as this version of Windlass expects`, {
+    hint: 'run server and workers in the same version',
+    cause: parsed.error,
+  });
+}
+
+function refusal(url: string, status: number, answer: string): UserError {
+  const transient = status >= 502 && status <= 504;
+  const parsed = ErrorBody.safeParse(parseJson(answer));
+  if (!parsed.success)
+    return new UserError('unavailable', `the server at ${url} answers ${status}`, { transient });
+  const { code, message, hint } = parsed.data.error;
+  return new UserError(isErrorCode(code) ? code : 'unavailable', message, {
+    transient,
+    ...(hint === undefined ? {} : { hint }),
+  });
+}
+
+function reasonOf(error: unknown): string {
+  const cause = error instanceof Error ? error.cause : undefined;
+  return cause instanceof Error && cause.message !== '' ? cause.message : messageOf(error);
+}
+
+function isErrorCode(code: string): code is ErrorCode {
+  return Object.hasOwn(STATUS_OF, code);
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,80 @@
+import type { BareRepository } from '#adapters/git/bare.ts';
+import type { Release } from '#core/release/release.ts';
+
+const FIELDS = [
+  '%H',
+  '%T',
+  '%an <%ae>',
+  '%ct',
+  '%s',
+  ...['Pipeline', 'Run', 'Source-Commit', 'Source-Ref', 'Restores', 'Failed'].map(
+    (key) => `%(trailers:key=${key},valueonly,separator=%x2C)`,
+  ),
+];
+const FORMAT = `--format=${FIELDS.join('%x00')}%x1e`;
+
+/** A release with what only the server needs of it. */
+export interface LoggedRelease extends Release {
+  tree: string;
+  /** Full ref of the source. */
+  sourceRef: string;
+  /** The release after whose failure this one was made. */
+  failed?: string;
+}
+
+/** Commits of a release branch, newest first. */
+export async function readLog(
+  repository: BareRepository,
+  entry: string,
+  selection: readonly string[],
+): Promise<LoggedRelease[]> {
+  const [log, healthy] = await Promise.all([
+    repository.git(['log', FORMAT, ...selection, '--']),
+    healthyReleases(repository, entry),
+  ]);
+  return log
+    .split('\u001E')
+    .map((record) => record.replace(/^\n/, ''))
+    .filter((record) => record !== '')
+    .map((record) => parse(record, entry, healthy));
+}
+
+export function healthyRef(entry: string): string {
+  return `refs/windlass/healthy/${entry}`;
+}
+
+/** Each release that was healthy once has one. */
+export function servedRef(entry: string, commit: string): string {
+  return `refs/windlass/served/${entry}/${commit}`;
+}
+
+async function healthyReleases(repository: BareRepository, entry: string): Promise<Set<string>> {
+  const refs = await repository.git([
+    'for-each-ref',
+    '--format=%(objectname)',
+    `refs/windlass/served/${entry}/`,
+  ]);
+  return new Set(refs.split('\n'));
+}
+
+function parse(record: string, entry: string, healthy: ReadonlySet<string>): LoggedRelease {
+  const [commit = '', tree = '', author = '', at = '', subject = '', ...trailers] =
+    record.split('\0');
+  const [pipeline = '', run = '', source = '', sourceRef = '', restores = '', failed = ''] =
+    trailers;
+  return {
+    commit,
+    tree,
+    pipeline,
+    entry,
+    source,
+    sourceRef,
+    subject,
+    author,
+    at: Number(at) * 1_000,
+    ...(run === '' ? {} : { runId: run }),
+    ...(restores === '' ? {} : { restores }),
+    ...(failed === '' ? {} : { failed }),
+    healthy: healthy.has(commit),
+  };
+}

@@ -1,0 +1,26 @@
+import { z } from 'zod';
+import { RenderedEntry } from '#core/release/release.ts';
+import type { Release } from '#core/release/release.ts';
+
+/** What workers and server say to each other below `/internal/v1`. */
+export const ReleaseAnswer: z.ZodType<Release> = z.object({
+  commit: z.string(),
+  pipeline: z.string(),
+  entry: z.string(),
+  source: z.string(),
+  subject: z.string(),
+  author: z.string(),
+  at: z.number(),
+  runId: z.string().exactOptional(),
+  restores: z.string().exactOptional(),
+  healthy: z.boolean(),
+});
+
+export const StoreRequest = z.strictObject({ entries: z.array(RenderedEntry) });
+export const ReleaseRequest = z.strictObject({ entry: z.string() });
+export const RestoreRequest = z.strictObject({ failed: z.string(), reason: z.string() });
+export const RestoreAnswer = z.object({ release: ReleaseAnswer.exactOptional() });
+export const HealthyRequest = z.strictObject({ commit: z.string() });
+export const HeadsAnswer = z.object({ releases: z.array(ReleaseAnswer) });
+export const ManifestsBody = z.object({ manifests: z.record(z.string(), z.string()) });
+export const DoneAnswer = z.object({ done: z.literal(true) });
