@@ -1,8 +1,9 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, readFile, readlink, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { runProgram } from '#adapters/debian/run-program.ts';
+import { findOnPath } from '#adapters/debian/find-on-path.ts';
 import { ensureDockerd } from './dockerd.ts';
 import type { DockerdRequest } from './dockerd.ts';
 import { startOf } from './identity.ts';
@@ -13,12 +14,18 @@ let folder = '';
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'windlass-dockerd-'));
+  // In a network namespace of its own: a dockerd without a bridge deletes docker0, which is the machine's engine's.
+  const found = await findOnPath('dockerd', process.env['PATH'] ?? '');
+  await writeFile(join(folder, 'dockerd'), `#!/bin/sh\nexec unshare --net ${found} "$@"\n`);
+  await chmod(join(folder, 'dockerd'), 0o755);
 });
 afterAll(async () => {
-  // dockerd mounts its folder onto itself, and leaves it so.
-  const args = ['-l', join(folder, 'data')];
+  // dockerd may leave its folder mounted onto itself.
+  const data = join(folder, 'data');
+  const isMounted = (await readFile('/proc/self/mounts', 'utf8')).includes(` ${data} `);
   const cleanUp = AbortSignal.timeout(10_000);
-  await runProgram({ command: 'umount', args, timeoutMs: 10_000, signal: cleanUp });
+  const umount = { command: 'umount', args: ['-l', data], timeoutMs: 10_000, signal: cleanUp };
+  if (isMounted) await runProgram(umount);
   await rm(folder, { recursive: true, force: true });
 });
 
@@ -26,7 +33,7 @@ function request(change: Partial<DockerdRequest>): DockerdRequest {
   return {
     socket: join(folder, 'docker.sock'),
     logFile: join(folder, 'dockerd.log'),
-    path: process.env['PATH'] ?? '',
+    path: `${folder}:${process.env['PATH']}`,
     // A second engine beside the machine's own, which it must leave alone.
     args: [
       `--data-root=${join(folder, 'data')}`,
@@ -48,6 +55,9 @@ it('starts an engine that is not running, once', async () => {
   expect(startedPid).toBeGreaterThan(0);
   expect(await ensureDockerd(wanted, signal)).toEqual({});
   expect(steps).toEqual(['starting the Docker Engine']);
+  expect(await readlink(`/proc/${startedPid}/ns/net`)).not.toBe(
+    await readlink('/proc/self/ns/net'),
+  );
   await stopProcess({ pid: startedPid, started: (await startOf(startedPid)) ?? '' }, 20_000);
 });
 
@@ -55,12 +65,4 @@ it('says what the engine said where it does not start', async () => {
   const socket = join(folder, 'second.sock');
   const started = ensureDockerd(request({ socket, args: ['--no-such-option'] }), signal);
   await expect(started).rejects.toThrow(/no-such-option/);
-});
-
-it('says what to install where there is no way to', async () => {
-  const socket = join(folder, 'third.sock');
-  const found = ensureDockerd(request({ socket, path: '/nowhere' }), signal);
-  await expect(found).rejects.toMatchObject({
-    code: expect.stringMatching(/missing-tool|unavailable/),
-  });
 });
