@@ -325,6 +325,19 @@ describe('plan', () => {
   });
 });
 
+function deployment(replicas: string): string {
+  return `apiVersion: apps/v1
+kind: Deployment
+metadata: { name: web }
+spec:
+  ${replicas}: 1
+  selector: { matchLabels: { app: web } }
+  template:
+    metadata: { labels: { app: web } }
+    spec: { containers: [{ name: web, image: web }] }
+`;
+}
+
 describe('validate', () => {
   it('prints problems as compilers do and exits 1', async () => {
     const { run } = await open(
@@ -356,17 +369,6 @@ describe('validate', () => {
   });
 
   it('checks what the docker engine runs, each deploy entry by itself', async () => {
-    const deploy = (replicas: string): string =>
-      `apiVersion: apps/v1
-kind: Deployment
-metadata: { name: web }
-spec:
-  ${replicas}: 1
-  selector: { matchLabels: { app: web } }
-  template:
-    metadata: { labels: { app: web } }
-    spec: { containers: [{ name: web, image: web }] }
-`;
     const { run } = await open(
       {},
       {
@@ -374,8 +376,8 @@ spec:
           'deploy: [{ cluster: local, manifests: deploy }]',
           'deploy: [{ cluster: a, manifests: deploy/a }, { cluster: b, manifests: ./deploy/b }]',
         ),
-        'deploy/a/web.yaml': deploy('replicas'),
-        'deploy/b/web.yaml': deploy('replica'),
+        'deploy/a/web.yaml': deployment('replicas'),
+        'deploy/b/web.yaml': deployment('replica'),
       },
     );
     expect((await run('validate', '.')).out).toEqual([

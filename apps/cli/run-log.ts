@@ -5,6 +5,7 @@ import type { ApiClient } from './client.ts';
 import type { CliContext } from './context.ts';
 import { painter } from './format/colour.ts';
 import { runVerdict } from './format/run.ts';
+import { printedLine } from './format/terminal.ts';
 
 /** Prints a run's log; following, to its end, and then exits 1 unless it succeeded. */
 export async function printRunLog(
@@ -17,7 +18,8 @@ export async function printRunLog(
   const path = apiPath(['runs', id, 'logs'], { follow: follow ? '1' : undefined });
   for await (const event of client.stream(path, RunLogEvent)) {
     if (json) context.out(JSON.stringify(event));
-    else if (event.kind === 'log') context.out(`${paint('dim', `${event.step} |`)} ${event.line}`);
+    else if (event.kind === 'log')
+      context.out(`${paint('dim', `${event.step} |`)} ${printedLine(event.line, context.colour)}`);
     if (!follow || event.kind !== 'run' || !isFinished(event.run)) continue;
     if (!json) context.out(runVerdict(event.run, paint));
     if (event.run.state !== 'succeeded') context.setExitCode(1);

@@ -5,6 +5,7 @@ import { apiPath } from './client.ts';
 import type { ApiClient } from './client.ts';
 import type { CliContext } from './context.ts';
 import { painter } from './format/colour.ts';
+import { printedLine } from './format/terminal.ts';
 
 interface WorkloadLog {
   workload: string;
@@ -35,6 +36,8 @@ export async function printWorkloadLog(
   const paint = painter(context.colour);
   for await (const event of client.stream(path, WorkloadLogEvent)) {
     const source = paint('dim', `${event.pod} ${event.container} |`);
-    context.out(options.json ? JSON.stringify(event) : `${source} ${event.line}`);
+    context.out(
+      options.json ? JSON.stringify(event) : `${source} ${printedLine(event.line, context.colour)}`,
+    );
   }
 }

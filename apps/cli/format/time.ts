@@ -13,7 +13,7 @@ export function formatAge(ms: number): string {
 
 /** `850ms`, `4.2s`, `1m05s`. */
 export function formatDuration(ms: number): string {
-  if (ms < 1_000) return `${Math.max(0, Math.round(ms))}ms`;
+  if (ms < 1_000) return `${Math.max(0, Math.floor(ms))}ms`;
   if (ms < 60_000) return `${(Math.floor(ms / 100) / 10).toFixed(1)}s`;
   const seconds = Math.floor(ms / 1_000);
   return `${Math.floor(seconds / 60)}m${String(seconds % 60).padStart(2, '0')}s`;
