@@ -14,7 +14,7 @@ export interface YamlDocument {
 }
 
 export const MAX_FILE_CHARACTERS = 2 * 1024 * 1024;
-export const MAX_DOCUMENTS = 1_000;
+const MAX_DOCUMENTS = 1_000;
 
 /**
  * The documents of a YAML 1.2 text (core schema, and merge keys as kubectl takes them) with their places. Empty

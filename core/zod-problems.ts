@@ -27,7 +27,7 @@ export function checkDocument<Schema extends z.ZodType>(
 }
 
 /** Each issue at its line and column, with what was probably meant where a key is unknown. */
-export function zodProblems(
+function zodProblems(
   issues: readonly z.core.$ZodIssue[],
   { file, document, schema }: Checked,
 ): Problem[] {

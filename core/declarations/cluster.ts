@@ -1,14 +1,13 @@
 import { z } from 'zod';
 import { Name } from '#core/declarations/pipeline.ts';
 
-export const Server = z.strictObject({
+const Server = z.strictObject({
   name: Name.describe('Name of the server within the cluster'),
   docker: z
     .string()
     .regex(/^unix:\/\/\/.+/, 'must be unix:///path/of/docker.sock')
     .describe('Address of the Docker Engine, e.g. unix:///var/run/docker.sock'),
 });
-export type Server = z.infer<typeof Server>;
 
 const Subnet = z
   .cidrv4('must be an IPv4 network, e.g. 10.88.0.0/16')
@@ -21,7 +20,7 @@ const Subnet = z
     'must be the address of the network itself: set what is behind the prefix to 0',
   );
 
-export const ClusterSpec = z.strictObject({
+const ClusterSpec = z.strictObject({
   engine: z.literal('docker').describe('What runs the containers'),
   servers: z
     .array(Server)
@@ -45,7 +44,6 @@ export const ClusterSpec = z.strictObject({
     .default({ intervalSeconds: 60 })
     .describe('How the cluster is kept as released'),
 });
-export type ClusterSpec = z.infer<typeof ClusterSpec>;
 
 export const Cluster = z
   .strictObject({

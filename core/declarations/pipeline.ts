@@ -31,7 +31,7 @@ export const SecretRef = z.union([
 export type SecretRef = z.infer<typeof SecretRef>;
 
 /** A path inside the checkout: relative, forward slashes, no way out of it. */
-export const InsidePath = z
+const InsidePath = z
   .string()
   .min(1)
   .refine((path) => !path.startsWith('/') && !path.includes('\\') && !path.includes('\0'), {
@@ -64,7 +64,7 @@ const Branch = z
     message: 'is not a name that git allows for a branch',
   });
 
-export const Source = z
+const Source = z
   .strictObject({
     url: RemoteUrl.optional().describe(
       'Git remote: https, ssh or file. Left out: the repository is pushed to Windlass itself',
@@ -98,7 +98,6 @@ export const Source = z
       context.addIssue({ code: 'custom', path: [key], message: 'has no use without url' });
     }
   });
-export type Source = z.infer<typeof Source>;
 
 export const Image = z.strictObject({
   name: Name.describe('What manifests say in `image:`'),

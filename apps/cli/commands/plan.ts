@@ -14,7 +14,7 @@ interface PlanOptions extends JsonOption {
   entry?: string;
 }
 
-export const CHANGES_EXIT_CODE = 2;
+const CHANGES_EXIT_CODE = 2;
 
 export function planCommand(context: CliContext): Command {
   return describeCommand(
