@@ -1,0 +1,99 @@
+import { rename, readFile, readdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { openBare } from '#adapters/git/bare.ts';
+import type { BareRepository } from '#adapters/git/bare.ts';
+import { Pipeline } from '#core/declarations/pipeline.ts';
+import type { SourceFile } from '#core/declarations/read.ts';
+import { UserError } from '#core/errors.ts';
+
+const DECLARATION = 'windlass-pipeline.json';
+const FILE_BYTES = 1_024 * 1_024;
+const FILES = 1_000;
+
+type Machine = Readonly<Record<string, string | undefined>>;
+
+/** The repositories that are pushed to this server, and what those that declare a pipeline themselves declare. */
+export interface Repositories {
+  open(name: string): BareRepository;
+  /** `pipelines/*.yaml` of a commit; `environment` shows git objects that a push has not stored yet. */
+  declaredFiles(
+    name: string,
+    commit: string,
+    environment?: Readonly<Record<string, string>>,
+  ): Promise<SourceFile[]>;
+  pipelines(): Promise<Record<string, Pipeline>>;
+  keepPipeline(pipeline: Pipeline): Promise<void>;
+  authorOf(name: string, commit: string): Promise<string | undefined>;
+}
+
+export function createRepositories(root: string, machine: Machine): Repositories {
+  function open(name: string): BareRepository {
+    return openBare(join(root, `${name}.git`), machine);
+  }
+  return {
+    open,
+    declaredFiles: (name, commit, environment = {}) =>
+      readDeclaredFiles(open(name), commit, environment),
+    async pipelines() {
+      const names = await readdir(root).catch(() => []);
+      const read = await Promise.all(
+        names.map((name) => readPipeline(join(root, name, DECLARATION))),
+      );
+      return Object.fromEntries(
+        read.filter((each) => each !== undefined).map((each) => [each.metadata.name, each]),
+      );
+    },
+    async keepPipeline(pipeline) {
+      const file = join(open(pipeline.metadata.name).folder, DECLARATION);
+      await writeFile(`${file}.part`, JSON.stringify(pipeline));
+      await rename(`${file}.part`, file);
+    },
+    async authorOf(name, commit) {
+      const repository = open(name);
+      if (!(await repository.exists())) return undefined;
+      return repository.git(['log', '-1', '--format=%an <%ae>', commit, '--']).then(
+        (author) => author.trim(),
+        () => undefined,
+      );
+    },
+  };
+}
+
+/** `pipelines/*.yaml` of a commit in the repository. */
+export async function readDeclaredFiles(
+  repository: BareRepository,
+  commit: string,
+  environment: Readonly<Record<string, string>>,
+): Promise<SourceFile[]> {
+  const listing = await repository.git(['ls-tree', '-l', '-z', commit, '--', 'pipelines/'], {
+    environment,
+  });
+  const files: SourceFile[] = [];
+  for (const { path, object, size } of yamlFiles(listing)) {
+    if (size > FILE_BYTES)
+      throw new UserError('invalid-input', `${path} is larger than 1 MiB, too large to declare`);
+    files.push({ path, text: await repository.git(['cat-file', 'blob', object], { environment }) });
+  }
+  return files;
+}
+
+function yamlFiles(listing: string): { path: string; object: string; size: number }[] {
+  const found = listing.split('\0').flatMap((line) => {
+    const tab = line.indexOf('\t');
+    const [mode = '', , object = '', size = ''] = line.slice(0, tab).split(/ +/);
+    const path = line.slice(tab + 1);
+    const isYaml = mode.startsWith('100') && /\.ya?ml$/.test(path);
+    return isYaml ? [{ path, object, size: Number(size) }] : [];
+  });
+  if (found.length > FILES)
+    throw new UserError('invalid-input', `pipelines/ has more than ${FILES} files`);
+  return found;
+}
+
+async function readPipeline(file: string): Promise<Pipeline | undefined> {
+  try {
+    return Pipeline.safeParse(JSON.parse(await readFile(file, 'utf8'))).data;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,42 @@
+import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { lockState } from './lock.ts';
+import { readTokens, roleOf } from './tokens.ts';
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'windlass-state-'));
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+describe('lockState', () => {
+  it('refuses a second holder and names the first', async () => {
+    const lock = await lockState(join(folder, 'server.lock'));
+    await expect(lockState(join(folder, 'server.lock'))).rejects.toThrow(`process ${process.pid}`);
+    await lock.release();
+    await (await lockState(join(folder, 'server.lock'))).release();
+  });
+
+  it.each([
+    ['of a process that is gone', JSON.stringify({ pid: 2 ** 22 - 1 })],
+    ['of an earlier process of that id', JSON.stringify({ pid: process.pid, began: '1' })],
+    ['that is cut off', '{"pid":'],
+  ])('takes over a lock %s', async (_case, text) => {
+    await writeFile(join(folder, 'server.lock'), text);
+    await (await lockState(join(folder, 'server.lock'))).release();
+  });
+});
+
+describe('readTokens', () => {
+  it('makes them once, for the owner only', async () => {
+    const file = join(folder, 'tokens.json');
+    const tokens = await readTokens(file);
+    expect(await readTokens(file)).toEqual(tokens);
+    expect((await stat(file)).mode & 0o777).toBe(0o600);
+    expect(roleOf(tokens, tokens.admin)).toBe('admin');
+    expect(roleOf(tokens, tokens.worker)).toBe('worker');
+    expect(roleOf(tokens, `${tokens.admin}x`)).toBeUndefined();
+  });
+});
