@@ -17,6 +17,14 @@ export interface BuildContext {
   ignored: string | undefined;
 }
 
+/** Modification times in nanoseconds since the epoch. Two contents of one file must never have the same. */
+export interface FileTimes {
+  /** Of the commit that is built. */
+  commit: bigint;
+  /** Of a file, by `source`. */
+  of(source: string): bigint;
+}
+
 interface ContextRequest {
   /** The folder nothing may leave. */
   checkout: string;

@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import { createReadStream } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import type { ServerDuplexStream } from '@grpc/grpc-js';
-import type { BuildContext, ContextEntry } from '#adapters/docker/build-context.ts';
+import type { BuildContext, ContextEntry, FileTimes } from '#adapters/docker/build-context.ts';
 import { PACKET } from '#adapters/docker/build-protocol.ts';
 import type { Packet } from '#adapters/docker/build-protocol.ts';
 
@@ -9,6 +10,7 @@ import type { Packet } from '#adapters/docker/build-protocol.ts';
 const MODE_DIRECTORY = 0x80000000;
 const MODE_LINK = 0x08000000;
 const CHUNK_BYTES = 64 * 1_024;
+const FILES_AT_ONCE = 8;
 
 type SyncCall = ServerDuplexStream<Packet, Packet>;
 
@@ -17,21 +19,36 @@ type Sent = ContextEntry | { kind: 'memory'; path: string; content: Buffer };
 
 /**
  * Answers BuildKit's request for a folder: first what there is, then the content of each file it asks for, which are
- * those that changed since it last saw this context.
- *
- * `modTime` must differ between two commits: a file of the same size and time counts as unchanged.
+ * those that changed since it last saw this context. A file of the same size and time counts as unchanged.
  */
-export function syncFiles(call: SyncCall, context: BuildContext, modTime: bigint): void {
+export function syncFiles(call: SyncCall, context: BuildContext, times: FileTimes): void {
   const files = requested(call, context);
-  let sending = sendList(call, files, modTime);
+  const listed = sendList(call, files, times);
+  const inTurn = createTurns(FILES_AT_ONCE);
   function fail(error: unknown): void {
     call.destroy(error instanceof Error ? error : new Error(String(error)));
   }
   call.on('data', (packet: Packet) => {
-    sending = sending.then(() => answer(call, files, packet));
-    sending.catch(fail);
+    inTurn(() => listed.then(() => answer(call, files, packet))).catch(fail);
   });
-  sending.catch(fail);
+  listed.catch(fail);
+}
+
+/** Begins work in order, `limit` at a time. */
+function createTurns(limit: number): (work: () => Promise<void>) => Promise<void> {
+  const waiting: (() => void)[] = [];
+  let free = limit;
+  return async function inTurn(work) {
+    if (free === 0) await new Promise<void>((resolve) => waiting.push(resolve));
+    else free -= 1;
+    try {
+      await work();
+    } finally {
+      const next = waiting.shift();
+      if (next === undefined) free += 1;
+      else next();
+    }
+  };
 }
 
 /** `.dockerignore` was respected already, so none is shown to BuildKit when it looks for one. */
@@ -43,8 +60,8 @@ function requested(call: SyncCall, { entries, dockerfile }: BuildContext): reado
   return only.length === 0 ? entries : [];
 }
 
-async function sendList(call: SyncCall, files: readonly Sent[], modTime: bigint): Promise<void> {
-  for (const file of files) await write(call, { type: PACKET.stat, stat: statOf(file, modTime) });
+async function sendList(call: SyncCall, files: readonly Sent[], times: FileTimes): Promise<void> {
+  for (const file of files) await write(call, { type: PACKET.stat, stat: statOf(file, times) });
   await write(call, { type: PACKET.stat });
 }
 
@@ -61,26 +78,36 @@ async function answer(call: SyncCall, files: readonly Sent[], packet: Packet): P
 
 async function sendContent(call: SyncCall, file: Sent | undefined, ID: number): Promise<void> {
   if (file?.kind === 'memory') await write(call, { type: PACKET.data, ID, data: file.content });
-  else if (file?.kind === 'file') {
-    const content = createReadStream(file.source, { highWaterMark: CHUNK_BYTES });
-    for await (const data of content)
-      await write(call, { type: PACKET.data, ID, data: data as Buffer });
-  }
+  else if (file?.kind === 'file') await sendFile(call, file, ID);
   await write(call, { type: PACKET.data, ID });
+}
+
+async function sendFile(
+  call: SyncCall,
+  { source, size }: Extract<Sent, { kind: 'file' }>,
+  ID: number,
+): Promise<void> {
+  if (size <= CHUNK_BYTES) {
+    if (size > 0) await write(call, { type: PACKET.data, ID, data: await readFile(source) });
+    return;
+  }
+  const content = createReadStream(source, { highWaterMark: CHUNK_BYTES });
+  for await (const data of content)
+    await write(call, { type: PACKET.data, ID, data: data as Buffer });
 }
 
 async function write(call: SyncCall, packet: Packet): Promise<void> {
   if (!call.write(packet)) await once(call, 'drain');
 }
 
-function statOf(file: Sent, modTime: bigint): NonNullable<Packet['stat']> {
+function statOf(file: Sent, times: FileTimes): NonNullable<Packet['stat']> {
   const common = {
     path: file.path,
     uid: 0,
     gid: 0,
     size: 0,
     linkname: '',
-    modTime: String(modTime),
+    modTime: String(file.kind === 'file' ? times.of(file.source) : times.commit),
   };
   switch (file.kind) {
     case 'directory':

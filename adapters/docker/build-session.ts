@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream';
 import { Server, ServerCredentials, status } from '@grpc/grpc-js';
 import type { ServerDuplexStream, ServerUnaryCall, sendUnaryData } from '@grpc/grpc-js';
 import type Docker from 'dockerode';
-import type { BuildContext } from '#adapters/docker/build-context.ts';
+import type { BuildContext, FileTimes } from '#adapters/docker/build-context.ts';
 import { syncFiles } from '#adapters/docker/build-file-sync.ts';
 import { buildProtocol } from '#adapters/docker/build-protocol.ts';
 import type { Packet } from '#adapters/docker/build-protocol.ts';
@@ -18,7 +18,7 @@ export interface SessionContent {
   context: BuildContext;
   /** Equal for builds of the same folder over time: BuildKit then asks only for what changed. */
   contextKey: string;
-  modTime: bigint;
+  times: FileTimes;
   credentials: ReadCredentials;
 }
 
@@ -44,7 +44,7 @@ export async function withSession<T>(
   }
 }
 
-function createServer({ context, modTime, credentials }: SessionContent): Server {
+function createServer({ context, times, credentials }: SessionContent): Server {
   const protocol = buildProtocol();
   const server = new Server();
   server.addService(protocol.health, {
@@ -62,7 +62,7 @@ function createServer({ context, modTime, credentials }: SessionContent): Server
     },
   });
   server.addService(protocol.fileSync, {
-    DiffCopy: (call: ServerDuplexStream<Packet, Packet>) => syncFiles(call, context, modTime),
+    DiffCopy: (call: ServerDuplexStream<Packet, Packet>) => syncFiles(call, context, times),
   });
   return server;
 }

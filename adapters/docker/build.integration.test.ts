@@ -2,11 +2,11 @@ import { execFileSync } from 'node:child_process';
 import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { buildImage, builderOf } from './build.ts';
 import type { Builder, BuildRequest, BuildResult } from './build.ts';
 import { readContext } from './build-context.ts';
+import type { FileTimes } from './build-context.ts';
 import { callDocker } from './call.ts';
 import { connectDocker } from './connect.ts';
 
@@ -49,7 +49,7 @@ describe.each<Builder>(['buildkit', 'classic'])('a build with %s', (builder) => 
       purpose: 'image',
       context: await readContext({ checkout: folder, ...place }),
       contextKey: `${INSTALLATION}/${builder}`,
-      modTime: 1_700_000_000_000_000_000n + commits,
+      times: timesOf(1_700_000_000_000_000_000n + commits),
       tag: `windlass-test/${INSTALLATION}:${builder}`,
       args: {},
       labels: { 'windlass.dev/installation': INSTALLATION },
@@ -172,7 +172,7 @@ describe.each<Builder>(['buildkit', 'classic'])('a build with %s', (builder) => 
     const controller = new AbortController();
     const built = build({}, undefined, controller.signal);
     built.catch(() => undefined);
-    while (!lines.some((line) => line.startsWith('begun'))) await sleep(50);
+    await expect.poll(() => lines, { timeout: 20_000 }).toContain('begun');
     expect(sleepers()).not.toBe('');
     controller.abort(new Error('cancelled by ann'));
     await expect(built).rejects.toThrow('cancelled by ann');
@@ -190,6 +190,10 @@ describe('builderOf', () => {
     expect(await builderOf(docker, NEVER)).toBe('buildkit');
   });
 });
+
+function timesOf(commit: bigint): FileTimes {
+  return { commit, of: () => commit };
+}
 
 async function removeOurs(): Promise<void> {
   const filters = JSON.stringify({ label: [`windlass.dev/installation=${INSTALLATION}`] });

@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 import type Docker from 'dockerode';
-import type { BuildContext } from '#adapters/docker/build-context.ts';
+import type { BuildContext, FileTimes } from '#adapters/docker/build-context.ts';
 import { explainBuild } from '#adapters/docker/build-failure.ts';
 import { readClassic, readBuildKit } from '#adapters/docker/build-output.ts';
 import type { BuildOutcome } from '#adapters/docker/build-output.ts';
@@ -26,8 +26,7 @@ export interface BuildRequest {
   context: BuildContext;
   /** Equal for builds of the same folder over time. */
   contextKey: string;
-  /** Nanoseconds since the epoch; all files get it. Must differ between commits. */
-  modTime: bigint;
+  times: FileTimes;
   tag: string;
   target?: string;
   args: Readonly<Record<string, string>>;
@@ -120,10 +119,9 @@ async function buildClassic(
   onLine: (line: string) => void,
   signal: AbortSignal,
 ): Promise<BuildOutcome> {
-  const mtime = new Date(Number(request.modTime / 1_000_000n));
   const stream = await openBuild(docker, signal, {
     query: { ...commonQuery(request), version: '1', dockerfile: SENT_DOCKERFILE, forcerm: true },
-    file: tarContext(request.context, mtime, signal),
+    file: tarContext(request.context, request.times, signal),
     registries: await registriesOf(request.context.dockerfile.content.toString(), credentials),
   });
   return readClassic(stream, onLine);

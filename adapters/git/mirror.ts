@@ -12,6 +12,7 @@ import { createKeyedLock } from './keyed-lock.ts';
 import { resolveCommit } from './resolve.ts';
 import type { ResolvedCommit } from './resolve.ts';
 import { checkRef } from './ref.ts';
+import { createTreeReader } from './tree.ts';
 import { runRemoteGit } from './run-git.ts';
 
 export interface SourceRequest {
@@ -34,10 +35,15 @@ export interface Mirrors {
     request: SourceRequest,
     onLine: (line: string) => void,
     signal: AbortSignal,
-  ): Promise<ResolvedCommit>;
+  ): Promise<CheckedOut>;
   /** Packs every mirror that needs it. */
   maintain(signal: AbortSignal): Promise<void>;
   remove(name: string, signal: AbortSignal): Promise<void>;
+}
+
+/** What was checked out, with the object that holds each file's content. */
+export interface CheckedOut extends ResolvedCommit {
+  objects: ReadonlyMap<string, string>;
 }
 
 interface Mirror {
@@ -82,10 +88,7 @@ export function mirrorFolder(root: string, url: string): string {
   return join(root, `${createHash('sha256').update(url).digest('hex').slice(0, 24)}.git`);
 }
 
-async function checkoutFrom(
-  mirror: Mirror,
-  onLine: (line: string) => void,
-): Promise<ResolvedCommit> {
+async function checkoutFrom(mirror: Mirror, onLine: (line: string) => void): Promise<CheckedOut> {
   const { folder, request, signal } = mirror;
   if (await exists(folder)) {
     try {
@@ -108,12 +111,12 @@ async function checkoutFrom(
   }
 }
 
-async function fetchAndCheckout(mirror: Mirror): Promise<ResolvedCommit> {
+async function fetchAndCheckout(mirror: Mirror): Promise<CheckedOut> {
   await fetch(mirror);
   return readCommit(mirror);
 }
 
-async function readCommit({ folder, request, machine, signal }: Mirror): Promise<ResolvedCommit> {
+async function readCommit({ folder, request, machine, signal }: Mirror): Promise<CheckedOut> {
   const environment = gitEnvironment(machine);
   const resolved = await resolveCommit(openGit({ folder, environment, signal }), request);
   await checkoutCommit(
@@ -123,7 +126,8 @@ async function readCommit({ folder, request, machine, signal }: Mirror): Promise
   const now = new Date();
   // When it was last used, for the collection.
   await utimes(folder, now, now);
-  return resolved;
+  const files = await createTreeReader(folder, machine).files(resolved.commit, '', signal);
+  return { ...resolved, objects: new Map(files.map(({ path, object }) => [path, object])) };
 }
 
 /** Cloned beside its place and moved there whole, so that what is in its place was complete once. */

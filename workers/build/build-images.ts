@@ -28,14 +28,14 @@ function testStep(
   run: Run,
   image: Image,
   source: Source,
-  { engine, settings }: BuildContext,
+  context: BuildContext,
   doStep: DoStep,
   signal: AbortSignal,
 ): Promise<void> {
   return doStep(`test ${image.name}`, async (onLine) => {
-    const request = await requestFor(run, image, source, settings);
+    const request = await requestFor(run, image, source, context);
     const test: BuildRequest = { ...request, purpose: 'test', target: image.test ?? '' };
-    return cachedOrNot(await engine.build(test, onLine, signal));
+    return cachedOrNot(await context.engine.build(test, onLine, signal));
   });
 }
 
@@ -43,13 +43,13 @@ function buildStep(
   run: Run,
   image: Image,
   source: Source,
-  { engine, settings }: BuildContext,
+  context: BuildContext,
   doStep: DoStep,
   signal: AbortSignal,
 ): Promise<void> {
   return doStep(`build ${image.name}`, async (onLine) => {
-    const request = await requestFor(run, image, source, settings);
-    return cachedOrNot(await engine.build(request, onLine, signal));
+    const request = await requestFor(run, image, source, context);
+    return cachedOrNot(await context.engine.build(request, onLine, signal));
   });
 }
 
@@ -75,14 +75,14 @@ async function requestFor(
   run: Run,
   image: Image,
   source: Source,
-  settings: BuildContext['settings'],
+  { settings, history }: BuildContext,
 ): Promise<BuildRequest> {
   return {
     what: `image ${image.name}`,
     purpose: 'image',
     context: await readContext({ ...image, checkout: source.checkout }),
     contextKey: `${settings.installation}/${run.pipeline}/${image.name}`,
-    modTime: timeOf(source),
+    times: await history.timesOf(source),
     tag: `${repositoryOf(run, image, settings)}:${source.commit}`,
     ...(image.target === undefined ? {} : { target: image.target }),
     args: image.args,
@@ -96,9 +96,4 @@ async function requestFor(
 
 function cachedOrNot({ cached }: { cached: boolean }): { value: undefined; detail?: string } {
   return { value: undefined, ...(cached ? { detail: 'cached' } : {}) };
-}
-
-/** The commit's time, told apart from that of another commit in the same second by its id. */
-function timeOf({ commit, committedAt }: Source): bigint {
-  return BigInt(committedAt) * 1_000_000_000n + BigInt(Number.parseInt(commit.slice(0, 7), 16));
 }

@@ -1,10 +1,10 @@
 import type { Logger } from 'pino';
 import type { ImageEngine } from '#adapters/docker/image-engine.ts';
-import type { Mirrors } from '#adapters/git/mirror.ts';
-import type { ResolvedCommit } from '#adapters/git/resolve.ts';
+import type { CheckedOut, Mirrors } from '#adapters/git/mirror.ts';
 import type { ReadSecret } from '#adapters/secrets/read-secret.ts';
 import type { RunStore, ServerApi } from '#core/ports.ts';
 import type { Secret } from '#core/secret.ts';
+import type { FileHistory } from './file-history.ts';
 
 export interface BuildSettings {
   /** Marks what this installation makes. */
@@ -27,6 +27,7 @@ export interface BuildContext {
   /** The digest a third-party tag stands for; `unavailable` where its registry cannot be reached. */
   resolveDigest: (image: string, signal: AbortSignal) => Promise<string>;
   readSecret: ReadSecret;
+  history: FileHistory;
   settings: BuildSettings;
   /** Milliseconds since the epoch. */
   now: () => number;
@@ -34,6 +35,7 @@ export interface BuildContext {
 }
 
 /** A commit in a folder of its own. */
-export interface Source extends ResolvedCommit {
+export interface Source extends CheckedOut {
   checkout: string;
+  url: string;
 }

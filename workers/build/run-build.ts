@@ -64,7 +64,7 @@ function clone(
     onLine(`${resolved.commit} ${resolved.subject} (${resolved.author})`);
     const { commit, subject } = resolved;
     await context.runs.apply(run.id, { kind: 'resolved', commit, subject, at: context.now() });
-    return { value: { ...resolved, checkout }, detail: commit };
+    return { value: { ...resolved, checkout, url: remote.url }, detail: commit };
   });
 }
 

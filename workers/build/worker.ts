@@ -4,12 +4,13 @@ import type { Redis } from 'ioredis';
 import { LOCK_MS, MAX_STALLED, QUEUE_PREFIX, STALLED_CHECK_MS } from '#adapters/queue/settings.ts';
 import { BUILD_QUEUE } from '#core/queue/jobs.ts';
 import type { BuildContext } from './context.ts';
+import { createFileHistory } from './file-history.ts';
 import { processJob } from './process-job.ts';
 import { BuildStopped } from './stop-reason.ts';
 
 const DEFAULT_CONCURRENCY = 2;
 
-export interface BuildWorkerDeps extends BuildContext {
+export interface BuildWorkerDeps extends Omit<BuildContext, 'history'> {
   /** A connection made for it (`maxRetriesPerRequest: null`); stays open when the worker ends. */
   redis: Redis;
   /** Builds at a time. */
@@ -26,13 +27,14 @@ export interface BuildWorker {
 /** Works on the build queue until closed. An outage of Redis is waited out. */
 export function startBuildWorker(deps: BuildWorkerDeps): BuildWorker {
   const underWay = new Map<string, AbortController>();
+  const context: BuildContext = { ...deps, history: createFileHistory() };
 
   async function work(job: Job, token?: string): Promise<void> {
     const released = new AbortController();
     const id = job.id ?? '';
     underWay.set(id, released);
     try {
-      await processJob(job, deps, released.signal, token);
+      await processJob(job, context, released.signal, token);
     } finally {
       underWay.delete(id);
       deps.onBuilt?.();
