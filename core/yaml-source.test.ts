@@ -1,3 +1,5 @@
+import fc from 'fast-check';
+import { stringify } from 'yaml';
 import { describe, expect, it } from 'vitest';
 import { formatProblem } from '#core/errors.ts';
 import { MAX_FILE_CHARACTERS, parseYamlDocuments } from '#core/yaml-source.ts';
@@ -114,5 +116,40 @@ describe('locate', () => {
     { name: 'through an alias', path: ['e', 'p'], at: { line: 5, column: 8 } },
   ])('finds $name', ({ path, at }) => {
     expect(parseYamlDocuments('f.yaml', text).documents[0]?.locate(path)).toEqual(at);
+  });
+});
+
+describe('any text', () => {
+  const noise = fc.array(
+    fc.constantFrom(
+      ...'abc0 :-[]{}&*!|>%@`#,?"\'\n\t<',
+      '---\n',
+      '\n  ',
+      '*a',
+      '&a ',
+      '<<: *a',
+      '!!x ',
+    ),
+  );
+
+  it('gives documents or problems and never throws', () => {
+    fc.assert(
+      fc.property(noise, (parts) => {
+        const { documents, problems } = parseYamlDocuments('f.yaml', parts.join(''));
+        for (const { locate } of documents) {
+          expect(locate(['a', 0, 'b']).line).toBeGreaterThan(0);
+        }
+        for (const { line, column } of problems) expect(Math.min(line, column)).toBeGreaterThan(0);
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
+  it('reads back what YAML writes', () => {
+    fc.assert(
+      fc.property(fc.dictionary(fc.string(), fc.jsonValue()), (value) => {
+        expect(values(stringify(value))).toEqual([value]);
+      }),
+    );
   });
 });

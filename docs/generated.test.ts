@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { VARIABLES } from './environment.ts';
@@ -12,7 +12,7 @@ describe('generated files', () => {
 
 describe('environment', () => {
   const root = join(import.meta.dirname, '..');
-  const mains = ['apps/cli/main.ts'];
+  const mains = globSync('{apps,workers}/*/main.ts', { cwd: root });
 
   it('lists every variable that a program reads, and no other', () => {
     const read = mains

@@ -1,0 +1,17 @@
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { formatProblem } from '#core/errors.ts';
+import { checkFiles } from './check-files.ts';
+
+const root = join(import.meta.dirname, '../..');
+
+it.each([
+  'pipelines',
+  'test/fixtures/declarations/valid',
+  ...readdirSync(join(root, 'examples')).map((name) => `examples/${name}/deploy`),
+])('has no problem with %s, which is shipped', async (path) => {
+  const { files, problems } = await checkFiles(root, [path]);
+  expect(files).not.toEqual([]);
+  expect(problems.map(formatProblem)).toEqual([]);
+});
