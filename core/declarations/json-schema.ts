@@ -20,5 +20,6 @@ export function declarationsJsonSchema(): Record<string, unknown> {
 
 function whenKind(kind: string, schema: z.ZodType): Record<string, unknown> {
   const { $schema: _, ...then } = z.toJSONSchema(schema, { io: 'input' });
+  // oxlint-disable-next-line no-thenable -- JSON Schema's word
   return { if: { properties: { kind: { const: kind } }, required: ['kind'] }, then };
 }

@@ -10,9 +10,9 @@ export const Name = z
   )
   .refine((name) => name !== 'constructor', 'is reserved');
 
-const RESERVED_PIPELINES = new Set(['config', 'releases']);
+const RESERVED_PIPELINES = new Set(['config', 'config-copy', 'releases']);
 
-/** `/git/config.git` and `/git/releases/` are the server's own. */
+/** In the server's folder of repositories these are its own. */
 const PipelineName = Name.refine(
   (name) => !RESERVED_PIPELINES.has(name),
   'is the name of a repository of the server itself',
