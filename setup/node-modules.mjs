@@ -1,13 +1,13 @@
 // Plain JavaScript for any Node from 16 on: it runs before there is anything else.
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { constants, tmpdir } from 'node:os';
+import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 export const root = dirname(dirname(fileURLToPath(import.meta.url)));
-export const node = join(root, 'node_modules', '.bin', 'node');
+const node = join(root, 'node_modules', '.bin', 'node');
 
 const modules = join(root, 'node_modules');
 const stamp = join(modules, '.windlass-setup');
@@ -27,6 +27,21 @@ export function ensureNodeModules() {
   } finally {
     unlock();
   }
+}
+
+/** Runs a TypeScript program in the place of this process. */
+export function runWithOwnNode(program, args) {
+  const env = { ...process.env, PATH: `${dirname(node)}${delimiter}${process.env.PATH || ''}` };
+  const child = spawn(node, [program, ...args], { stdio: 'inherit', env });
+  // A terminal sends Ctrl-C to the child too, which decides how to end; what is sent to this process alone is passed on.
+  process.on('SIGINT', () => {
+    if (!process.stdin.isTTY) child.kill('SIGINT');
+  });
+  for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
+  child.on('error', (error) => fail(`cannot run ${node}: ${error.message}`, ''));
+  child.on('exit', (code, signal) =>
+    process.exit(code === null ? 128 + constants.signals[signal] : code),
+  );
 }
 
 function fits(wanted) {

@@ -1,11 +1,8 @@
 #!/usr/bin/env node
 // Plain JavaScript for any Node: brings the TypeScript programs up with a Node that runs them unbuilt.
-import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { constants } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { ensureNodeModules, node, root } from '../../setup/node-modules.mjs';
+import { ensureNodeModules, root, runWithOwnNode } from '../../setup/node-modules.mjs';
 
 const OLDEST_NODE = 24;
 
@@ -24,19 +21,13 @@ function present(args) {
 }
 
 async function run(program, args) {
-  if (!existsSync(node)) ensureNodeModules();
   if (Number(process.versions.node.split('.')[0]) >= OLDEST_NODE) {
     process.argv = [process.argv[0], program, ...args];
     await import(pathToFileURL(program).href);
     return;
   }
-  const child = spawn(node, [program, ...args], { stdio: 'inherit' });
-  // The terminal sends Ctrl-C to the child too, which decides how to end; other signals are passed on.
-  process.on('SIGINT', () => {
-    if (!process.stdin.isTTY) child.kill('SIGINT');
-  });
-  for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
-  child.on('exit', (code, signal) => process.exit(code ?? 128 + constants.signals[signal]));
+  ensureNodeModules();
+  runWithOwnNode(program, args);
 }
 
 const [program, args] = programOf(process.argv.slice(2));

@@ -1,0 +1,68 @@
+import { join } from 'node:path';
+import type { Logger } from 'pino';
+import { holdLock } from '#adapters/processes/lock-file.ts';
+import { SYSTEM_IMAGES } from '#core/images.ts';
+import { startBuildRole } from '../../workers/build/role.ts';
+import { startDeployRole } from '../../workers/deploy/role.ts';
+import { startServer } from '../server/server.ts';
+import type { Cleanup } from './cleanup.ts';
+import { readInstallation } from './installation.ts';
+import type { Report } from './report.ts';
+import { DOCKER_SOCKET, setUpSurroundings } from './surroundings.ts';
+
+export interface EmbeddedSettings {
+  stateDir: string;
+  /** `host:port`. */
+  listen: string;
+  /** Folder, `/git/config.git` or URL. */
+  config: string;
+  redisUrl?: string;
+  registry?: string;
+  dockerConfig: string;
+  environment: Readonly<Record<string, string | undefined>>;
+  report: Report;
+  cleanup: Cleanup;
+  log: Logger;
+}
+
+export interface Embedded {
+  url: string;
+  adminToken: string;
+}
+
+/** Server, build worker and deploy worker in this process, on what it sets up beneath them. */
+export async function startEmbedded(
+  settings: EmbeddedSettings,
+  signal: AbortSignal,
+): Promise<Embedded> {
+  const { stateDir, report, cleanup, log, environment, dockerConfig } = settings;
+  const installation = await readInstallation(stateDir);
+  cleanup.add('the lock', await holdLock(join(stateDir, 'start.lock'), 'windlass'));
+  const path = environment['PATH'] ?? '';
+  const { redisUrl, registry } = await setUpSurroundings({ ...settings, path }, signal);
+  return report.step('windlass', async () => {
+    const { listen, config } = settings;
+    const server = await startServer({ stateDir, listen, redisUrl, config, log });
+    cleanup.add('the server', () => server.close());
+    const shared = {
+      installation,
+      redisUrl,
+      dockerConfig,
+      server: { url: server.url, token: server.workerToken },
+      log,
+    };
+    const docker = `unix://${DOCKER_SOCKET}`;
+    const deploy = startDeployRole({
+      ...shared,
+      images: SYSTEM_IMAGES,
+      holder: `embedded-${installation}`,
+    });
+    cleanup.add('the deploy worker', () => deploy.close());
+    const build = startBuildRole({ ...shared, stateDir, registry, docker, environment });
+    cleanup.add('the build worker', () => build.close());
+    return {
+      told: `server, build worker and deploy worker on ${server.url}`,
+      value: { url: server.url, adminToken: server.adminToken },
+    };
+  });
+}

@@ -1,0 +1,79 @@
+import { join } from 'node:path';
+import type { Logger } from 'pino';
+import { connectDocker } from '#adapters/docker/connect.ts';
+import { createCredentialsReader } from '#adapters/docker/credentials.ts';
+import { createImageEngine } from '#adapters/docker/image-engine.ts';
+import { createMirrors } from '#adapters/git/mirror.ts';
+import { createRegistryClient } from '#adapters/registry/registry-client.ts';
+import { resolveDigest } from '#adapters/registry/resolve-digest.ts';
+import { createSecretReader } from '#adapters/secrets/read-secret.ts';
+import { createServerApi } from '#adapters/server-api/client.ts';
+import { connectRedis } from '#adapters/store/redis.ts';
+import { createRunStore } from '#adapters/store/run-store.ts';
+import { Secret } from '#core/secret.ts';
+import { startCollector } from './collector.ts';
+import { startBuildWorker } from './worker.ts';
+
+export interface BuildRoleSettings {
+  stateDir: string;
+  installation: string;
+  redisUrl: string;
+  /** Where images go that name no repository. */
+  registry: string;
+  /** `unix://…` of the engine that builds. */
+  docker: string;
+  /** `config.json` of the Docker CLI. */
+  dockerConfig: string;
+  server: { url: string; token: string };
+  environment: Readonly<Record<string, string | undefined>>;
+  log: Logger;
+}
+
+/** A build worker with all it needs of the world; ends by handing back what it has under way. */
+export function startBuildRole(settings: BuildRoleSettings): { close(): Promise<void> } {
+  const { stateDir, installation, registry, environment, server, log } = settings;
+  const redis = connectRedis(settings.redisUrl);
+  const docker = connectDocker(settings.docker);
+  const credentials = createCredentialsReader(settings.dockerConfig);
+  const folders = {
+    mirrors: join(stateDir, 'build', 'mirrors'),
+    checkouts: join(stateDir, 'build', 'checkouts'),
+  };
+  const mirrors = createMirrors(folders.mirrors, environment);
+  const runs = createRunStore(redis);
+  const collector = startCollector({
+    docker,
+    runs,
+    mirrors,
+    registry: createRegistryClient(credentials),
+    settings: { installation, registry, ...folders },
+    now: Date.now,
+    log,
+  });
+  const worker = startBuildWorker({
+    redis,
+    runs,
+    server: createServerApi(server),
+    mirrors,
+    engine: createImageEngine(docker, credentials),
+    resolveDigest: (image, signal) => resolveDigest(docker, image, credentials, signal),
+    readSecret: createSecretReader(environment),
+    settings: {
+      installation,
+      registry,
+      serverUrl: server.url,
+      workerToken: new Secret(server.token),
+      checkouts: folders.checkouts,
+    },
+    now: Date.now,
+    onBuilt: () => collector.afterBuild(),
+    log,
+  });
+  return {
+    async close() {
+      await worker.close();
+      await collector.close();
+      redis.disconnect();
+    },
+  };
+}

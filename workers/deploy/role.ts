@@ -1,0 +1,66 @@
+import { createHash } from 'node:crypto';
+import type { Logger } from 'pino';
+import { connectDocker } from '#adapters/docker/connect.ts';
+import { createCredentialsReader } from '#adapters/docker/credentials.ts';
+import { createServerApi } from '#adapters/server-api/client.ts';
+import { createLease } from '#adapters/store/lease.ts';
+import { connectRedis } from '#adapters/store/redis.ts';
+import { createRunStore } from '#adapters/store/run-store.ts';
+import { createSharedState } from '#adapters/store/shared-state.ts';
+import type { Cluster } from '#core/declarations/cluster.ts';
+import type { Engine } from '#core/engine.ts';
+import type { SystemImages } from '#core/images.ts';
+import { createDockerEngine } from './engines/docker/engine.ts';
+import { startDeployWorker } from './worker.ts';
+
+export interface DeployRoleSettings {
+  installation: string;
+  redisUrl: string;
+  images: SystemImages;
+  /** `config.json` of the Docker CLI. */
+  dockerConfig: string;
+  server: { url: string; token: string };
+  /** This worker's name; one that comes back under its own takes its leases up again at once. */
+  holder: string;
+  log: Logger;
+}
+
+/** A deploy worker with all it needs of the world; ends by leaving its clusters to others. */
+export function startDeployRole(settings: DeployRoleSettings): { close(): Promise<void> } {
+  const { installation, images, server, holder, log } = settings;
+  const redis = connectRedis(settings.redisUrl);
+  const stop = new AbortController();
+  const readCredentials = createCredentialsReader(settings.dockerConfig);
+  // The same for every deploy worker of an installation.
+  const sealKey = createHash('sha256').update(`windlass records ${server.token}`).digest('hex');
+
+  function createEngine(cluster: Cluster): Promise<Engine> {
+    const [machine] = cluster.spec.servers;
+    const docker = connectDocker(machine?.docker ?? '');
+    const options = { cluster, docker, installation, sealKey, images, readCredentials, log };
+    return Promise.resolve(createDockerEngine(options));
+  }
+
+  const ended = startDeployWorker(
+    {
+      redis,
+      runs: createRunStore(redis),
+      shared: createSharedState(redis),
+      lease: createLease(redis),
+      server: createServerApi(server),
+      createEngine,
+      holder,
+      log,
+    },
+    stop.signal,
+  ).catch((error: unknown) => {
+    if (!stop.signal.aborted) log.error({ err: error }, 'the deploy worker ended');
+  });
+  return {
+    async close() {
+      stop.abort();
+      await ended;
+      redis.disconnect();
+    },
+  };
+}
