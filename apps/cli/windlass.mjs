@@ -21,12 +21,12 @@ function present(args) {
 }
 
 async function run(program, args) {
+  ensureNodeModules();
   if (Number(process.versions.node.split('.')[0]) >= OLDEST_NODE) {
     process.argv = [process.argv[0], program, ...args];
     await import(pathToFileURL(program).href);
     return;
   }
-  ensureNodeModules();
   runWithOwnNode(program, args);
 }
 
