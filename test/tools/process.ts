@@ -1,8 +1,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Tool } from './debian-tool.ts';
+import { findTool } from '#adapters/debian/tool.ts';
+import type { ToolSpec } from '#adapters/debian/tool.ts';
 
 const START_TIMEOUT_MS = 10_000;
 
@@ -11,17 +14,19 @@ export interface Running {
   stop(signal?: NodeJS.Signals): Promise<void>;
 }
 
-/** Starts a server and waits until it takes connections at `address`. */
+/** Starts a server and waits until it takes connections at `address`. What the machine lacks is kept for the next run. */
 export async function startServer(
-  tool: Tool,
+  spec: ToolSpec,
   args: readonly string[],
   address: { path: string } | { host: string; port: number },
 ): Promise<Running> {
-  const child = spawn(tool.path, args, { env: tool.environment, stdio: 'ignore' });
+  const search = { tools: join(tmpdir(), 'windlass-test-tools'), path: process.env['PATH'] ?? '' };
+  const tool = await findTool(spec, search, AbortSignal.timeout(60_000));
+  const child = spawn(tool.command, [...tool.args, ...args], { stdio: 'ignore' });
   const deadline = Date.now() + START_TIMEOUT_MS;
   while (!(await answers(address))) {
     if (child.exitCode !== null || Date.now() > deadline)
-      throw new Error(`${tool.path} did not start`);
+      throw new Error(`${spec.program} did not start`);
     await sleep(20);
   }
   return {

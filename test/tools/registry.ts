@@ -2,7 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { debianTool } from './debian-tool.ts';
+import { DOCKER_REGISTRY } from '#adapters/debian/tool.ts';
 import { startServer } from './process.ts';
 import type { Running } from './process.ts';
 
@@ -22,9 +22,8 @@ storage: { filesystem: { rootdirectory: ${join(folder, 'data')} }, delete: { ena
 http: { addr: "127.0.0.1:${used}" }
 `,
   );
-  const tool = await debianTool('docker-registry', ['docker-registry']);
   const address = { host: '127.0.0.1', port: used };
-  const running = await startServer(tool, ['serve', config], address);
+  const running = await startServer(DOCKER_REGISTRY, ['serve', config], address);
   return { ...running, host: `127.0.0.1:${used}`, port: used };
 }
 

@@ -1,8 +1,8 @@
 import { entryName } from '#core/declarations/pipeline.ts';
 import type { Deploy } from '#core/declarations/pipeline.ts';
+import { acceptResources } from '#core/docker/accepts.ts';
 import { InvalidFiles, UserError } from '#core/errors.ts';
-import type { Problem } from '#core/errors.ts';
-import { parseYamlDocuments } from '#core/yaml-source.ts';
+import { parseManifests } from '#core/resources/parse.ts';
 import type { Resource } from '#core/resources/resource.ts';
 import type { Run } from '#core/run/run.ts';
 import type { Source } from './context.ts';
@@ -25,23 +25,11 @@ export async function readManifests(run: Run, source: Source): Promise<EntryMani
 }
 
 async function readEntry(deploy: Deploy, { checkout }: Source): Promise<readonly Resource[]> {
-  const files = await readManifestFiles(checkout, deploy.manifests);
-  const { resources, problems } = parseManifests(files);
+  const parsed = parseManifests(await readManifestFiles(checkout, deploy.manifests));
+  const problems = [...parsed.problems, ...acceptResources(parsed)];
   if (problems.length > 0) throw new InvalidFiles(problems);
-  if (resources.length > 0 || deploy.allowEmpty) return resources;
+  if (parsed.resources.length > 0 || deploy.allowEmpty) return parsed.resources;
   throw new UserError('invalid-input', `there are no manifests in ${deploy.manifests}`, {
     hint: 'nothing at all would delete everything; say allowEmpty: true if that is meant',
   });
-}
-
-// Until core/resources/parse.ts is there.
-function parseManifests(files: readonly { path: string; text: string }[]): {
-  resources: Resource[];
-  problems: Problem[];
-} {
-  const read = files.map(({ path, text }) => parseYamlDocuments(path, text));
-  return {
-    resources: read.flatMap(({ documents }) => documents.map(({ value }) => value as Resource)),
-    problems: read.flatMap(({ problems }) => problems),
-  };
 }

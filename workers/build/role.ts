@@ -25,7 +25,10 @@ export interface BuildRoleSettings {
   /** `config.json` of the Docker CLI. */
   dockerConfig: string;
   server: { url: string; token: string };
+  /** Of this process: what git inherits, and what declarations may name as secrets. */
   environment: Readonly<Record<string, string | undefined>>;
+  /** At a time. */
+  builds?: number;
   log: Logger;
 }
 
@@ -67,6 +70,7 @@ export function startBuildRole(settings: BuildRoleSettings): { close(): Promise<
     },
     now: Date.now,
     onBuilt: () => collector.afterBuild(),
+    ...(settings.builds === undefined ? {} : { concurrency: settings.builds }),
     log,
   });
   return {
