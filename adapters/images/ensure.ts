@@ -83,7 +83,7 @@ async function pull(
 }
 
 /** Makes an image of one layer out of a tar archive of its root, as `docker import` does. */
-export async function importImage(
+async function importImage(
   docker: Docker,
   { image, archive, changes }: { image: string; archive: Buffer; changes: readonly string[] },
   signal: AbortSignal,
