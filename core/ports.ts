@@ -125,6 +125,11 @@ export interface JobQueue {
   /** Why a failed job failed. */
   failure(job: RunJob): Promise<string | undefined>;
   /** Adds a job and waits for its answer; UserError `unavailable` when no worker answers in time. */
-  request(queue: string, name: 'plan' | 'logs', payload: unknown, timeoutMs: number): Promise<unknown>;
+  request(
+    queue: string,
+    name: 'plan' | 'logs',
+    payload: unknown,
+    timeoutMs: number,
+  ): Promise<unknown>;
   close(): Promise<void>;
 }

@@ -1,6 +1,11 @@
 import type { Redis } from 'ioredis';
 import type { Lease } from '#core/ports.ts';
 
+const ACQUIRE = `
+local holder = redis.call('GET', KEYS[1])
+if holder and holder ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return 1`;
 const RENEW = `
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 return redis.call('PEXPIRE', KEYS[1], ARGV[2])`;
@@ -8,11 +13,11 @@ const RELEASE = `
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 return redis.call('DEL', KEYS[1])`;
 
-/** Leases as keys that expire. */
+/** Leases as keys that expire. A holder that comes back under its own name takes its lease up again. */
 export function createLease(redis: Redis): Lease {
   return {
     acquire: async (name, holder, ttlMs) =>
-      (await redis.set(keyOf(name), holder, 'PX', ttlMs, 'NX')) === 'OK',
+      (await redis.eval(ACQUIRE, 1, keyOf(name), holder, ttlMs)) === 1,
     renew: async (name, holder, ttlMs) =>
       (await redis.eval(RENEW, 1, keyOf(name), holder, ttlMs)) === 1,
     release: async (name, holder) => {

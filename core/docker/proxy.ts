@@ -12,8 +12,9 @@ export interface AddressedService {
 /** Connections of the configuration before last a reload; after this they are cut. */
 const HARD_STOP = '5m';
 
+/** Some hosts allow a billion files, for which HAProxy would reserve memory: hence its bound. */
 const GLOBAL = `global
-  maxconn 20000
+  fd-hard-limit 50000
   hard-stop-after ${HARD_STOP}
 
 defaults

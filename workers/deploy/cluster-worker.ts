@@ -1,0 +1,199 @@
+import { DelayedError, UnrecoverableError, Worker } from 'bullmq';
+import type { Job } from 'bullmq';
+import type { Redis } from 'ioredis';
+import type { Logger } from 'pino';
+import { LOCK_MS, MAX_STALLED, QUEUE_PREFIX, STALLED_CHECK_MS } from '#adapters/queue/settings.ts';
+import { writeStream } from '#adapters/store/stream.ts';
+import type { Cluster } from '#core/declarations/cluster.ts';
+import type { Engine } from '#core/engine.ts';
+import { messageOf, UserError } from '#core/errors.ts';
+import { ownerKey } from '#core/owner.ts';
+import type { RunStore, ServerApi, SharedState } from '#core/ports.ts';
+import { clusterQueue, jobs } from '#core/queue/jobs.ts';
+import { isFinished } from '#core/run/run.ts';
+import { createController } from './controller.ts';
+import type { Controller } from './controller.ts';
+import { readDesired } from './desired.ts';
+import { runDeploy } from './run-deploy.ts';
+
+const DEPLOYS_AT_ONCE = 32;
+const HEADS_RETRY_MS = 2_000;
+
+export interface ClusterWorkerDependencies {
+  redis: Redis;
+  runs: RunStore;
+  shared: SharedState;
+  server: ServerApi;
+  createEngine: (cluster: Cluster) => Promise<Engine>;
+  /** This worker's name, as the cluster's status and lease show it. */
+  holder: string;
+  log: Logger;
+}
+
+/** Controls one cluster until aborted: its loop, and the jobs of its queue. The caller holds the cluster's lease. */
+export async function controlCluster(
+  cluster: Cluster,
+  dependencies: ClusterWorkerDependencies,
+  stop: AbortSignal,
+): Promise<void> {
+  const { redis, shared, holder, log } = dependencies;
+  const { name } = cluster.metadata;
+  const engine = await dependencies.createEngine(cluster);
+  const controller = createController({
+    cluster: name,
+    engine,
+    intervalMs: cluster.spec.reconcile.intervalSeconds * 1_000,
+    publish: (status) => shared.putClusterStatus(name, { ...status, controller: holder }),
+    now: Date.now,
+    log,
+  });
+  try {
+    await adoptHeads(name, controller, dependencies, stop);
+    const worker = new Worker(
+      clusterQueue(name),
+      (job, token) => process(job, token, { ...dependencies, controller, engine }, stop),
+      {
+        connection: redis.duplicate(),
+        prefix: QUEUE_PREFIX,
+        concurrency: DEPLOYS_AT_ONCE,
+        lockDuration: LOCK_MS,
+        stalledInterval: STALLED_CHECK_MS,
+        maxStalledCount: MAX_STALLED,
+      },
+    );
+    worker.on('error', (error) => log.warn({ cluster: name, err: error }, 'deploy queue'));
+    log.info({ cluster: name }, 'cluster under control');
+    await controller.run(stop);
+    await worker.close();
+  } finally {
+    await engine.close();
+  }
+}
+
+/** What every deploy entry of the cluster wants, from the release branches; waits for the server as long as it takes. */
+async function adoptHeads(
+  cluster: string,
+  controller: Controller,
+  { server, log }: ClusterWorkerDependencies,
+  stop: AbortSignal,
+): Promise<void> {
+  for (;;) {
+    stop.throwIfAborted();
+    try {
+      for (const head of await server.heads(cluster, stop)) {
+        const owner = ownerKey(head.pipeline, head.entry);
+        controller.keep(
+          await readDesired(owner, head.commit, () =>
+            server.manifests(head.pipeline, head.commit, stop),
+          ),
+        );
+      }
+      return;
+    } catch (error) {
+      if (!(error instanceof UserError && error.transient)) throw error;
+      log.warn({ cluster, err: error }, 'waiting for the server to tell the releases');
+      await sleep(HEADS_RETRY_MS, stop);
+    }
+  }
+}
+
+type JobContext = ClusterWorkerDependencies & { controller: Controller; engine: Engine };
+
+async function process(
+  job: Job,
+  token: string | undefined,
+  context: JobContext,
+  stop: AbortSignal,
+): Promise<unknown> {
+  try {
+    switch (job.name) {
+      case 'deploy':
+        return await deploy(job, context, stop);
+      case 'plan':
+        return await plan(job, context, stop);
+      case 'logs':
+        return streamLogs(job, context, stop);
+      default:
+        throw new UnrecoverableError(`a job named ${job.name} is not known here`);
+    }
+  } catch (error) {
+    if (stop.aborted) {
+      // Handed back: the next holder of the lease goes on with it.
+      await job.moveToDelayed(Date.now(), token);
+      throw new DelayedError();
+    }
+    throw await asJobError(job, error, context);
+  }
+}
+
+async function deploy(job: Job, context: JobContext, stop: AbortSignal): Promise<void> {
+  const payload = jobs.deploy.parse(job.data);
+  const cancelled = new AbortController();
+  const listening = new AbortController();
+  const followed = context.runs.follow(
+    payload.runId,
+    (news) => {
+      if (news.kind === 'run' && (news.run.cancelRequested || isFinished(news.run))) {
+        cancelled.abort(new UserError('cancelled', 'the run was cancelled'));
+      }
+    },
+    listening.signal,
+  );
+  try {
+    await runDeploy(payload, { ...context, now: Date.now }, cancelled.signal, stop);
+  } finally {
+    listening.abort();
+    await followed;
+  }
+}
+
+async function plan(
+  job: Job,
+  { server, controller }: JobContext,
+  stop: AbortSignal,
+): Promise<unknown> {
+  const { owner, manifests } = jobs.plan.parse(job.data);
+  const desired = await readDesired(owner, 'plan', () => server.open(manifests, stop));
+  return { plan: await controller.plan(desired, stop) };
+}
+
+/** Answers at once; the lines go out beside the queue, for as long as somebody reads. */
+function streamLogs(job: Job, { redis, engine, log }: JobContext, stop: AbortSignal): void {
+  const { stream, namespace, workload, container, follow, tail } = jobs.logs.parse(job.data);
+  const target = { namespace, workload, ...(container === undefined ? {} : { container }) };
+  const options = { follow, ...(tail === undefined ? {} : { tail }) };
+  writeStream(redis, stream, (signal) => engine.logs(target, options, signal), stop).catch(
+    (error: unknown) => log.warn({ workload, err: error }, 'log stream broke'),
+  );
+}
+
+/** Only what may pass by itself is tried again; all else ends the run with its reason. */
+async function asJobError(job: Job, error: unknown, { runs, log }: JobContext): Promise<Error> {
+  const last = job.attemptsMade + 1 >= (job.opts.attempts ?? 1);
+  if (error instanceof UserError && error.transient && !last) return error;
+  if (job.name === 'deploy') {
+    const { runId, entry } = jobs.deploy.parse(job.data);
+    if (!(error instanceof UserError)) log.error({ run: runId, err: error }, 'deploy broke');
+    await runs.apply(runId, {
+      kind: 'deploy-failed',
+      entry,
+      reason: messageOf(error),
+      at: Date.now(),
+    });
+  }
+  return new UnrecoverableError(messageOf(error));
+}
+
+function sleep(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, ms);
+    signal.addEventListener(
+      'abort',
+      () => {
+        clearTimeout(timer);
+        resolve();
+      },
+      { once: true },
+    );
+  });
+}

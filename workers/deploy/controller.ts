@@ -1,0 +1,241 @@
+import type { Logger } from 'pino';
+import type { DesiredState, Engine, OwnerStatus, Reconciliation } from '#core/engine.ts';
+import { messageOf, UserError } from '#core/errors.ts';
+import type { OwnerKey } from '#core/owner.ts';
+import type { Plan } from '#core/plan/change.ts';
+import type { ClusterStatus } from '#core/ports.ts';
+
+const FIRST_RETRY_MS = 1_000;
+const LONGEST_RETRY_MS = 30_000;
+
+export interface ControllerDependencies {
+  cluster: string;
+  engine: Engine;
+  /** How often drift is looked for when no event comes. */
+  intervalMs: number;
+  publish: (status: Omit<ClusterStatus, 'controller'>) => Promise<void>;
+  now: () => number;
+  log: Logger;
+}
+
+/** How a deploy ended. */
+export type Outcome =
+  | { kind: 'serving' }
+  | { kind: 'failed'; reason: string }
+  | { kind: 'superseded'; by: string };
+
+export interface Deployment {
+  desired: DesiredState;
+  runId: string;
+  /** It has failed when it does not serve by then, whatever else happens. */
+  deadlineMs: number;
+  onPlan: (plan: Plan) => void;
+  onWaiting: (reason: string) => void;
+}
+
+export interface Controller {
+  /** Runs the loop until aborted. */
+  run(signal: AbortSignal): Promise<void>;
+  /** What an owner wants from now on, without waiting for it. */
+  keep(desired: DesiredState): void;
+  /** Wants it, and waits until it serves, has failed, or another deploy of the owner took over. Rejects when aborted. */
+  deploy(deployment: Deployment, signal: AbortSignal): Promise<Outcome>;
+  plan(desired: DesiredState, signal: AbortSignal): Promise<Plan>;
+}
+
+interface Waiting extends Deployment {
+  endsAt: number;
+  planned: boolean;
+  settle: (outcome: Outcome) => void;
+}
+
+/**
+ * The loop of one cluster. INVARIANTS:
+ * - The engine is called by one pass or plan at a time (`exclusive`).
+ * - A pass works on the desired states as they were when it began: a newer release takes over between passes, never
+ *   inside a change.
+ * - A deploy is settled only by what a pass saw that began with its desired state.
+ */
+export function createController(dependencies: ControllerDependencies): Controller {
+  const { cluster, engine, intervalMs, publish, now, log } = dependencies;
+  const desired = new Map<OwnerKey, DesiredState>();
+  const waiting = new Map<OwnerKey, Waiting>();
+  const bell = createBell();
+  let tail: Promise<unknown> = Promise.resolve();
+  let published = '';
+
+  function exclusive<T>(work: () => Promise<T>): Promise<T> {
+    const turn = tail.then(work, work);
+    tail = turn.catch(() => {
+      // Told to whoever awaits `turn`.
+    });
+    return turn;
+  }
+
+  async function run(signal: AbortSignal): Promise<void> {
+    const watching = engine.watch(() => bell.ring(), signal);
+    let failures = 0;
+    while (!signal.aborted) {
+      bell.quiet();
+      try {
+        const result = await pass(signal);
+        failures = 0;
+        await bell.wait(Math.min(result.wakeAfterMs, intervalMs, untilDeadline()), signal);
+      } catch (error) {
+        if (signal.aborted) break;
+        failures += 1;
+        await onPassFailed(error);
+        await bell.wait(Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** (failures - 1)), signal);
+      }
+    }
+    await watching;
+  }
+
+  async function pass(signal: AbortSignal): Promise<Reconciliation> {
+    const wanted = [...desired.values()];
+    const result = await exclusive(() => engine.reconcile(wanted, signal));
+    for (const { owner, plan } of result.done)
+      log.info({ cluster, owner, plan }, 'changes carried out');
+    for (const status of result.owners) observeDeploy(status, result);
+    expireDeploys();
+    await tell({ cluster, at: now(), owners: result.owners });
+    return result;
+  }
+
+  function observeDeploy(status: OwnerStatus, result: Reconciliation): void {
+    const deploy = waiting.get(status.owner);
+    if (deploy === undefined || deploy.desired.release !== status.release) return;
+    if (!deploy.planned) {
+      deploy.planned = true;
+      deploy.onPlan(result.done.find((done) => done.owner === status.owner)?.plan ?? []);
+    }
+    if (status.serving) settle(status.owner, { kind: 'serving' });
+    else if (status.failure !== undefined)
+      settle(status.owner, { kind: 'failed', reason: status.failure });
+    else deploy.onWaiting(waitingFor(status));
+  }
+
+  function expireDeploys(): void {
+    for (const [owner, deploy] of waiting) {
+      if (now() < deploy.endsAt) continue;
+      settle(owner, {
+        kind: 'failed',
+        reason: `did not serve within ${Math.round(deploy.deadlineMs / 1_000)} s`,
+      });
+    }
+  }
+
+  function untilDeadline(): number {
+    return Math.max(0, Math.min(...[...waiting.values()].map((deploy) => deploy.endsAt)) - now());
+  }
+
+  function settle(owner: OwnerKey, outcome: Outcome): void {
+    waiting.get(owner)?.settle(outcome);
+    waiting.delete(owner);
+  }
+
+  async function onPassFailed(error: unknown): Promise<void> {
+    log.error({ cluster, err: error }, 'the cluster could not be reconciled');
+    const isHopeless = error instanceof UserError && !error.transient;
+    for (const [owner, deploy] of waiting) {
+      if (isHopeless) settle(owner, { kind: 'failed', reason: messageOf(error) });
+      else deploy.onWaiting(messageOf(error));
+    }
+    expireDeploys();
+    await tell({ cluster, at: now(), owners: [], error: messageOf(error) });
+  }
+
+  async function tell(status: Omit<ClusterStatus, 'controller'>): Promise<void> {
+    const text = JSON.stringify({ ...status, at: 0 });
+    if (text === published) return;
+    published = text;
+    // Not awaited: with Redis away the write waits, and healing goes on.
+    publish(status).catch((error: unknown) =>
+      log.warn({ cluster, err: error }, 'status not published'),
+    );
+  }
+
+  function keep(state: DesiredState): void {
+    desired.set(state.owner, state);
+    bell.ring();
+  }
+
+  async function deploy(deployment: Deployment, signal: AbortSignal): Promise<Outcome> {
+    signal.throwIfAborted();
+    const { owner } = deployment.desired;
+    settle(owner, { kind: 'superseded', by: deployment.runId });
+    return new Promise<Outcome>((resolve, reject) => {
+      function abort(): void {
+        if (waiting.get(owner) === entry) waiting.delete(owner);
+        reject(signal.reason as Error);
+      }
+      const entry: Waiting = {
+        ...deployment,
+        endsAt: now() + deployment.deadlineMs,
+        planned: false,
+        settle: (outcome) => {
+          signal.removeEventListener('abort', abort);
+          resolve(outcome);
+        },
+      };
+      signal.addEventListener('abort', abort, { once: true });
+      waiting.set(owner, entry);
+      keep(deployment.desired);
+    });
+  }
+
+  return {
+    run,
+    keep,
+    deploy,
+    plan: (state, signal) => exclusive(() => engine.plan(state, signal)),
+  };
+}
+
+/** What it waits for, in one line: the first resources that are not healthy, with their reasons. */
+function waitingFor(status: OwnerStatus): string {
+  const unhealthy = status.resources.filter((resource) => resource.health.status !== 'Healthy');
+  const [first] = unhealthy;
+  if (first === undefined)
+    return status.plan
+      .map((change) => `${change.action} ${change.key}`)
+      .slice(0, 3)
+      .join(', ');
+  const more = unhealthy.length > 1 ? ` (and ${unhealthy.length - 1} more)` : '';
+  return `${first.key}: ${first.health.reason || first.summary}${more}`;
+}
+
+interface Bell {
+  ring(): void;
+  quiet(): void;
+  /** Resolves when rung (also if it was rung since `quiet`), when aborted, or after `ms`. */
+  wait(ms: number, signal: AbortSignal): Promise<void>;
+}
+
+function createBell(): Bell {
+  let rung = false;
+  let wake: (() => void) | undefined;
+  return {
+    ring: () => {
+      rung = true;
+      wake?.();
+    },
+    quiet: () => {
+      rung = false;
+    },
+    wait: async (ms, signal) => {
+      if (rung || signal.aborted) return;
+      await new Promise<void>((resolve) => {
+        function done(): void {
+          clearTimeout(timer);
+          signal.removeEventListener('abort', done);
+          wake = undefined;
+          resolve();
+        }
+        const timer = setTimeout(done, ms);
+        signal.addEventListener('abort', done, { once: true });
+        wake = done;
+      });
+    },
+  };
+}

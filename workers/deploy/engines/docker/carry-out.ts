@@ -1,0 +1,72 @@
+import type { Step } from '#core/docker/world.ts';
+import type { EngineState } from './engine-state.ts';
+import type { ClusterNetwork } from './network.ts';
+import { ensurePod, writeVolume } from './pods.ts';
+import { forgetRecord, writeRecord } from './records.ts';
+import type { StoredRecord } from './records.ts';
+
+/** What the steps of one decision are carried out with. */
+export interface StepContext {
+  state: EngineState;
+  network: ClusterNetwork;
+  stored: readonly StoredRecord[];
+  signal: AbortSignal;
+}
+
+type Handlers = {
+  readonly [Kind in Step['kind']]: (
+    step: Extract<Step, { kind: Kind }>,
+    context: StepContext,
+  ) => Promise<boolean>;
+};
+
+/** Each answers whether it changed anything; false where it has to wait. */
+const handlers: Handlers = {
+  record: async ({ owner, resource, clusterIp }, { state, stored, signal }) => {
+    await writeRecord(
+      state.context,
+      { owner, resource, ...(clusterIp === undefined ? {} : { clusterIp }) },
+      stored,
+      signal,
+    );
+    return true;
+  },
+  forget: async ({ key }, { state, stored, signal }) => {
+    await forgetRecord(state.context, key, stored, signal);
+    return true;
+  },
+  createPod: ({ pod }, { state, network, signal }) => ensurePod(state, network, pod, signal),
+  repairPod: ({ pod, why }, { state, network, signal }) => {
+    state.context.log.info({ cluster: state.context.cluster, pod: pod.name, why }, 'pod repaired');
+    return ensurePod(state, network, pod, signal);
+  },
+  writeVolume: async ({ pod, namespace, volume, files, hash }, { state, signal }) => {
+    await writeVolume(state, { name: pod, namespace }, { name: volume, files, hash }, signal);
+    return true;
+  },
+  deletePod: async ({ name, namespace, graceSeconds }, { state, signal }) => {
+    await state.terminations.mark({ name, namespace }, graceSeconds, signal);
+    return true;
+  },
+  configureProxy: async ({ config }, { state, network, signal }) => {
+    await state.system.configureProxy(network, config, signal);
+    return true;
+  },
+  configureDns: async ({ config }, { state, network, signal }) => {
+    await state.system.configureDns(network, config, signal);
+    return true;
+  },
+  configureEdge: async ({ config }, { state, signal }) => {
+    await state.system.configureEdge(config, signal);
+    return true;
+  },
+};
+
+/** Carries one step out; done twice it is done once. */
+export async function carryOut<Kind extends Step['kind']>(
+  step: Extract<Step, { kind: Kind }>,
+  context: StepContext,
+): Promise<boolean> {
+  const handler = handlers[step.kind as Kind];
+  return handler(step, context);
+}

@@ -1,0 +1,24 @@
+import type { DockerContext } from './context.ts';
+import type { Images } from './images.ts';
+import type { Inspections } from './inspections.ts';
+import type { Problems } from './problems.ts';
+import type { Prober } from './prober.ts';
+import type { Endings } from './endings.ts';
+import type { SystemPod } from './system-pod.ts';
+import type { Terminations } from './terminations.ts';
+import type { VolumeHashes } from './volume-hashes.ts';
+
+/** What the engine remembers between passes. All of it can be lost: Docker has the truth. */
+export interface EngineState {
+  context: DockerContext;
+  inspections: Inspections;
+  volumeHashes: VolumeHashes;
+  images: Images;
+  problems: Problems;
+  prober: Prober;
+  system: SystemPod;
+  endings: Endings;
+  /** Pods that got traffic when this worker first looked; none later. */
+  served(read: () => Promise<Set<string>>): Promise<Set<string>>;
+  terminations: Terminations;
+}

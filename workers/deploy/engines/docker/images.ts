@@ -1,0 +1,132 @@
+import { hasImage, pullImage } from '#adapters/docker/pull.ts';
+import type { ReadCredentials } from '#adapters/docker/credentials.ts';
+import type { ContainerSpec, PodProblem } from '#core/docker/world.ts';
+import { messageOf, UserError } from '#core/errors.ts';
+import type { DockerContext } from './context.ts';
+
+/** How soon a pod that waits for an image is looked at again, should the event of its arrival be missed. */
+const LOOK_AGAIN_MS = 5_000;
+
+/**
+ * Brings images. A pull runs beside the passes, once for all who wait for it; `here` answers at once. Its failure is
+ * kept until `retryAt` and told as the pod's problem.
+ */
+export interface Images {
+  /** Absent: the image is here and a container may be made from it. Otherwise it is being pulled, or why not. */
+  bring(
+    user: string,
+    container: ContainerSpec,
+    signal: AbortSignal,
+  ): Promise<PodProblem | undefined>;
+  /** How the last pull of the image stands; absent when it ended well. */
+  problemOf(container: ContainerSpec): PodProblem | undefined;
+  close(): void;
+}
+
+interface Pull {
+  /** `Always` pulls once for each container made. */
+  usedBy: Set<string>;
+  attempts: number;
+  state: 'running' | 'here' | 'failed';
+  message: string;
+  retryAt: number;
+}
+
+const FIRST_RETRY_MS = 10_000;
+const LONGEST_RETRY_MS = 300_000;
+
+export function createImages(
+  context: DockerContext,
+  readCredentials: ReadCredentials,
+  onChange: (what: string) => void,
+): Images {
+  const pulls = new Map<string, Pull>();
+  const closing = new AbortController();
+
+  async function run(image: string, pull: Pull): Promise<void> {
+    try {
+      await pullImage(context.docker, image, await readCredentials(image), closing.signal);
+      pull.state = 'here';
+      pull.attempts = 0;
+      context.log.info({ cluster: context.cluster, image }, 'image pulled');
+    } catch (error) {
+      pull.state = 'failed';
+      pull.message = messageOf(error);
+      pull.retryAt = Date.now() + pullBackoffMs(pull.attempts);
+      if (!closing.signal.aborted) {
+        context.log.warn(
+          { cluster: context.cluster, image, err: error },
+          'image could not be pulled',
+        );
+      }
+    }
+    onChange(`pull of ${image}`);
+  }
+
+  function begin(image: string): void {
+    const pull = pulls.get(image) ?? {
+      usedBy: new Set(),
+      attempts: 0,
+      state: 'running',
+      message: '',
+      retryAt: 0,
+    };
+    pull.state = 'running';
+    pull.usedBy.clear();
+    pull.attempts += 1;
+    pulls.set(image, pull);
+    void run(image, pull);
+  }
+
+  function problemOf(container: ContainerSpec): PodProblem | undefined {
+    const pull = pulls.get(container.image);
+    return pull === undefined || pull.state === 'here' ? undefined : describe(container, pull);
+  }
+
+  return {
+    problemOf,
+    async bring(user, container, signal) {
+      const { image, pullPolicy } = container;
+      const pull = pulls.get(image);
+      const isFresh = pull?.state === 'here' && !pull.usedBy.has(user);
+      if (pullPolicy !== 'Always' || isFresh) {
+        if (await hasImage(context.docker, image, signal)) {
+          pull?.usedBy.add(user);
+          return undefined;
+        }
+      }
+      if (pullPolicy === 'Never') return neverPull(container);
+      const isUnderWay = pull?.state === 'running';
+      const isTooEarly = pull?.state === 'failed' && pull.retryAt > Date.now();
+      if (!isUnderWay && !isTooEarly) begin(image);
+      return problemOf(container);
+    },
+    close: () => closing.abort(new UserError('cancelled', 'the engine was closed')),
+  };
+}
+
+/** Delay before the attempt after `attempts`: 10 s, doubled each time, 5 min at most. */
+export function pullBackoffMs(attempts: number): number {
+  return Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** (attempts - 1));
+}
+
+function describe(container: ContainerSpec, pull: Pull): PodProblem {
+  const isRunning = pull.state === 'running';
+  const failed = pull.attempts > 1 ? 'ImagePullBackOff' : 'ErrImagePull';
+  const isFirst = isRunning && pull.attempts === 1;
+  return {
+    container: container.name,
+    reason: isFirst ? 'Pulling' : failed,
+    message: isFirst ? `pulling ${container.image}` : pull.message,
+    retryAt: isRunning ? Date.now() + LOOK_AGAIN_MS : pull.retryAt,
+  };
+}
+
+function neverPull(container: ContainerSpec): PodProblem {
+  return {
+    container: container.name,
+    reason: 'ErrImageNeverPull',
+    message: `image ${container.image} is not here, and imagePullPolicy is Never`,
+    retryAt: Date.now() + LONGEST_RETRY_MS,
+  };
+}

@@ -1,0 +1,40 @@
+/** A container as Docker lists it. */
+export interface ListedContainer {
+  Id: string;
+  Names: string[];
+  State: string;
+  Labels: Record<string, string>;
+  /** Seconds since the epoch. */
+  Created: number;
+}
+
+/** The part of Docker's answer about one container that the engine reads. */
+export interface InspectedContainer {
+  Id: string;
+  Name: string;
+  RestartCount: number;
+  State: {
+    Status: string;
+    StartedAt: string;
+    FinishedAt: string;
+    ExitCode: number;
+    OOMKilled: boolean;
+  };
+  Config: { Labels: Record<string, string> | null };
+  HostConfig: {
+    NetworkMode: string;
+    RestartPolicy: { Name: string };
+    Memory: number;
+    MemoryReservation: number;
+    NanoCpus: number;
+    CpuShares: number;
+  };
+  NetworkSettings: { Networks: Record<string, { IPAddress: string }> | null };
+}
+
+export function nameOf(container: { Names: string[] }): string {
+  // A container that others link to has several names; its own has one slash only.
+  const own =
+    container.Names.find((name) => name.lastIndexOf('/') === 0) ?? container.Names[0] ?? '';
+  return own.slice(1);
+}

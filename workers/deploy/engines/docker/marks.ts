@@ -1,0 +1,65 @@
+import type { DockerContext } from './context.ts';
+
+/** Labels on what the engine makes. They are believed only where the object's name and content agree with them. */
+export const LABEL = {
+  installation: 'windlass.dev/installation',
+  cluster: 'windlass.dev/cluster',
+  owner: 'windlass.dev/owner',
+  resource: 'windlass.dev/resource',
+  role: 'windlass.dev/role',
+  namespace: 'windlass.dev/namespace',
+  pod: 'windlass.dev/pod',
+  container: 'windlass.dev/container',
+  volume: 'windlass.dev/volume',
+  templateHash: 'windlass.dev/template-hash',
+  podLabels: 'windlass.dev/pod-labels',
+  fileVolumes: 'windlass.dev/file-volumes',
+  graceSeconds: 'windlass.dev/grace-seconds',
+  probe: 'windlass.dev/probe',
+  ports: 'windlass.dev/ports',
+  made: 'windlass.dev/made',
+  recorded: 'windlass.dev/recorded',
+  recordedAt: 'windlass.dev/recorded-at',
+  clusterIp: 'windlass.dev/cluster-ip',
+  previous: 'windlass.dev/previous',
+} as const;
+
+/** What an object is for. */
+export type Role =
+  | 'sandbox'
+  | 'container'
+  | 'volume'
+  | 'record'
+  | 'network'
+  | 'proxy-sandbox'
+  | 'proxy'
+  | 'name-server'
+  | 'edge';
+
+export function marks(context: DockerContext, role: Role): Record<string, string> {
+  return {
+    [LABEL.installation]: context.installation,
+    [LABEL.cluster]: context.cluster,
+    [LABEL.role]: role,
+  };
+}
+
+/** Docker's list filter for everything of this cluster, narrowed by further labels. */
+export function filterOurs(context: DockerContext, more: Record<string, string> = {}): string {
+  const labels = {
+    [LABEL.installation]: context.installation,
+    [LABEL.cluster]: context.cluster,
+    ...more,
+  };
+  return JSON.stringify({
+    label: Object.entries(labels).map(([name, value]) => `${name}=${value}`),
+  });
+}
+
+/** Whether `labels` has all of `expected`. */
+export function agrees(
+  labels: Record<string, string> | null | undefined,
+  expected: Record<string, string>,
+): boolean {
+  return Object.entries(expected).every(([name, value]) => labels?.[name] === value);
+}

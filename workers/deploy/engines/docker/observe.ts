@@ -1,0 +1,228 @@
+import { callDocker } from '#adapters/docker/call.ts';
+import type { LiveContainer, LivePod, ReadinessProbe, World } from '#core/docker/world.ts';
+import { labelsOf } from './containers.ts';
+import { findDrift, parseMade } from './drift.ts';
+import type { EngineState } from './engine-state.ts';
+import { nameOf } from './inspected.ts';
+import type { InspectedContainer, ListedContainer } from './inspected.ts';
+import { filterOurs, LABEL } from './marks.ts';
+import { parseDeletingName, podKey } from './names.ts';
+import type { NetworkLayout } from './subnets.ts';
+import type { Probed } from './prober.ts';
+import { newestRecords, readRecords } from './records.ts';
+import type { ListedVolume, StoredRecord } from './records.ts';
+
+const PARTS = new Set(['sandbox', 'container']);
+
+/** The world, and what only the doing needs of it. */
+export interface Observed {
+  world: World;
+  stored: StoredRecord[];
+  /** Pods of which only containers are left, without a sandbox. */
+  strays: { name: string; namespace: string }[];
+}
+
+/** Looks at everything this installation has on the host. */
+export async function observe(
+  state: EngineState,
+  layout: NetworkLayout & { name?: string },
+  signal: AbortSignal,
+): Promise<Observed> {
+  const { context } = state;
+  const filters = filterOurs(context);
+  const [volumes, listed] = await Promise.all([
+    callDocker<{ Volumes: ListedVolume[] | null }>(context.docker, {
+      method: 'GET',
+      path: '/volumes',
+      query: { filters },
+      signal,
+    }),
+    callDocker<ListedContainer[]>(context.docker, {
+      method: 'GET',
+      path: '/containers/json',
+      query: { all: true, filters },
+      signal,
+    }),
+  ]);
+  const inspected = await state.inspections.inspectAll(listed, signal);
+  const ids = new Set(inspected.map(({ Id }) => Id));
+  state.volumeHashes.keepOnly(ids);
+  state.endings.keepOnly(ids);
+  const system = inspected.filter((container) => !PARTS.has(labelsOf(container)[LABEL.role] ?? ''));
+  const { sandboxId, ...running } = await state.system.observe(system, signal);
+  const served = await state.served(() => state.system.servedPods(system, signal));
+  const created = new Map(listed.map(({ Id, Created }) => [Id, Created * 1_000]));
+  const groups = groupByPod(
+    inspected.filter((container) => PARTS.has(labelsOf(container)[LABEL.role] ?? '')),
+  );
+  const scope = { state, network: layout.name ?? '', created, signal };
+  const whole = groups.flatMap(({ sandbox, containers }) =>
+    sandbox === undefined ? [] : [{ sandbox, containers }],
+  );
+  const pods = await Promise.all(whole.map((group) => readPod(group, scope)));
+  state.prober.setTargets(
+    whole.flatMap((group, index) => probeTargets(group, pods[index], served)),
+    sandboxId,
+  );
+  const stored = readRecords(context, volumes.Volumes ?? []);
+  const records = newestRecords(stored);
+  return {
+    world: {
+      records,
+      pods: pods.map((pod, index) => withProbes(pod, whole[index], state)),
+      ...running,
+      serviceRange: layout.serviceRange,
+    },
+    stored,
+    strays: groups.flatMap(({ sandbox, containers: [first] }) =>
+      sandbox === undefined && first !== undefined ? [podOf(first)] : [],
+    ),
+  };
+}
+
+interface Group {
+  sandbox?: InspectedContainer;
+  containers: InspectedContainer[];
+}
+
+interface WholeGroup extends Group {
+  sandbox: InspectedContainer;
+}
+
+function groupByPod(parts: readonly InspectedContainer[]): Group[] {
+  const groups = new Map<string, Group>();
+  for (const part of parts) {
+    const key = podKey(podOf(part));
+    const group = groups.get(key) ?? { containers: [] };
+    if (labelsOf(part)[LABEL.role] === 'sandbox') group.sandbox = part;
+    else group.containers.push(part);
+    groups.set(key, group);
+  }
+  return [...groups.values()];
+}
+
+function podOf(part: InspectedContainer): { name: string; namespace: string } {
+  const labels = labelsOf(part);
+  return { name: labels[LABEL.pod] ?? '', namespace: labels[LABEL.namespace] ?? '' };
+}
+
+interface Scope {
+  state: EngineState;
+  network: string;
+  created: ReadonlyMap<string, number>;
+  signal: AbortSignal;
+}
+
+async function readPod({ sandbox, containers }: WholeGroup, scope: Scope): Promise<LivePod> {
+  const { state, network, created, signal } = scope;
+  const labels = labelsOf(sandbox);
+  const pod = podOf(sandbox);
+  const since =
+    parseDeletingName(nameOf({ Names: [sandbox.Name] })).since ?? state.terminations.markedAt(pod);
+  const ip = sandbox.NetworkSettings.Networks?.[network]?.IPAddress ?? '';
+  const problem = state.problems.of(podKey(pod));
+  const live = await Promise.all(
+    containers.map(
+      async (container) =>
+        [
+          labelsOf(container)[LABEL.container] ?? '',
+          await readContainer(container, sandbox, scope),
+        ] as const,
+    ),
+  );
+  const hasFiles = (labels[LABEL.fileVolumes] ?? '') !== '' && since === undefined;
+  return {
+    ...pod,
+    keeper: labels[LABEL.resource] ?? '',
+    owner: labels[LABEL.owner] ?? '',
+    labels: JSON.parse(labels[LABEL.podLabels] ?? '{}') as Record<string, string>,
+    templateHash: labels[LABEL.templateHash] ?? '',
+    graceSeconds: Number(labels[LABEL.graceSeconds] ?? 0),
+    ports: JSON.parse(labels[LABEL.ports] ?? '{}') as Record<string, number>,
+    createdAt: created.get(sandbox.Id) ?? 0,
+    ...(ip === '' || sandbox.State.Status !== 'running' ? {} : { ip }),
+    sandbox: await readContainer(sandbox, sandbox, scope),
+    containers: Object.fromEntries(live),
+    volumeHashes: hasFiles ? await state.volumeHashes.of(sandbox, signal) : {},
+    probes: {},
+    ...(since === undefined ? {} : { deletingSince: since }),
+    ...(problem === undefined ? {} : { problem }),
+  };
+}
+
+async function readContainer(
+  container: InspectedContainer,
+  sandbox: InspectedContainer,
+  { state, signal }: Scope,
+): Promise<LiveContainer> {
+  const { Id, State, RestartCount } = container;
+  const made = parseMade(labelsOf(container)[LABEL.made]);
+  const isSandbox = Id === sandbox.Id;
+  const ending = isSandbox ? undefined : await state.endings.of(container, signal);
+  return {
+    id: Id,
+    state: State.Status as LiveContainer['state'],
+    startedAt: time(State.StartedAt),
+    finishedAt: time(State.FinishedAt),
+    exitCode: ending?.exitCode ?? State.ExitCode,
+    oomKilled: ending?.oomKilled ?? State.OOMKilled,
+    restarts: RestartCount,
+    drift: made === undefined ? ['its labels were lost'] : findDrift(made, container),
+    joined:
+      isSandbox ||
+      (container.HostConfig.NetworkMode === `container:${sandbox.Id}` &&
+        time(State.StartedAt) >= time(sandbox.State.StartedAt)),
+    ...(ending === undefined ? {} : { lastLog: ending.lastLog }),
+  };
+}
+
+function probeTargets(
+  { containers }: WholeGroup,
+  pod: LivePod | undefined,
+  served: ReadonlySet<string>,
+): Probed[] {
+  if (pod?.ip === undefined || pod.deletingSince !== undefined) return [];
+  const address = pod.ip;
+  return containers.flatMap((container) => {
+    const probe = probeOf(container);
+    const live = pod.containers[labelsOf(container)[LABEL.container] ?? ''];
+    if (probe === undefined || live?.state !== 'running' || !live.joined) return [];
+    return [
+      {
+        key: probeKey(container),
+        address,
+        startedAt: live.startedAt,
+        probe,
+        served: served.has(pod.name),
+      },
+    ];
+  });
+}
+
+function withProbes(pod: LivePod, group: Group | undefined, { prober }: EngineState): LivePod {
+  const probes = (group?.containers ?? [])
+    .filter((container) => probeOf(container) !== undefined)
+    .map((container) => {
+      const state = prober.stateOf(probeKey(container)) ?? {
+        ready: false,
+        since: time(container.State.StartedAt),
+        answer: 'not probed yet',
+      };
+      return [labelsOf(container)[LABEL.container] ?? '', state] as const;
+    });
+  return { ...pod, probes: Object.fromEntries(probes) };
+}
+
+function probeOf(container: InspectedContainer): ReadinessProbe | undefined {
+  const label = labelsOf(container)[LABEL.probe];
+  return label === undefined ? undefined : (JSON.parse(label) as ReadinessProbe);
+}
+
+function probeKey({ Id, State }: InspectedContainer): string {
+  return `${Id} ${State.StartedAt}`;
+}
+
+/** Docker's zero time, year 1, is 0 here. */
+function time(text: string): number {
+  return Math.max(0, Date.parse(text));
+}

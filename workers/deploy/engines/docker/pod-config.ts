@@ -1,0 +1,161 @@
+import type { ContainerSpec, PodSpec, VolumeSpec } from '#core/docker/world.ts';
+import type { DockerContext } from './context.ts';
+import type { Made } from './drift.ts';
+import { LABEL, marks } from './marks.ts';
+import type { ClusterNetwork } from './network.ts';
+import { partName, sandboxName } from './names.ts';
+
+/** Where the sandbox holds its volumes that are filled by us, and those that are the containers' own. */
+export const FILES_FOLDER = '/windlass/volumes';
+const EMPTY_FOLDER = '/windlass/empty';
+const FILES_LIMIT = '64m';
+
+export const LOG_CONFIG = { Type: 'json-file', Config: { 'max-size': '10m', 'max-file': '3' } };
+export const RESTART_POLICY = 'unless-stopped';
+
+/** Sleeps until told to end, and reaps what is orphaned to it, as process 1 must. */
+export const SLEEP = 'trap "exit 0" TERM INT; while :; do sleep 86400 & wait $!; done';
+
+/** emptyDir belongs to whoever the containers run as. */
+const SANDBOX_SCRIPT = `chmod 0777 ${EMPTY_FOLDER}/* 2>/dev/null; ${SLEEP}`;
+
+export function podMarks(context: DockerContext, pod: PodSpec): Record<string, string> {
+  return {
+    [LABEL.installation]: context.installation,
+    [LABEL.cluster]: context.cluster,
+    [LABEL.namespace]: pod.namespace,
+    [LABEL.pod]: pod.name,
+    [LABEL.owner]: pod.owner,
+    [LABEL.resource]: pod.keeper,
+    [LABEL.templateHash]: pod.templateHash,
+    [LABEL.podLabels]: JSON.stringify(pod.labels),
+    [LABEL.graceSeconds]: String(pod.graceSeconds),
+    [LABEL.ports]: JSON.stringify(pod.ports),
+    [LABEL.fileVolumes]: fileVolumes(pod)
+      .map(({ name }) => name)
+      .join(','),
+  };
+}
+
+export function sandboxBody(context: DockerContext, network: ClusterNetwork, pod: PodSpec): object {
+  const made = madeOf(sandboxName(context, pod.namespace, pod.name), { network: network.name });
+  return {
+    Image: context.images.sandbox,
+    Entrypoint: ['sh', '-c', SANDBOX_SCRIPT],
+    Cmd: [],
+    User: '0',
+    Hostname: pod.name.slice(0, 63),
+    Labels: {
+      ...podMarks(context, pod),
+      [LABEL.role]: 'sandbox',
+      [LABEL.made]: JSON.stringify(made),
+    },
+    Healthcheck: { Test: ['NONE'] },
+    HostConfig: {
+      NetworkMode: network.name,
+      Dns: [network.systemIp],
+      DnsSearch: [`${pod.namespace}.svc.cluster.local`, 'svc.cluster.local', 'cluster.local'],
+      DnsOptions: ['ndots:5'],
+      RestartPolicy: { Name: RESTART_POLICY },
+      LogConfig: LOG_CONFIG,
+      Mounts: pod.volumes.map((volume) => ({
+        Type: 'volume',
+        Source: partName(context, pod, volume.name),
+        Target: `${volume.kind === 'files' ? FILES_FOLDER : EMPTY_FOLDER}/${volume.name}`,
+        VolumeOptions: { NoCopy: true },
+      })),
+    },
+  };
+}
+
+export function containerBody(
+  context: DockerContext,
+  pod: PodSpec,
+  container: ContainerSpec,
+  sandboxId: string,
+): object {
+  const made = madeOf(partName(context, pod, container.name), {
+    memory: container.memoryBytes ?? 0,
+    memoryReservation: container.memoryReservationBytes ?? 0,
+    nanoCpus: container.nanoCpus ?? 0,
+    cpuShares: container.cpuShares ?? 0,
+  });
+  return {
+    Image: container.image,
+    ...(container.command === undefined ? {} : { Entrypoint: container.command }),
+    ...(container.args === undefined ? {} : { Cmd: container.args }),
+    ...(container.workingDir === undefined ? {} : { WorkingDir: container.workingDir }),
+    Env: Object.entries(container.env).map(([name, value]) => `${name}=${value}`),
+    Labels: {
+      ...podMarks(context, pod),
+      [LABEL.role]: 'container',
+      [LABEL.container]: container.name,
+      [LABEL.made]: JSON.stringify(made),
+      ...(container.probe === undefined ? {} : { [LABEL.probe]: JSON.stringify(container.probe) }),
+    },
+    // An image's own health check has no meaning in a pod, and would fill Docker's events.
+    Healthcheck: { Test: ['NONE'] },
+    StopTimeout: pod.graceSeconds,
+    HostConfig: {
+      NetworkMode: `container:${sandboxId}`,
+      RestartPolicy: { Name: RESTART_POLICY },
+      LogConfig: LOG_CONFIG,
+      Memory: made.memory,
+      // No swap, as in a pod.
+      MemorySwap: made.memory,
+      MemoryReservation: made.memoryReservation,
+      NanoCpus: made.nanoCpus,
+      CpuShares: made.cpuShares,
+      Mounts: container.mounts.map(({ volume, path, readOnly }) => ({
+        Type: 'volume',
+        Source: partName(context, pod, volume),
+        Target: path,
+        ReadOnly: readOnly,
+        VolumeOptions: { NoCopy: true },
+      })),
+    },
+  };
+}
+
+export function volumeBody(context: DockerContext, pod: PodSpec, volume: VolumeSpec): object {
+  return {
+    Name: partName(context, pod, volume.name),
+    Driver: 'local',
+    ...(volume.kind === 'files' || volume.memory ? { DriverOpts: memoryOptions(volume) } : {}),
+    Labels: volumeMarks(context, pod, volume.name),
+  };
+}
+
+export function volumeMarks(
+  context: DockerContext,
+  pod: { namespace: string; name: string },
+  volume: string,
+): Record<string, string> {
+  return {
+    ...marks(context, 'volume'),
+    [LABEL.namespace]: pod.namespace,
+    [LABEL.pod]: pod.name,
+    [LABEL.volume]: volume,
+  };
+}
+
+export function fileVolumes(pod: PodSpec): Extract<VolumeSpec, { kind: 'files' }>[] {
+  return pod.volumes.filter((volume) => volume.kind === 'files');
+}
+
+export function madeOf(name: string, made: Partial<Omit<Made, 'name'>>): Made {
+  return {
+    name,
+    restart: RESTART_POLICY,
+    memory: 0,
+    memoryReservation: 0,
+    nanoCpus: 0,
+    cpuShares: 0,
+    ...made,
+  };
+}
+
+function memoryOptions(volume: VolumeSpec): Record<string, string> {
+  const options = volume.kind === 'files' ? `mode=0755,size=${FILES_LIMIT}` : 'mode=0777';
+  return { type: 'tmpfs', device: 'tmpfs', o: options };
+}

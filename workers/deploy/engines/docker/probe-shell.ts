@@ -1,0 +1,79 @@
+import type { ReadinessProbe } from '#core/docker/world.ts';
+import type { ProbeResult } from './fold-probe.ts';
+
+/**
+ * Runs in the proxy's sandbox for as long as its input is open. A request is one line of
+ * `id kind seconds address port request-in-base64`; an answer is one line of `id` and what was found. `nc -e` hands the
+ * connection to a shell, which reads no more than the status and the body's first line.
+ */
+export const PROBE_SCRIPT = `
+exec 3>&1
+talk='
+  if [ "$2" = tcp ]; then echo "$1 open" >&3; exit; fi
+  echo "$4" | base64 -d
+  if ! IFS= read -r -t "$3" status; then echo "$1 error no answer within $3 s" >&3; exit; fi
+  while IFS= read -r -t 1 line && [ -n "\${line%?}" ]; do :; done
+  IFS= read -r -t 1 body
+  printf "%s http %.80s\\t%.160s\\n" "$1" "$status" "$body" >&3
+'
+while read -r id kind seconds address port request; do
+  ( (
+    problem=$(nc -w "$seconds" "$address" "$port" -e sh -c "$talk" sh "$id" "$kind" "$seconds" "$request" 2>&1 >/dev/null) ||
+      echo "$id error \${problem:-no connection}"
+  ) & )
+done
+`;
+
+export interface ProbeTarget {
+  address: string;
+  probe: ReadinessProbe;
+}
+
+export function probeRequest(id: number, { address, probe }: ProbeTarget): string {
+  const request = probe.kind === 'http' ? httpRequest(address, probe) : '-';
+  const encoded = Buffer.from(request).toString('base64');
+  return `${id} ${probe.kind} ${probe.timeoutSeconds} ${address} ${probe.port} ${encoded}\n`;
+}
+
+export function parseAnswer(line: string): { id: number; result: ProbeResult } | undefined {
+  const match = /^(\d+) (open|error|http) ?(.*)$/s.exec(line);
+  if (match === null) return undefined;
+  const [, id, kind, rest = ''] = match;
+  return { id: Number(id), result: resultOf(kind ?? '', rest) };
+}
+
+function resultOf(kind: string, rest: string): ProbeResult {
+  if (kind === 'open') return { ok: true, answer: 'connected' };
+  if (kind === 'error') return { ok: false, answer: connectionProblem(rest) };
+  const [status = '', body = ''] = rest.split('\t');
+  const code = /^HTTP\/\d(?:\.\d)? (\d{3})/.exec(status)?.[1];
+  if (code === undefined) return { ok: false, answer: `no HTTP: ${status.trim()}` };
+  const ok = Number(code) >= 200 && Number(code) < 400;
+  const text = printable(body);
+  return { ok, answer: text === '' || ok ? `HTTP ${code}` : `HTTP ${code}: ${text}` };
+}
+
+/** `nc: can't connect to remote host (10.88.0.7): Connection refused` without its first half. */
+function connectionProblem(message: string): string {
+  if (/timed out/i.test(message)) return 'connection timed out';
+  return (/^nc: .*: ([^:]+)$/.exec(message)?.[1] ?? message).toLowerCase();
+}
+
+function httpRequest(address: string, probe: ReadinessProbe): string {
+  const given = new Map(
+    Object.entries(probe.headers).map(([name, value]) => [name.toLowerCase(), [name, value]]),
+  );
+  const defaults = [
+    ['Host', `${address}:${probe.port}`],
+    ['User-Agent', 'windlass-probe'],
+    ['Accept', '*/*'],
+    ['Connection', 'close'],
+  ].filter(([name = '']) => !given.has(name.toLowerCase()));
+  const headers = [...defaults, ...given.values()].map(([name, value]) => `${name}: ${value}`);
+  return [`GET ${probe.path} HTTP/1.1`, ...headers, '', ''].join('\r\n');
+}
+
+function printable(text: string): string {
+  // eslint-disable-next-line no-control-regex -- control characters are what is removed
+  return text.replaceAll(/[\u0000-\u001f\u007f\ufffd]/g, '').trim();
+}

@@ -1,0 +1,119 @@
+import type { ProbeState, ReadinessProbe } from '#core/docker/world.ts';
+import type { DockerContext } from './context.ts';
+import {
+  assumeReady,
+  foldProbe,
+  nextProbeMs,
+  type ProbeMemory,
+  type ProbeResult,
+} from './fold-probe.ts';
+import { createProbeLine } from './probe-line.ts';
+
+/** While nothing can be probed, how soon that is tried again. */
+const NO_LINE_RETRY_MS = 250;
+
+/** A running container to probe. A restart makes it another: what was known of it is void. */
+export interface Probed {
+  key: string;
+  address: string;
+  startedAt: number;
+  probe: ReadinessProbe;
+  /** It got traffic when this worker first saw it. */
+  served: boolean;
+}
+
+/** Probes containers on their own schedules, beside the passes. */
+export interface Prober {
+  setTargets(targets: readonly Probed[], sandboxId: string | undefined): void;
+  /** Absent: not probed yet. */
+  stateOf(key: string): ProbeState | undefined;
+  /** Whether something accepts connections there; absent where that cannot be found out. */
+  canConnect(address: string, port: number): Promise<boolean | undefined>;
+  close(): void;
+}
+
+interface Watched {
+  target: Probed;
+  memory?: ProbeMemory;
+  timer?: NodeJS.Timeout;
+}
+
+export function createProber(context: DockerContext, onChange: (what: string) => void): Prober {
+  const line = createProbeLine(context);
+  const watched = new Map<string, Watched>();
+
+  function schedule(entry: Watched, delayMs: number): void {
+    entry.timer = setTimeout(() => void probeOnce(entry), delayMs);
+    entry.timer.unref();
+  }
+
+  async function probeOnce(entry: Watched): Promise<void> {
+    const { target } = entry;
+    const result = await line.ask(target);
+    if (watched.get(target.key) !== entry) return;
+    if (result === undefined) return schedule(entry, NO_LINE_RETRY_MS);
+    remember(entry, result);
+  }
+
+  function remember(entry: Watched, result: ProbeResult): void {
+    const { target, memory: before } = entry;
+    const memory = foldProbe(before, result, target.probe, Date.now());
+    entry.memory = memory;
+    schedule(entry, nextProbeMs(memory, target.probe));
+    if (before?.ready !== memory.ready) onChange(`probe: ${memory.answer}`);
+  }
+
+  return {
+    setTargets(targets, sandboxId) {
+      line.use(sandboxId);
+      const keys = new Set(targets.map(({ key }) => key));
+      for (const [key, { timer }] of watched) {
+        if (keys.has(key)) continue;
+        clearTimeout(timer);
+        watched.delete(key);
+      }
+      for (const target of targets) {
+        const known = watched.get(target.key);
+        if (known !== undefined) {
+          known.target = target;
+          continue;
+        }
+        const entry: Watched = target.served
+          ? { target, memory: assumeReady(Date.now()) }
+          : { target };
+        watched.set(target.key, entry);
+        const startsAt = target.startedAt + target.probe.initialDelaySeconds * 1_000;
+        schedule(entry, Math.max(0, startsAt - Date.now()));
+      }
+    },
+    stateOf(key) {
+      const memory = watched.get(key)?.memory;
+      if (memory === undefined) return undefined;
+      const { ready, since, answer } = memory;
+      return { ready, since, answer };
+    },
+    async canConnect(address, port) {
+      const result = await line.ask({ address, probe: connectProbe(port) });
+      return result?.ok;
+    },
+    close() {
+      for (const { timer } of watched.values()) clearTimeout(timer);
+      watched.clear();
+      line.close();
+    },
+  };
+}
+
+function connectProbe(port: number): ReadinessProbe {
+  return {
+    kind: 'tcp',
+    port,
+    path: '',
+    headers: {},
+    initialDelaySeconds: 0,
+    periodSeconds: 1,
+    timeoutSeconds: 1,
+    successThreshold: 1,
+    failureThreshold: 1,
+  };
+}

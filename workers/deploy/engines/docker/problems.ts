@@ -1,0 +1,59 @@
+import type { ContainerSpec, PodProblem } from '#core/docker/world.ts';
+import type { Images } from './images.ts';
+
+const FIRST_RETRY_MS = 5_000;
+const LONGEST_RETRY_MS = 300_000;
+
+/** Why containers of pods could not be made. In memory: after a restart of the worker they are tried again. */
+export interface Problems {
+  of(pod: string): PodProblem | undefined;
+  /** An image is missing; how that stands is asked of the pull itself. */
+  lacksImage(pod: string, container: ContainerSpec, problem: PodProblem): void;
+  /** Docker refused to create or start it. */
+  failed(pod: string, container: string, message: string): void;
+  isTooEarly(pod: string): boolean;
+  clear(pod: string): void;
+}
+
+interface Failure {
+  problem: PodProblem;
+  attempts: number;
+  /** Set when it waits for an image. */
+  waits?: ContainerSpec;
+}
+
+export function createProblems(images: Images): Problems {
+  const byPod = new Map<string, Failure>();
+
+  function of(pod: string): PodProblem | undefined {
+    const failure = byPod.get(pod);
+    if (failure?.waits === undefined) return failure?.problem;
+    if (failure.problem.reason === 'ErrImageNeverPull') return failure.problem;
+    return images.problemOf(failure.waits);
+  }
+
+  return {
+    of,
+    lacksImage(pod, container, problem) {
+      byPod.set(pod, { problem, attempts: 0, waits: container });
+    },
+    failed(pod, container, message) {
+      const attempts = (byPod.get(pod)?.attempts ?? 0) + 1;
+      const delayMs = Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** (attempts - 1));
+      const problem: PodProblem = {
+        container,
+        reason: 'CreateContainerError',
+        message,
+        retryAt: Date.now() + delayMs,
+      };
+      byPod.set(pod, { problem, attempts });
+    },
+    isTooEarly(pod) {
+      const problem = of(pod);
+      return problem !== undefined && problem.retryAt > Date.now();
+    },
+    clear(pod) {
+      byPod.delete(pod);
+    },
+  };
+}

@@ -1,0 +1,259 @@
+import type { Logger } from 'pino';
+import type { DesiredState } from '#core/engine.ts';
+import { messageOf, UserError } from '#core/errors.ts';
+import { ownerKey } from '#core/owner.ts';
+import type { LogLine, RunStore, ServerApi } from '#core/ports.ts';
+import { planLines } from '#core/present/plan-lines.ts';
+import type { Release } from '#core/release/release.ts';
+import { isFinished } from '#core/run/run.ts';
+import type { Run } from '#core/run/run.ts';
+import type { Controller, Outcome } from './controller.ts';
+import { deadlineMsOf, readDesired } from './desired.ts';
+
+const RESTORE_PATIENCE_MS = 60_000;
+
+export interface DeployContext {
+  runs: RunStore;
+  server: ServerApi;
+  controller: Controller;
+  now: () => number;
+  log: Logger;
+}
+
+interface DeployJob {
+  runId: string;
+  entry: string;
+}
+
+/**
+ * Releases one entry of a run and brings it to serve. Killed at any point and called again it goes on: the server
+ * answers the same release for the same run, and the controller finds what was done.
+ *
+ * `cancel` ends the wait and puts the last healthy release back; `stop` ends it and leaves everything to the next call.
+ */
+export async function runDeploy(
+  job: DeployJob,
+  context: DeployContext,
+  cancel: AbortSignal,
+  stop: AbortSignal,
+): Promise<void> {
+  const { runs, server, now } = context;
+  const run = await runs.get(job.runId);
+  if (run === undefined || isFinished(run)) return;
+  await runs.apply(run.id, { kind: 'started', at: now() });
+  const newer = await newerRelease(run, job.entry, runs);
+  if (newer !== undefined) {
+    await runs.apply(run.id, { kind: 'superseded', by: newer.id, at: now() });
+    return;
+  }
+  const release = await releaseEntry(run, job.entry, context, stop);
+  const replaced = await replacedBy(release, run, context, stop);
+  if (replaced !== undefined) {
+    await endReplaced(run, job.entry, release, replaced, context);
+    return;
+  }
+  const desired = await readDesired(ownerKey(run.pipeline, job.entry), release.commit, () =>
+    server.manifests(run.pipeline, release.commit, stop),
+  );
+  const outcome = await waitFor(run, job.entry, desired, context, AbortSignal.any([cancel, stop]));
+  if (outcome === 'aborted') {
+    stop.throwIfAborted();
+    const restored = await restore(run, job.entry, release, 'cancelled', context, stop);
+    await runs.apply(run.id, { kind: 'cancelled', at: now(), ...restoredCommit(restored) });
+    return;
+  }
+  await end(run, job.entry, release, outcome, context, stop);
+}
+
+async function releaseEntry(
+  run: Run,
+  entry: string,
+  { runs, server, now }: DeployContext,
+  signal: AbortSignal,
+): Promise<Release> {
+  await runs.apply(run.id, { kind: 'step', step: `release ${entry}`, state: 'running', at: now() });
+  const release = await server.release(run.id, entry, signal);
+  await runs.apply(run.id, { kind: 'released', entry, release: release.commit, at: now() });
+  return release;
+}
+
+/** A run recorded later that has released the entry already: this one would go back in time. */
+async function newerRelease(run: Run, entry: string, runs: RunStore): Promise<Run | undefined> {
+  const others = await runs.list({ pipeline: run.pipeline, branch: run.branch, limit: 50 });
+  return others.find(
+    (other) =>
+      other.createdAt > run.createdAt &&
+      other.deploys.some((deploy) => deploy.entry === entry && deploy.release !== undefined),
+  );
+}
+
+/** The head that took the release's place while no worker looked: its restoration, or another run's release. */
+async function replacedBy(
+  release: Release,
+  run: Run,
+  { server }: DeployContext,
+  signal: AbortSignal,
+): Promise<Release | undefined> {
+  const cluster = run.deploys.find((deploy) => deploy.entry === release.entry)?.cluster ?? '';
+  const heads = await server.heads(cluster, signal);
+  const head = heads.find(
+    (each) => each.pipeline === release.pipeline && each.entry === release.entry,
+  );
+  return head === undefined || head.commit === release.commit ? undefined : head;
+}
+
+async function endReplaced(
+  run: Run,
+  entry: string,
+  release: Release,
+  head: Release,
+  { runs, now }: DeployContext,
+): Promise<void> {
+  if (head.restores === undefined || head.runId !== undefined) {
+    await runs.apply(run.id, { kind: 'superseded', by: head.runId ?? head.commit, at: now() });
+    return;
+  }
+  const reason = `release ${release.commit.slice(0, 12)} did not become healthy`;
+  await runs.apply(run.id, {
+    kind: 'deploy-failed',
+    entry,
+    reason,
+    restored: head.commit,
+    at: now(),
+  });
+}
+
+async function waitFor(
+  run: Run,
+  entry: string,
+  desired: DesiredState,
+  { runs, controller, now, log }: DeployContext,
+  signal: AbortSignal,
+): Promise<Outcome | 'aborted'> {
+  const step = `deploy ${entry}`;
+  const writes: Promise<unknown>[] = [];
+  function write(lines: readonly string[]): void {
+    const at = now();
+    writes.push(
+      runs.appendLog(
+        run.id,
+        lines.map((line): LogLine => ({ at, step, line })),
+      ),
+    );
+  }
+  let told = '';
+  await runs.apply(run.id, { kind: 'step', step, state: 'running', at: now() });
+  try {
+    return await controller.deploy(
+      {
+        desired,
+        runId: run.id,
+        deadlineMs: deadlineMsOf(desired),
+        onPlan: (plan) => {
+          write(plan.length === 0 ? ['nothing to change'] : planLines(plan));
+          writes.push(runs.apply(run.id, { kind: 'planned', entry, plan, at: now() }));
+        },
+        onWaiting: (reason) => {
+          if (reason === told || reason === '') return;
+          told = reason;
+          write([`waiting: ${reason}`]);
+          writes.push(runs.apply(run.id, { kind: 'waiting', entry, reason, at: now() }));
+        },
+      },
+      signal,
+    );
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    return 'aborted';
+  } finally {
+    for (const written of await Promise.allSettled(writes)) {
+      if (written.status === 'rejected')
+        log.warn({ run: run.id, err: written.reason as unknown }, 'progress not recorded');
+    }
+  }
+}
+
+async function end(
+  run: Run,
+  entry: string,
+  release: Release,
+  outcome: Outcome,
+  context: DeployContext,
+  stop: AbortSignal,
+): Promise<void> {
+  const { runs, server, now } = context;
+  switch (outcome.kind) {
+    case 'serving':
+      await server.markHealthy(run.pipeline, entry, release.commit, stop);
+      await runs.apply(run.id, { kind: 'deployed', entry, at: now() });
+      return;
+    case 'superseded':
+      await runs.apply(run.id, { kind: 'superseded', by: outcome.by, at: now() });
+      return;
+    case 'failed': {
+      const restored = await restore(run, entry, release, outcome.reason, context, stop);
+      const reason =
+        restored === undefined
+          ? `${outcome.reason}; there is no earlier healthy release to go back to`
+          : outcome.reason;
+      await runs.apply(run.id, {
+        kind: 'deploy-failed',
+        entry,
+        reason,
+        at: now(),
+        ...restoredCommit(restored),
+      });
+    }
+  }
+}
+
+/** Puts the last healthy release back and gives it a while to serve, so that the run's end tells the truth. */
+async function restore(
+  run: Run,
+  entry: string,
+  release: Release,
+  reason: string,
+  { server, controller, runs, now, log }: DeployContext,
+  stop: AbortSignal,
+): Promise<Release | undefined> {
+  const restored = await server.restore(run.pipeline, entry, release.commit, reason, stop);
+  if (restored === undefined) return undefined;
+  const step = `deploy ${entry}`;
+  const desired = await readDesired(ownerKey(run.pipeline, entry), restored.commit, () =>
+    server.manifests(run.pipeline, restored.commit, stop),
+  );
+  await runs.appendLog(run.id, [
+    { at: now(), step, line: `putting back release ${restored.restores?.slice(0, 12) ?? ''}` },
+  ]);
+  try {
+    const outcome = await controller.deploy(
+      {
+        desired,
+        runId: run.id,
+        deadlineMs: RESTORE_PATIENCE_MS,
+        onPlan: () => undefined,
+        onWaiting: () => undefined,
+      },
+      stop,
+    );
+    if (outcome.kind === 'serving')
+      await server.markHealthy(run.pipeline, entry, restored.commit, stop);
+    else
+      await runs.appendLog(run.id, [
+        {
+          at: now(),
+          step,
+          line: `the release put back: ${outcome.kind === 'failed' ? outcome.reason : outcome.kind}`,
+        },
+      ]);
+  } catch (error) {
+    stop.throwIfAborted();
+    log.error({ run: run.id, err: error }, 'the release put back was not seen to serve');
+    throw new UserError('deploy-failed', messageOf(error), { cause: error });
+  }
+  return restored;
+}
+
+function restoredCommit(release: Release | undefined): { restored?: string } {
+  return release === undefined ? {} : { restored: release.commit };
+}

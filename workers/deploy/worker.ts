@@ -1,0 +1,102 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Cluster } from '#core/declarations/cluster.ts';
+import { messageOf } from '#core/errors.ts';
+import type { Lease } from '#core/ports.ts';
+import { controlCluster } from './cluster-worker.ts';
+import type { ClusterWorkerDependencies } from './cluster-worker.ts';
+
+const LEASE_MS = 15_000;
+const RENEW_MS = 5_000;
+const TRY_MS = 2_000;
+const RESTART_MS = 5_000;
+
+export type DeployWorkerDependencies = ClusterWorkerDependencies & { lease: Lease };
+
+/** Takes part in controlling every declared cluster, one controller each over all workers, until aborted. */
+export async function startDeployWorker(
+  dependencies: DeployWorkerDependencies,
+  signal: AbortSignal,
+): Promise<void> {
+  const running = new Map<string, { text: string; stop: AbortController; ended: Promise<void> }>();
+  await dependencies.shared.followDeclarations(({ clusters }) => {
+    for (const [name, { text, stop }] of running) {
+      if (JSON.stringify(clusters[name]) === text) continue;
+      // Removed, or to be begun again as it is declared now; what runs on it stays.
+      stop.abort();
+      running.delete(name);
+    }
+    for (const [name, cluster] of Object.entries(clusters)) {
+      if (running.has(name)) continue;
+      const stop = new AbortController();
+      const ended = keepControl(cluster, dependencies, AbortSignal.any([signal, stop.signal]));
+      running.set(name, { text: JSON.stringify(cluster), stop, ended });
+    }
+  }, signal);
+  await Promise.all([...running.values()].map(({ ended }) => ended));
+}
+
+/** Controls the cluster whenever this worker gets its lease; begins again when the controller breaks. */
+async function keepControl(
+  cluster: Cluster,
+  dependencies: DeployWorkerDependencies,
+  signal: AbortSignal,
+): Promise<void> {
+  const { lease, holder, log, shared } = dependencies;
+  const { name } = cluster.metadata;
+  const key = `cluster:${name}`;
+  while (!signal.aborted) {
+    if (!(await lease.acquire(key, holder, LEASE_MS))) {
+      await pause(TRY_MS, signal);
+      continue;
+    }
+    const lost = new AbortController();
+    const renewing = renew(key, dependencies, lost, signal);
+    try {
+      await controlCluster(cluster, dependencies, AbortSignal.any([signal, lost.signal]));
+    } catch (error) {
+      if (!signal.aborted) {
+        log.error({ cluster: name, err: error }, 'the controller stopped');
+        await shared.putClusterStatus(name, {
+          cluster: name,
+          controller: holder,
+          at: Date.now(),
+          owners: [],
+          error: messageOf(error),
+        });
+        await pause(RESTART_MS, signal);
+      }
+    } finally {
+      lost.abort();
+      await renewing;
+    }
+    await lease.release(key, holder);
+  }
+}
+
+/**
+ * Renews until the lease is lost. With Redis away `renew` waits, and healing goes on: nobody else can take the lease
+ * then. When Redis is back the lease has run out, and is taken again unless another worker was first.
+ */
+async function renew(
+  key: string,
+  { lease, holder, log }: DeployWorkerDependencies,
+  lost: AbortController,
+  signal: AbortSignal,
+): Promise<void> {
+  const ended = AbortSignal.any([signal, lost.signal]);
+  while (!ended.aborted) {
+    await pause(RENEW_MS, ended);
+    if (ended.aborted) return;
+    const ours =
+      (await lease.renew(key, holder, LEASE_MS)) || (await lease.acquire(key, holder, LEASE_MS));
+    if (ours) continue;
+    log.warn({ lease: key }, 'another worker controls the cluster now');
+    lost.abort(new Error('the lease was lost'));
+  }
+}
+
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  await sleep(ms, undefined, { signal }).catch(() => {
+    // Aborted: the caller looks at its signal.
+  });
+}
