@@ -1,4 +1,4 @@
-import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -24,8 +24,11 @@ describe('lockState', () => {
     ['of an earlier process of that id', JSON.stringify({ pid: process.pid, began: '1' })],
     ['that is cut off', '{"pid":'],
   ])('takes over a lock %s', async (_case, text) => {
-    await writeFile(join(folder, 'server.lock'), text);
-    await (await lockState(join(folder, 'server.lock'))).release();
+    const file = join(folder, 'server.lock');
+    await writeFile(file, text);
+    const lock = await lockState(file);
+    expect(JSON.parse(await readFile(file, 'utf8'))).toMatchObject({ pid: process.pid });
+    await lock.release();
   });
 });
 

@@ -1,0 +1,99 @@
+import { createServer } from 'node:http';
+import type { Server } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
+import Fastify from 'fastify';
+import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
+import type { Logger } from 'pino';
+import { answerError } from './answer-error.ts';
+import { requireRole } from './authorize.ts';
+import { gitRoutes } from './git/http.ts';
+import type { GitHttpDependencies } from './git/http.ts';
+import { clusterRoutes } from './routes/clusters.ts';
+import type { ClusterDependencies } from './routes/clusters.ts';
+import { declaredRoutes } from './routes/declared.ts';
+import type { DeclaredDependencies } from './routes/declared.ts';
+import { internalRoutes } from './routes/internal.ts';
+import { planRoutes } from './routes/plan.ts';
+import type { PlanDependencies } from './routes/plan.ts';
+import { runRoutes } from './routes/runs.ts';
+import type { RunDependencies } from './routes/runs.ts';
+import { githubWebhook } from './routes/webhook-github.ts';
+import type { WebhookDependencies } from './routes/webhook-github.ts';
+import type { Tokens } from './state/tokens.ts';
+
+/** A push of a large repository takes its time. */
+const REQUEST_MS = 3_600_000;
+
+export interface Tls {
+  cert: string;
+  key: string;
+}
+
+export type AppDependencies = RunDependencies &
+  DeclaredDependencies &
+  ClusterDependencies &
+  PlanDependencies &
+  WebhookDependencies & {
+    tokens: Tokens;
+    git: Omit<GitHttpDependencies, 'tokens' | 'log'>;
+    /** Whether the server can do its work now. */
+    isReady: () => Promise<boolean>;
+    log: Logger;
+    tls?: Tls;
+    behindProxy?: boolean;
+  };
+
+const HEADERS = {
+  'x-content-type-options': 'nosniff',
+  'x-frame-options': 'DENY',
+  'referrer-policy': 'no-referrer',
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+  'cache-control': 'no-store',
+};
+
+/** The server's HTTP side: git, webhooks, REST API, and what workers ask. */
+export async function createApp(dependencies: AppDependencies): Promise<FastifyInstance> {
+  const { tokens, tls, log, isReady } = dependencies;
+  const app = Fastify({
+    loggerInstance: log as FastifyBaseLogger,
+    disableRequestLogging: true,
+    bodyLimit: 1_024 * 1_024,
+    forceCloseConnections: true,
+    trustProxy: dependencies.behindProxy ?? false,
+    serverFactory: (handler) => {
+      const options = { requestTimeout: REQUEST_MS };
+      if (tls === undefined) return createServer(options, handler);
+      // Speaks HTTP just as the plain one does; only the types of their sockets differ.
+      return createTlsServer({ ...options, ...tls }, handler) as unknown as Server;
+    },
+  });
+  app.setErrorHandler(answerError);
+  app.setNotFoundHandler(async (request, reply) => {
+    const message = `there is nothing at ${request.method} ${request.url.split('?')[0]}`;
+    await reply.status(404).send({ error: { code: 'not-found', message } });
+  });
+  app.addHook('onRequest', async (_request, reply) => {
+    reply.headers(HEADERS);
+    if (tls !== undefined) reply.header('strict-transport-security', 'max-age=31536000');
+  });
+
+  app.get('/healthz', async () => ({ ok: true }));
+  app.get('/readyz', async (_request, reply) => {
+    const ok = await isReady();
+    return reply.status(ok ? 200 : 503).send({ ok });
+  });
+  await app.register(gitRoutes, { ...dependencies.git, tokens, log });
+  await app.register(githubWebhook, dependencies);
+  await app.register(internalRoutes, { ...dependencies, prefix: '/internal/v1' });
+  await app.register(
+    async (api) => {
+      api.addHook('onRequest', requireRole(tokens, ['admin']));
+      await runRoutes(api, dependencies);
+      await declaredRoutes(api, dependencies);
+      await clusterRoutes(api, dependencies);
+      await planRoutes(api, dependencies);
+    },
+    { prefix: '/api/v1' },
+  );
+  return app;
+}

@@ -1,0 +1,152 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { FastifyInstance } from 'fastify';
+import { z } from 'zod';
+import type { StreamMessage } from '#adapters/store/stream.ts';
+import { WorkloadLogQuery } from '#core/api/cluster.ts';
+import type { ClusterView } from '#core/api/cluster.ts';
+import { UserError } from '#core/errors.ts';
+import type { JobQueue, SharedState } from '#core/ports.ts';
+import { clusterQueue } from '#core/queue/jobs.ts';
+import type { JobPayload } from '#core/queue/jobs.ts';
+import type { KnownPipelines } from '../known-pipelines.ts';
+import { closedSignal, openLineStream } from '../line-stream.ts';
+import type { LineStream } from '../line-stream.ts';
+import { readInput } from '../read-input.ts';
+
+const NamePath = z.object({ name: z.string() });
+const ANSWER_MS = 20_000;
+/** So long an error may take that is told as an answer of its own, instead of in the middle of one. */
+const FIRST_MESSAGE_MS = 1_000;
+
+export type ReadStream = (
+  id: string,
+  handlers: { onReady: () => Promise<void>; onMessage: (message: StreamMessage) => void },
+  signal: AbortSignal,
+) => Promise<void>;
+
+export interface ClusterDependencies {
+  pipelines: KnownPipelines;
+  shared: SharedState;
+  queue: JobQueue;
+  readStream: ReadStream;
+}
+
+/** Clusters as their controllers last reported them, and the logs of what runs there. */
+export async function clusterRoutes(
+  app: FastifyInstance,
+  dependencies: ClusterDependencies,
+): Promise<void> {
+  const { pipelines, shared } = dependencies;
+
+  function known(params: unknown): string {
+    const { name } = readInput(NamePath, params);
+    const clusters = pipelines.clusters();
+    if (Object.hasOwn(clusters, name)) return name;
+    const names = Object.keys(clusters).join(', ');
+    throw new UserError('not-found', `the cluster ${name} is not declared`, {
+      hint: names === '' ? 'none is' : `declared: ${names}`,
+    });
+  }
+
+  async function view(name: string): Promise<ClusterView> {
+    const engine = pipelines.clusters()[name]?.spec.engine ?? '';
+    const status = await shared.clusterStatus(name);
+    if (status === undefined) return { name, engine, owners: [] };
+    const { controller, at, owners, error } = status;
+    return { name, engine, controller, at, owners, ...(error === undefined ? {} : { error }) };
+  }
+
+  app.get('/clusters', async () => ({
+    clusters: await Promise.all(Object.keys(pipelines.clusters()).map(view)),
+  }));
+  app.get('/clusters/:name/workloads', async (request) => view(known(request.params)));
+  app.get('/clusters/:name/logs', async (request, reply) => {
+    const cluster = known(request.params);
+    const query = readInput(WorkloadLogQuery, request.query);
+    const ended = new AbortController();
+    const signal = AbortSignal.any([closedSignal(reply), ended.signal]);
+    const payload: JobPayload<'logs'> = {
+      ...query,
+      stream: randomUUID(),
+      workload: workloadKey(query),
+      follow: query.follow === '1',
+    };
+    const log = collect(ended);
+    const reading = dependencies.readStream(
+      payload.stream,
+      { onReady: () => log.ask(dependencies.queue, cluster, payload), onMessage: log.take },
+      signal,
+    );
+    reading.catch(log.fail);
+    try {
+      await log.begun;
+    } catch (error) {
+      ended.abort();
+      throw error;
+    }
+    log.sendTo(openLineStream(reply, 'application/x-ndjson'));
+    await reading.catch(() => undefined);
+    return reply;
+  });
+}
+
+/** `Deployment/shop/web` of `Deployment/web` in the namespace `shop`. */
+function workloadKey({ workload, namespace }: z.infer<typeof WorkloadLogQuery>): string {
+  const [kind, name] = workload.split('/');
+  return `${kind}/${namespace}/${name}`;
+}
+
+interface Collected {
+  /** The log has begun; fails with what the worker says where it cannot. */
+  begun: Promise<void>;
+  ask(queue: JobQueue, cluster: string, payload: JobPayload<'logs'>): Promise<void>;
+  take: (message: StreamMessage) => void;
+  fail: (error: unknown) => void;
+  sendTo(stream: LineStream): void;
+}
+
+/** Keeps what comes before the answer is begun, and passes on what comes after. */
+function collect(ended: AbortController): Collected {
+  const { promise: begun, resolve, reject } = Promise.withResolvers<void>();
+  let waiting: StreamMessage[] = [];
+  let sink: LineStream | undefined;
+
+  function pass(stream: LineStream, message: StreamMessage): void {
+    if (message.kind === 'line') stream.write(`${JSON.stringify(message.value)}\n`);
+    else if (message.error === undefined) stream.end();
+    else stream.fail();
+  }
+
+  function fail(error: unknown): void {
+    reject(error instanceof Error ? error : new Error(String(error)));
+    sink?.fail();
+    ended.abort();
+  }
+
+  return {
+    begun,
+    fail,
+    async ask(queue, cluster, payload) {
+      try {
+        await queue.request(clusterQueue(cluster), 'logs', payload, ANSWER_MS);
+        await sleep(FIRST_MESSAGE_MS);
+        resolve();
+      } catch (error) {
+        fail(error);
+      }
+    },
+    take(message) {
+      if (message.kind === 'end' && message.error !== undefined && waiting.length === 0)
+        reject(new UserError('unavailable', message.error));
+      else resolve();
+      if (sink === undefined) waiting.push(message);
+      else pass(sink, message);
+    },
+    sendTo(stream) {
+      sink = stream;
+      for (const message of waiting) pass(stream, message);
+      waiting = [];
+    },
+  };
+}

@@ -1,0 +1,108 @@
+import type { FastifyInstance } from 'fastify';
+import { z } from 'zod';
+import { RollbackRequest, RunQuery, viewRun } from '#core/api/run.ts';
+import { UserError } from '#core/errors.ts';
+import type { RunStore } from '#core/ports.ts';
+import { isFinished } from '#core/run/run.ts';
+import type { Run } from '#core/run/run.ts';
+import { followRun } from '../follow-run.ts';
+import { closedSignal, openLineStream } from '../line-stream.ts';
+import type { Orchestrator } from '../orchestrator.ts';
+import { readInput } from '../read-input.ts';
+
+const HEARTBEAT_MS = 15_000;
+const WHO = 'admin';
+const IdPath = z.object({ id: z.string() });
+const LogQuery = z.strictObject({ follow: z.enum(['0', '1']).default('0') });
+
+export interface RunDependencies {
+  runs: RunStore;
+  orchestrator: Orchestrator;
+}
+
+/** Runs: list, show, log, cancel, retry, roll back, and the stream of their changes. */
+export async function runRoutes(
+  app: FastifyInstance,
+  { runs, orchestrator }: RunDependencies,
+): Promise<void> {
+  async function known(params: unknown): Promise<Run> {
+    const { id } = readInput(IdPath, params);
+    const run = await runs.get(id);
+    if (run !== undefined) return run;
+    throw new UserError('not-found', `run ${id} is not known`, {
+      hint: 'windlass runs lists them',
+    });
+  }
+
+  app.get('/runs', async (request) => {
+    const query = readInput(RunQuery, request.query);
+    return { runs: (await runs.list(query)).map(viewRun) };
+  });
+  app.get('/runs/:id', async (request) => viewRun(await known(request.params)));
+  app.post('/runs/:id/cancel', async (request) => {
+    const { id } = await known(request.params);
+    return viewRun(await orchestrator.cancel(id, WHO));
+  });
+  app.post('/runs/:id/retry', async (request) => {
+    const { id } = await known(request.params);
+    return viewRun(await orchestrator.retry(id, WHO));
+  });
+  app.post('/rollback', async (request) => {
+    const { pipeline, ...wanted } = readInput(RollbackRequest, request.body);
+    return viewRun(await orchestrator.rollback(pipeline, wanted, WHO));
+  });
+
+  app.get('/runs/:id/logs', async (request, reply) => {
+    const run = await known(request.params);
+    const { follow } = readInput(LogQuery, request.query);
+    const signal = closedSignal(reply);
+    const stream = openLineStream(reply, 'application/x-ndjson');
+    function send(event: object): void {
+      stream.write(`${JSON.stringify(event)}\n`);
+    }
+    try {
+      if (follow === '1' && !isFinished(run)) {
+        await followRun(
+          runs,
+          run.id,
+          {
+            onRun: (now) => send({ kind: 'run', run: viewRun(now) }),
+            onLog: (lines) => lines.forEach((line) => send({ kind: 'log', ...line })),
+          },
+          signal,
+        );
+      } else {
+        for (const line of await runs.readLog(run.id)) send({ kind: 'log', ...line });
+        send({ kind: 'run', run: viewRun(run) });
+      }
+      stream.end();
+    } catch (error) {
+      if (!signal.aborted) request.log.error({ err: error }, 'a log could not be sent');
+      stream.fail();
+    }
+    return reply;
+  });
+
+  app.get('/events', async (request, reply) => {
+    const signal = closedSignal(reply);
+    const stream = openLineStream(reply, 'text/event-stream');
+    const heartbeat = setInterval(() => stream.write(': still here\n\n'), HEARTBEAT_MS);
+    try {
+      await runs.follow(
+        undefined,
+        (news) => {
+          const data = news.kind === 'run' ? viewRun(news.run) : news;
+          stream.write(`event: ${news.kind}\ndata: ${JSON.stringify(data)}\n\n`);
+        },
+        signal,
+      );
+      stream.end();
+    } catch (error) {
+      request.log.error({ err: error }, 'the event stream broke');
+      stream.fail();
+    } finally {
+      clearInterval(heartbeat);
+    }
+    return reply;
+  });
+}

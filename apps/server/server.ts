@@ -1,0 +1,233 @@
+import { mkdir } from 'node:fs/promises';
+import { isIPv4, isIPv6 } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import { openSealer } from '#adapters/age/seal.ts';
+import { createJobQueue } from '#adapters/queue/job-queue.ts';
+import { createSecretReader } from '#adapters/secrets/read-secret.ts';
+import { connectRedis, isReachable } from '#adapters/store/redis.ts';
+import { createRunStore } from '#adapters/store/run-store.ts';
+import { createSharedState } from '#adapters/store/shared-state.ts';
+import { readStream } from '#adapters/store/stream.ts';
+import { UserError } from '#core/errors.ts';
+import { createApp } from './app.ts';
+import type { Tls } from './app.ts';
+import { openConfigSource } from './config-source.ts';
+import { writeHooks } from './git/hook-files.ts';
+import { startHookServer } from './git/hook-server.ts';
+import { createPushHandler } from './git/receive-push.ts';
+import { createRepositories } from './git/repositories.ts';
+import { createKnownPipelines } from './known-pipelines.ts';
+import { createOrchestrator } from './orchestrator.ts';
+import type { ResolveImage } from './routes/plan.ts';
+import { createReleases } from './releases/releases.ts';
+import { lockState } from './state/lock.ts';
+import { readTokens } from './state/tokens.ts';
+
+const SWEEP_MS = 60_000;
+const REDIS_START_MS = 30_000;
+const MAX_PACK_BYTES = 512 * 1_024 * 1_024;
+
+export interface ServerOptions {
+  stateDir: string;
+  /** `host:port`; port 0 is any free one. */
+  listen: string;
+  redisUrl: string;
+  /** A folder with `pipelines/*.yaml`, a git URL, or `/git/config.git`. */
+  config: string;
+  tls?: Tls;
+  behindProxy?: boolean;
+  maxPackBytes?: number;
+  /** Where secrets that declarations name are looked up, and where git finds its programs. */
+  environment: Readonly<Record<string, string | undefined>>;
+  /** Asks registries, so that a plan shows third-party images as a build would have them. */
+  resolveImage?: ResolveImage;
+  log: Logger;
+}
+
+export interface RunningServer {
+  url: string;
+  adminToken: string;
+  workerToken: string;
+  close(): Promise<void>;
+}
+
+/** Starts the one server of a state folder. What was begun before it closes again if the start fails. */
+export async function startServer(options: ServerOptions): Promise<RunningServer> {
+  const address = checkListen(options);
+  const closers: (() => Promise<unknown>)[] = [];
+  async function close(): Promise<void> {
+    for (const each of closers.splice(0).toReversed()) await each();
+  }
+  try {
+    const started = await start(options, address, closers);
+    return { ...started, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function start(
+  options: ServerOptions,
+  address: { host: string; port: number },
+  closers: (() => Promise<unknown>)[],
+): Promise<Omit<RunningServer, 'close'>> {
+  const { environment: machine, log } = options;
+  const stateDir = resolve(options.stateDir);
+  const gitRoot = join(stateDir, 'git');
+  await mkdir(gitRoot, { recursive: true, mode: 0o700 });
+  const lock = await lockState(join(stateDir, 'server.lock'));
+  closers.push(() => lock.release());
+  const tokens = await readTokens(join(stateDir, 'tokens.json'));
+  const redis = connectRedis(options.redisUrl);
+  closers.push(async () => redis.disconnect());
+  await waitForRedis(() => isReachable(redis), options.redisUrl);
+
+  const stopped = new AbortController();
+  const { signal } = stopped;
+  const runs = createRunStore(redis);
+  const shared = createSharedState(redis);
+  const queue = createJobQueue(redis);
+  closers.push(() => queue.close());
+  const repositories = createRepositories(gitRoot, machine);
+  const config = await openConfigSource(
+    { config: options.config, gitRoot, machine, last: await shared.declarations(), log },
+    signal,
+  );
+  const pipelines = createKnownPipelines(config, repositories, shared);
+  const releases = createReleases({
+    root: join(gitRoot, 'releases'),
+    machine,
+    sealer: await openSealer(join(stateDir, 'age.key')),
+    run: (id) => runs.get(id),
+    entriesOn: (cluster) => pipelines.entriesOn(cluster),
+    authorOf: (pipeline, commit) => repositories.authorOf(pipeline, commit),
+  });
+  const orchestrator = createOrchestrator({
+    runs,
+    queue,
+    releases,
+    repositories,
+    pipelines,
+    now: Date.now,
+    log,
+  });
+
+  async function refreshConfig(untilAborted: AbortSignal): Promise<void> {
+    if (!(await config.refresh(untilAborted))) return;
+    await pipelines.publish();
+    log.info(config.view(), 'the configuration is in force');
+  }
+
+  const hooks = join(stateDir, 'hooks');
+  await writeHooks(hooks);
+  const handlePush = createPushHandler({
+    repositories,
+    pipelines,
+    config,
+    refreshConfig,
+    orchestrator,
+    runs,
+  });
+  const hookServer = await startHookServer(join(stateDir, 'hook.sock'), handlePush, log);
+  closers.push(() => hookServer.close());
+  const app = await createApp({
+    runs,
+    shared,
+    queue,
+    releases,
+    pipelines,
+    config,
+    orchestrator,
+    tokens,
+    readSecret: createSecretReader(machine),
+    readStream: (id, handlers, until) =>
+      readStream(redis, id, handlers, AbortSignal.any([until, signal])),
+    isReady: () => isReachable(redis),
+    git: {
+      root: gitRoot,
+      repositories,
+      machine,
+      hooks,
+      hookSocket: () => hookServer.path,
+      maxPackBytes: options.maxPackBytes ?? MAX_PACK_BYTES,
+    },
+    log,
+    ...(options.resolveImage === undefined ? {} : { resolveImage: options.resolveImage }),
+    ...(options.tls === undefined ? {} : { tls: options.tls }),
+    behindProxy: options.behindProxy ?? false,
+  });
+  await pipelines.publish();
+  await app.listen(address);
+  closers.push(() => app.close());
+  const url = urlOf(options, address.host, app.server.address() as AddressInfo);
+  await lock.tell(url);
+  const background = Promise.all([
+    orchestrator.watch(signal),
+    every(config.pollMs, () => refreshConfig(signal), signal, log),
+    every(SWEEP_MS, () => orchestrator.sweep(), signal, log),
+  ]);
+  closers.push(async () => {
+    stopped.abort(new Error('the server stops'));
+    await background;
+  });
+  return { url, adminToken: tokens.admin, workerToken: tokens.worker };
+}
+
+/** At once and then again and again, one at a time; a failure is logged and tried again. */
+async function every(
+  pauseMs: number,
+  work: () => Promise<void>,
+  signal: AbortSignal,
+  log: Logger,
+): Promise<void> {
+  while (!signal.aborted) {
+    try {
+      await work();
+    } catch (error) {
+      if (!signal.aborted) log.error({ err: error }, 'work in the background failed; trying again');
+    }
+    await sleep(pauseMs, undefined, { signal }).catch(() => undefined);
+  }
+}
+
+async function waitForRedis(answers: () => Promise<boolean>, url: string): Promise<void> {
+  const deadline = Date.now() + REDIS_START_MS;
+  while (!(await answers())) {
+    if (Date.now() > deadline) {
+      throw new UserError('unavailable', `Redis does not answer at ${hidden(url)}`, {
+        hint: 'start it, or name another one with REDIS_URL',
+      });
+    }
+    await sleep(200);
+  }
+}
+
+function hidden(url: string): string {
+  return url.replace(/\/\/[^@/]*@/, '//***@');
+}
+
+function checkListen({ listen, tls, behindProxy }: ServerOptions): { host: string; port: number } {
+  const colon = listen.lastIndexOf(':');
+  const host = listen.slice(0, colon).replace(/^\[(.*)\]$/, '$1');
+  const port = Number(listen.slice(colon + 1));
+  if (host === '' || !Number.isInteger(port) || port < 0 || port > 65_535) {
+    throw new UserError('invalid-input', `${listen} is not host:port`, {
+      hint: 'for example 127.0.0.1:4380',
+    });
+  }
+  const isPrivate =
+    host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.'));
+  if (isPrivate || tls !== undefined || behindProxy === true) return { host, port };
+  throw new UserError('invalid-input', `listening on ${listen} would send tokens in clear`, {
+    hint: 'set WINDLASS_TLS_CERT and WINDLASS_TLS_KEY, or WINDLASS_BEHIND_PROXY=1 behind a proxy with TLS',
+  });
+}
+
+function urlOf({ tls }: ServerOptions, host: string, { port }: AddressInfo): string {
+  const name = isIPv6(host) ? `[${host}]` : host;
+  return `${tls === undefined ? 'http' : 'https'}://${name}:${port}`;
+}
