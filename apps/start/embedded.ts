@@ -6,7 +6,7 @@ import { startBuildRole } from '../../workers/build/role.ts';
 import { startDeployRole } from '../../workers/deploy/role.ts';
 import { startServer } from '../server/server.ts';
 import type { Cleanup } from './cleanup.ts';
-import { readInstallation } from './installation.ts';
+import { readInstallation } from '#adapters/state/installation.ts';
 import type { Report } from './report.ts';
 import { DOCKER_SOCKET, setUpSurroundings } from './surroundings.ts';
 
@@ -14,7 +14,7 @@ export interface EmbeddedSettings {
   stateDir: string;
   /** `host:port`. */
   listen: string;
-  /** Folder, `/git/config.git` or URL. */
+  /** Folder with `pipelines/*.yaml`, `/git/config.git` or URL. */
   config: string;
   redisUrl?: string;
   registry?: string;
@@ -42,7 +42,7 @@ export async function startEmbedded(
   const { redisUrl, registry } = await setUpSurroundings({ ...settings, path }, signal);
   return report.step('windlass', async () => {
     const { listen, config } = settings;
-    const server = await startServer({ stateDir, listen, redisUrl, config, log });
+    const server = await startServer({ stateDir, listen, redisUrl, config, environment, log });
     cleanup.add('the server', () => server.close());
     const shared = {
       installation,

@@ -18,7 +18,7 @@ const { values } = parseArgs({
   options: {
     state: { type: 'string', default: process.env['WINDLASS_STATE'] ?? '.windlass' },
     listen: { type: 'string', default: process.env['WINDLASS_LISTEN'] ?? '127.0.0.1:4380' },
-    config: { type: 'string', default: process.env['WINDLASS_CONFIG'] ?? 'pipelines' },
+    config: { type: 'string', default: process.env['WINDLASS_CONFIG'] ?? '.' },
     'no-example': { type: 'boolean', default: false },
   },
 });

@@ -1,1 +1,0 @@
-export { readInstallation } from '#adapters/state/installation.ts';
