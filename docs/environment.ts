@@ -1,9 +1,9 @@
-type Program = 'CLI' | 'server' | 'build worker' | 'deploy worker' | 'start';
+export type Program = 'CLI' | 'start' | 'server' | 'build worker' | 'deploy worker';
 
 interface Variable {
   name: string;
   programs: Program[];
-  /** In words; absent where there is none. */
+  /** In Markdown; absent where there is none. */
   fallback?: string;
   description: string;
 }
@@ -13,7 +13,7 @@ export const VARIABLES: readonly Variable[] = [
   {
     name: 'WINDLASS_URL',
     programs: ['CLI'],
-    description: 'Address of the server; taken before any login, together with `WINDLASS_TOKEN`',
+    description: 'Address of the server; together with `WINDLASS_TOKEN` it comes before any login',
   },
   { name: 'WINDLASS_TOKEN', programs: ['CLI'], description: 'Token for it' },
   {
@@ -24,6 +24,120 @@ export const VARIABLES: readonly Variable[] = [
   },
   { name: 'NO_COLOR', programs: ['CLI'], description: 'Set to anything: no colours' },
   { name: 'TERM', programs: ['CLI'], description: '`dumb`: no colours' },
+  {
+    name: 'WINDLASS_STATE',
+    programs: ['start', 'server', 'build worker', 'deploy worker'],
+    fallback: '`.windlass`',
+    description: 'The state folder; of `start` also `--state`',
+  },
+  {
+    name: 'WINDLASS_LISTEN',
+    programs: ['start', 'server'],
+    fallback: '`127.0.0.1:4380`',
+    description:
+      'Address and port; others than loopback only with TLS or `WINDLASS_BEHIND_PROXY`. Of `start` also `--listen`',
+  },
+  {
+    name: 'WINDLASS_TLS_CERT',
+    programs: ['server'],
+    description: 'File with the certificate chain, PEM',
+  },
+  { name: 'WINDLASS_TLS_KEY', programs: ['server'], description: 'File with its key, PEM' },
+  {
+    name: 'WINDLASS_BEHIND_PROXY',
+    programs: ['server'],
+    fallback: '`0`',
+    description: '`1`: a proxy in front does TLS, listen beyond loopback without it',
+  },
+  {
+    name: 'WINDLASS_CONFIG',
+    programs: ['start', 'server'],
+    fallback: '`/git/config.git`; of `start` the current folder',
+    description:
+      'Where pipelines and clusters are declared: a folder, `/git/config.git`, or a git URL. Of `start` also `--config`',
+  },
+  {
+    name: 'WINDLASS_MAX_PACK_BYTES',
+    programs: ['server'],
+    description: 'Largest push that is taken',
+  },
+  {
+    name: 'REDIS_URL',
+    programs: ['start', 'server', 'build worker', 'deploy worker'],
+    fallback: '`redis://127.0.0.1:6379`; `start` runs its own; workers need it',
+    description: 'The Redis with queues and runs',
+  },
+  {
+    name: 'WINDLASS_REGISTRY',
+    programs: ['start', 'build worker'],
+    fallback: '`start` runs its own; the worker needs it',
+    description: 'Where images go that name no `repository`, e.g. `registry.example.com/team`',
+  },
+  {
+    name: 'WINDLASS_SERVER_URL',
+    programs: ['build worker', 'deploy worker'],
+    fallback: '`http://127.0.0.1:4380`',
+    description: 'Where the worker finds the server',
+  },
+  {
+    name: 'WINDLASS_WORKER_TOKEN',
+    programs: ['build worker', 'deploy worker'],
+    fallback: 'that of the state folder',
+    description: 'Token of the workers, as in `tokens.json`',
+  },
+  {
+    name: 'WINDLASS_WORKER_NAME',
+    programs: ['deploy worker'],
+    fallback: 'host name and process id',
+    description: 'What `windlass status` calls the worker',
+  },
+  {
+    name: 'WINDLASS_BUILDS',
+    programs: ['build worker'],
+    fallback: '`2`',
+    description: 'How many builds go on at once',
+  },
+  {
+    name: 'WINDLASS_SANDBOX_IMAGE',
+    programs: ['deploy worker'],
+    fallback: '`busybox:1.36`',
+    description: 'Holds a pod’s network; any image with the same program',
+  },
+  {
+    name: 'WINDLASS_PROXY_IMAGE',
+    programs: ['deploy worker'],
+    fallback: '`haproxy:2.6`',
+    description: 'Serves Services and NodePorts',
+  },
+  {
+    name: 'WINDLASS_NAME_SERVER_IMAGE',
+    programs: ['deploy worker'],
+    fallback: '`dockurr/dnsmasq:2.90`',
+    description: 'Answers names within the cluster',
+  },
+  {
+    name: 'DOCKER_HOST',
+    programs: ['build worker'],
+    fallback: '`unix:///var/run/docker.sock`',
+    description: 'The Docker Engine that builds',
+  },
+  {
+    name: 'DOCKER_CONFIG',
+    programs: ['start', 'build worker', 'deploy worker'],
+    fallback: '`~/.docker`',
+    description: 'Folder of the `config.json` with credentials for registries',
+  },
+  {
+    name: 'LOG_LEVEL',
+    programs: ['start', 'build worker', 'deploy worker'],
+    fallback: '`info`',
+    description: 'The least level that is logged, e.g. `debug` or `warn`',
+  },
+  {
+    name: 'PATH',
+    programs: ['start'],
+    description: 'Where git, redis-server, docker-registry and dockerd are looked for',
+  },
 ];
 
 export function environmentReference(): string {
