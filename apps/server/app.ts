@@ -36,8 +36,8 @@ export type AppDependencies = RunDependencies &
   WebhookDependencies & {
     tokens: Tokens;
     git: Omit<GitHttpDependencies, 'tokens' | 'log'>;
-    /** Whether the server can do its work now. */
-    isReady: () => Promise<boolean>;
+    /** What the server needs for its work, and whether it has it now. */
+    readiness: () => Promise<Record<string, boolean>>;
     log: Logger;
     tls?: Tls;
     behindProxy?: boolean;
@@ -53,7 +53,7 @@ const HEADERS = {
 
 /** The server's HTTP side: git, webhooks, REST API, and what workers ask. */
 export async function createApp(dependencies: AppDependencies): Promise<FastifyInstance> {
-  const { tokens, tls, log, isReady } = dependencies;
+  const { tokens, tls, log, readiness } = dependencies;
   const app = Fastify({
     loggerInstance: log as FastifyBaseLogger,
     disableRequestLogging: true,
@@ -79,8 +79,9 @@ export async function createApp(dependencies: AppDependencies): Promise<FastifyI
 
   app.get('/healthz', async () => ({ ok: true }));
   app.get('/readyz', async (_request, reply) => {
-    const ok = await isReady();
-    return reply.status(ok ? 200 : 503).send({ ok });
+    const checks = await readiness();
+    const ok = Object.values(checks).every(Boolean);
+    return reply.status(ok ? 200 : 503).send({ ok, checks });
   });
   await app.register(gitRoutes, { ...dependencies.git, tokens, log });
   await app.register(githubWebhook, dependencies);

@@ -58,28 +58,32 @@ export async function openConfigSource(
   let problems: string[] = [];
 
   function take(version: Version): boolean {
-    seen = version.id;
     const parsed = parseDeclarations(version.files);
     if (parsed.problems.length > 0) throw new InvalidFiles(parsed.problems);
     const changed = JSON.stringify(parsed.declarations) !== JSON.stringify(current);
     current = parsed.declarations;
+    seen = version.id;
     commit = version.commit;
-    problems = [];
     return changed;
+  }
+
+  function tell(found: string[]): void {
+    const isNew = found.length > 0 && found.join('\n') !== problems.join('\n');
+    problems = found;
+    if (!isNew) return;
+    log.warn({ problems }, 'the configuration is not taken; the last valid one stays in force');
   }
 
   async function refresh(untilAborted: AbortSignal): Promise<boolean> {
     try {
       const version = await read(untilAborted);
-      if (version === undefined) return false;
-      if (version.id !== seen) return take(version);
-      return false;
+      const changed = version !== undefined && version.id !== seen && take(version);
+      tell([]);
+      return changed;
     } catch (error) {
       untilAborted.throwIfAborted();
       if (!(error instanceof UserError)) throw error;
-      problems =
-        error instanceof InvalidFiles ? error.problems.map(formatProblem) : [messageOf(error)];
-      log.warn({ problems }, 'the configuration is not taken; the last valid one stays in force');
+      tell(error instanceof InvalidFiles ? error.problems.map(formatProblem) : [messageOf(error)]);
       return false;
     }
   }

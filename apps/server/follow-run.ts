@@ -24,8 +24,9 @@ export async function followRun(
   let work = Promise.resolve();
 
   function tellLog(lines: readonly LogLine[]): void {
-    const fresh = lines.filter((line) => !told.has(keyOf(line)));
-    for (const line of fresh) told.add(keyOf(line));
+    const keys = keysOf(lines);
+    const fresh = lines.filter((_line, index) => !told.has(keys[index] ?? ''));
+    for (const key of keys) told.add(key);
     if (fresh.length > 0) onLog(fresh);
   }
 
@@ -58,6 +59,13 @@ export async function followRun(
   return last;
 }
 
-function keyOf({ at, step, line }: LogLine): string {
-  return `${at} ${step} ${line}`;
+/** Lines that are alike are told apart by their count. */
+function keysOf(lines: readonly LogLine[]): string[] {
+  const counts = new Map<string, number>();
+  return lines.map(({ at, step, line }) => {
+    const text = `${at} ${step} ${line}`;
+    const count = (counts.get(text) ?? 0) + 1;
+    counts.set(text, count);
+    return `${count} ${text}`;
+  });
 }

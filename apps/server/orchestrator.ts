@@ -78,13 +78,18 @@ export function createOrchestrator(dependencies: OrchestratorDependencies): Orch
 
   async function record(made: readonly Run[], delivery?: string): Promise<boolean> {
     if (!(await runs.record(made, delivery))) return false;
-    const unfinished = await runs.unfinished();
-    for (const run of made) {
-      const older = unfinished.filter((each) => isSupersededBy(each, run));
-      for (const each of older) await supersede(each, run);
-      await ensureJobs(run);
-    }
+    await supersedeOlder(await runs.unfinished());
+    for (const run of made) await ensureJobs(run);
     return true;
+  }
+
+  async function supersedeOlder(unfinished: readonly Run[]): Promise<void> {
+    for (const older of unfinished) {
+      const [newer] = unfinished
+        .filter((each) => isSupersededBy(older, each))
+        .toSorted(newestFirst);
+      if (newer !== undefined) await supersede(older, newer);
+    }
   }
 
   async function supersede(older: Run, newer: Run): Promise<void> {
@@ -104,7 +109,9 @@ export function createOrchestrator(dependencies: OrchestratorDependencies): Orch
   async function ensureJob(run: Run, job: RunJob): Promise<void> {
     const state = await queue.state(job);
     if (state === 'missing') {
-      await queue.add(job);
+      // Its worker may have ended it just now, which the run tells.
+      const now = await runs.get(run.id);
+      if (now !== undefined && jobsOf(now).some(({ id }) => id === job.id)) await queue.add(job);
     } else if (state === 'failed') {
       const reason = (await queue.failure(job)) ?? 'its job failed and left no reason';
       await runs.apply(run.id, { kind: 'failed', reason, at: dependencies.now() });
@@ -155,8 +162,10 @@ export function createOrchestrator(dependencies: OrchestratorDependencies): Orch
     const head = await dependencies.repositories.open(target.pipeline).resolve(ref);
     if (head === undefined) return;
     await alone(async () => {
-      if ((await runs.handledHead(target.pipeline, branch)) === head) return;
-      if (await releases.namesSource(target.pipeline, head)) return;
+      const handled = await runs.handledHead(target.pipeline, branch);
+      if (handled === head) return;
+      // Nothing is remembered of any push where Redis was lost: what was released is no news then.
+      if (handled === undefined && (await releases.namesSource(target.pipeline, head))) return;
       const run = fresh(target, { kind: 'sweep', ref, after: head, who: 'windlass' });
       log.info({ run: run.id, pipeline: target.pipeline, branch }, 'a pushed head had no run');
       await record([run]);
@@ -209,6 +218,7 @@ export function createOrchestrator(dependencies: OrchestratorDependencies): Orch
       });
     },
     async sweep() {
+      await alone(async () => supersedeOlder(await runs.unfinished()));
       for (const run of await runs.unfinished()) await ensureJobs(run);
       await sweepHeads();
     },
@@ -229,6 +239,10 @@ export function createOrchestrator(dependencies: OrchestratorDependencies): Orch
     if (isFinished(run)) await releases.forgetRendered(run.pipeline, run.id);
     else await ensureJobs(run);
   }
+}
+
+function newestFirst(one: Run, other: Run): number {
+  return other.createdAt - one.createdAt;
 }
 
 async function knownPipeline(

@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises';
+import { access, constants, mkdir } from 'node:fs/promises';
 import { isIPv4, isIPv6 } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { join, resolve } from 'node:path';
@@ -146,7 +146,10 @@ async function start(
     readSecret: createSecretReader(machine),
     readStream: (id, handlers, until) =>
       readStream(redis, id, handlers, AbortSignal.any([until, signal])),
-    isReady: () => isReachable(redis),
+    readiness: async () => ({
+      redis: await isReachable(redis),
+      git: await isWritable(gitRoot),
+    }),
     git: {
       root: gitRoot,
       repositories,
@@ -162,7 +165,11 @@ async function start(
   });
   await pipelines.publish();
   await app.listen(address);
-  closers.push(() => app.close());
+  closers.push(async () => {
+    // First the hooks, so that whoever waits for a push hears that the server stops.
+    await hookServer.close();
+    await app.close();
+  });
   const url = urlOf(options, address.host, app.server.address() as AddressInfo);
   await lock.tell(url);
   const background = Promise.all([
@@ -204,6 +211,13 @@ async function waitForRedis(answers: () => Promise<boolean>, url: string): Promi
     }
     await sleep(200);
   }
+}
+
+async function isWritable(folder: string): Promise<boolean> {
+  return access(folder, constants.W_OK).then(
+    () => true,
+    () => false,
+  );
 }
 
 function hidden(url: string): string {

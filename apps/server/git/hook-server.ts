@@ -31,11 +31,11 @@ export async function startHookServer(
 ): Promise<HookServer> {
   const path = await socketPath(wanted);
   await rm(path, { force: true });
-  const sockets = new Set<Socket>();
+  const waiting = new Map<Socket, HookCall['phase']>();
   const server = createServer((socket) => {
-    sockets.add(socket);
-    socket.once('close', () => sockets.delete(socket));
-    serve(socket, handle, log).catch((error: unknown) => {
+    waiting.set(socket, 'pre-receive');
+    socket.once('close', () => waiting.delete(socket));
+    serve(socket, (phase) => waiting.set(socket, phase), handle, log).catch((error: unknown) => {
       log.error({ err: error }, 'a git hook could not be answered');
       socket.destroy();
     });
@@ -48,10 +48,12 @@ export async function startHookServer(
   return {
     path,
     async close() {
-      for (const socket of sockets) {
-        send(socket, { line: 'windlass: the server stops; what was pushed is stored' });
-        send(socket, { exit: 0 });
-        socket.end();
+      if (!server.listening) return;
+      for (const [socket, phase] of waiting) {
+        const isStored = phase === 'post-receive';
+        const told = isStored ? 'what was pushed is stored' : 'push again later';
+        send(socket, { line: `windlass: the server stops; ${told}` });
+        send(socket, { exit: isStored ? 0 : 1 });
         socket.destroySoon();
       }
       await new Promise<void>((resolve) => {
@@ -62,7 +64,12 @@ export async function startHookServer(
   };
 }
 
-async function serve(socket: Socket, handle: HandleHook, log: Logger): Promise<void> {
+async function serve(
+  socket: Socket,
+  onPhase: (phase: HookCall['phase']) => void,
+  handle: HandleHook,
+  log: Logger,
+): Promise<void> {
   const gone = new AbortController();
   socket.once('close', () => gone.abort(new Error('the push is gone')));
   socket.on('error', () => {
@@ -70,6 +77,7 @@ async function serve(socket: Socket, handle: HandleHook, log: Logger): Promise<v
   });
   for await (const line of createInterface({ input: socket })) {
     const call = HookCall.parse(JSON.parse(line));
+    onPhase(call.phase);
     const exit = await answer(
       call,
       handle,

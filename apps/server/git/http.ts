@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import type { ServerResponse } from 'node:http';
 import type { Readable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import { gitEnvironment } from '#adapters/git/environment.ts';
@@ -11,6 +12,7 @@ import type { Repositories } from './repositories.ts';
 
 const HEADER_BYTES = 64 * 1_024;
 const KILL_AFTER_MS = 5_000;
+const DRAIN_MS = 3_000;
 const PATH = /^\/git\/(releases\/)?([^/]+)\.git\/(info\/refs|git-upload-pack|git-receive-pack)$/;
 
 export interface GitHttpDependencies {
@@ -36,6 +38,7 @@ export async function gitRoutes(
   app: FastifyInstance,
   dependencies: GitHttpDependencies,
 ): Promise<void> {
+  const running = new Set<Promise<void>>();
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', (_request, payload, done) => done(null, payload));
   app.route({
@@ -43,7 +46,11 @@ export async function gitRoutes(
     url: '/git/*',
     // Git bounds what it takes itself (receive.maxInputSize).
     bodyLimit: Number.MAX_SAFE_INTEGER,
-    handler: (request, reply) => answer(request, reply, dependencies),
+    handler: (request, reply) => answer(request, reply, dependencies, running),
+  });
+  // Pushes that wait for their runs are told by their hooks, which have ended before the app closes.
+  app.addHook('preClose', async () => {
+    await Promise.race([Promise.all(running), sleep(DRAIN_MS, undefined, { ref: false })]);
   });
 }
 
@@ -51,6 +58,7 @@ async function answer(
   request: FastifyRequest,
   reply: FastifyReply,
   dependencies: GitHttpDependencies,
+  running: Set<Promise<void>>,
 ): Promise<void> {
   const role = roleOfHeader(dependencies.tokens, request.headers.authorization);
   if (role === undefined) {
@@ -82,6 +90,11 @@ async function answer(
     return;
   }
   reply.hijack();
+  const closed = new Promise<void>((resolve) => {
+    reply.raw.once('close', resolve);
+  });
+  running.add(closed);
+  void closed.then(() => running.delete(closed));
   runBackend(request, reply.raw, asked, role, dependencies);
 }
 
@@ -151,6 +164,7 @@ function environmentOf(
     ['http.receivepack', String(asked.writes)],
     ['receive.maxInputSize', String(maxPackBytes)],
     ['receive.advertisePushOptions', 'true'],
+    ['receive.denyDeleteCurrent', 'ignore'],
     ['receive.autogc', 'false'],
     ['transfer.hideRefs', 'refs/windlass'],
   ] as const;
@@ -172,6 +186,7 @@ function environmentOf(
     REMOTE_ADDR: request.ip,
     WINDLASS_HOOK_SOCKET: hookSocket(),
     WINDLASS_REPOSITORY: asked.name,
+    WINDLASS_URL: `${request.protocol}://${request.host}`,
     ...Object.fromEntries(Object.entries(optional).filter(([, value]) => value !== undefined)),
   };
 }

@@ -1,4 +1,5 @@
 import { realpath } from 'node:fs/promises';
+import type { BareRepository } from '#adapters/git/bare.ts';
 import { parseRepositoryPipeline } from '#core/declarations/repository.ts';
 import type { Pipeline } from '#core/declarations/pipeline.ts';
 import { formatProblem, UserError } from '#core/errors.ts';
@@ -63,6 +64,11 @@ async function checkConfigPush(
     return 1;
   }
   const environment = await objectsOf(call, repositories);
+  if (!(await isFastForward(repositories.open(CONFIG), update, environment))) {
+    say('refused: main on the server has commits that this push would drop');
+    say('fetch it, put your commits on top and push again');
+    return 1;
+  }
   const files = await repositories.declaredFiles(CONFIG, update.after, environment);
   if (files.length === 0) {
     say('refused: there is no pipelines/*.yaml in this commit');
@@ -149,7 +155,12 @@ async function startRuns(
     if (run !== undefined) started.push(run);
   }
   if (call.pushOptions.includes('nowait')) {
-    for (const run of started) say(`run ${run.id} of ${run.pipeline} is queued`);
+    for (const run of started) {
+      say(
+        `run ${run.id} of ${run.pipeline} is queued: ${displayText(call.url)}/api/v1/runs/${run.id}`,
+      );
+      say(`follow it with: windlass logs ${run.id} -f`);
+    }
     return 0;
   }
   for (const run of started) await tellRun(run.id, say, dependencies, signal);
@@ -179,9 +190,8 @@ async function startRun(
     say(`${shown} is stored; ${repository} runs on ${branches.join(', ')} only`);
     return undefined;
   }
-  const isNew = /^0+$/.test(before);
   return dependencies.orchestrator.receive(
-    { kind: 'push', ref, after, who, ...(isNew ? {} : { before }) },
+    { kind: 'push', ref, after, who, ...(isZero(before) ? {} : { before }) },
     { pipeline: repository, spec: pipeline.spec },
   );
 }
@@ -257,8 +267,26 @@ async function objectsOf(
   };
 }
 
+async function isFastForward(
+  repository: BareRepository,
+  { before, after }: Update,
+  environment: Readonly<Record<string, string>>,
+): Promise<boolean> {
+  if (isZero(before)) return true;
+  const options = { environment };
+  return repository.git(['merge-base', '--is-ancestor', before, after], options).then(
+    () => true,
+    () => false,
+  );
+}
+
 function isDeletion({ after }: Update): boolean {
-  return /^0+$/.test(after);
+  return isZero(after);
+}
+
+/** How git writes that there is no commit. */
+function isZero(commit: string): boolean {
+  return /^0+$/.test(commit);
 }
 
 function isBranch({ ref }: Update): boolean {

@@ -56,13 +56,21 @@ export async function githubWebhook(
     const payload = parseJson(body);
     const { repository } = readInput(Event, payload);
     const matching = signed.filter((pipeline) => isSource(pipeline, repository));
-    if (matching.length === 0) throw unauthorized();
+    if (matching.length === 0) {
+      const names = signed.map(({ metadata }) => metadata.name);
+      const said = repository.clone_url ?? repository.html_url;
+      dependencies.log.warn(
+        { pipelines: names, repository: said },
+        'a signed webhook names another repository than source.url: was it moved?',
+      );
+      throw unauthorized();
+    }
     const event = header(request, 'x-github-event');
     if (event === 'ping') return { answer: 'pong' };
     if (event !== 'push') return { runs: [], ignored: `events of the kind ${event} start nothing` };
     const delivery = readInput(DeliveryId, header(request, 'x-github-delivery'));
     const answer = await receivePush(readInput(Push, payload), matching, delivery, dependencies);
-    return reply.status(202).send(answer);
+    return reply.status(answer.ignored === undefined ? 202 : 200).send(answer);
   });
 }
 

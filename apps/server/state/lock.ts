@@ -1,4 +1,4 @@
-import { readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { link, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { UserError } from '#core/errors.ts';
 
@@ -38,19 +38,31 @@ async function take(file: string, holder: Holder, tries: number): Promise<void> 
   } catch (error) {
     if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
   }
-  const other = await readHolder(file);
+  const found = await readFile(file, 'utf8').catch(() => undefined);
+  const other = found === undefined ? undefined : parseHolder(found);
   if (other !== undefined && (await lives(other))) throw taken(file, other);
   if (tries === 0) throw new UserError('conflict', `${file} cannot be taken`);
-  // Renamed first: of two that find it stale, one gets it away and the other begins again.
-  const away = `${file}.stale-${process.pid}`;
-  await rename(file, away).catch(() => undefined);
-  await rm(away, { force: true });
+  if (found !== undefined) await clearAway(file, found);
   await take(file, holder, tries - 1);
 }
 
-async function readHolder(file: string): Promise<Holder | undefined> {
+/** Of two that find the lock stale, the slower one may get the other's new lock away: it puts that back. */
+async function clearAway(file: string, stale: string): Promise<void> {
+  const away = `${file}.stale-${process.pid}`;
   try {
-    return Holder.safeParse(JSON.parse(await readFile(file, 'utf8'))).data;
+    await rename(file, away);
+    if ((await readFile(away, 'utf8')) !== stale) await link(away, file);
+  } catch (error) {
+    const other = error instanceof Error && 'code' in error ? error.code : undefined;
+    if (other !== 'ENOENT' && other !== 'EEXIST') throw error;
+  } finally {
+    await rm(away, { force: true });
+  }
+}
+
+function parseHolder(text: string): Holder | undefined {
+  try {
+    return Holder.safeParse(JSON.parse(text)).data;
   } catch {
     return undefined;
   }

@@ -15,6 +15,7 @@ async function callServer(): Promise<number> {
   const call: HookCall = {
     phase,
     repository: env['WINDLASS_REPOSITORY'] ?? '',
+    url: env['WINDLASS_URL'] ?? '',
     who: env['REMOTE_USER'] ?? 'unknown',
     updates: lines.map((line) => {
       const [before = '', after = '', ...ref] = line.split(' ');

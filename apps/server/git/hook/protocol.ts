@@ -4,6 +4,8 @@ import { z } from 'zod';
 export const HookCall = z.strictObject({
   phase: z.enum(['pre-receive', 'post-receive']),
   repository: z.string(),
+  /** Under which whoever pushes knows the server. */
+  url: z.string(),
   who: z.string(),
   updates: z.array(z.strictObject({ before: z.string(), after: z.string(), ref: z.string() })),
   pushOptions: z.array(z.string()),
