@@ -100,6 +100,20 @@ describe('run show', () => {
     ]);
   });
 
+  it('keeps the lines of a reason', async () => {
+    const run = { ...FAILED, reason: 'test web failed\n  no\u001B[2J', steps: [], deploys: [] };
+    const { run: type } = await open({ 'GET /api/v1/runs?limit=500': { runs: [run] } });
+    expect((await type('run', 'show', 'last')).out.slice(2, 4)).toEqual([
+      'failed: test web failed',
+      String.raw`      no\u001b[2J`,
+    ]);
+  });
+
+  it('says when there are none', async () => {
+    const { run } = await open({ 'GET /api/v1/runs?limit=500': { runs: [] } });
+    expect((await run('run', 'show', 'last')).notes[0]).toBe('error: there are no runs yet');
+  });
+
   it.each([
     {
       id: '9',

@@ -33,6 +33,6 @@ export async function findEntry(
 
 function unknown(what: string, name: string, known: readonly string[]): UserError {
   return new UserError('not-found', `there is no ${what} ${name}`, {
-    hint: suggestion(name, known) ?? `there are: ${known.join(', ')}`,
+    hint: suggestion(name, known) ?? `there are: ${known.join(', ') || 'none'}`,
   });
 }

@@ -11,6 +11,9 @@ export async function findRun(client: ApiClient, reference: string): Promise<Run
     reference === 'last' ? runs.slice(0, 1) : runs.filter(({ id }) => id.startsWith(reference));
   const exact = found.find(({ id }) => id === reference);
   const [only, ...others] = exact === undefined ? found : [exact];
+  if (runs.length === 0) {
+    throw new UserError('not-found', 'there are no runs yet', { hint: 'push to begin one' });
+  }
   if (only === undefined) {
     throw new UserError('not-found', `there is no run ${reference}`, {
       hint: 'the newest are listed by `windlass runs`',

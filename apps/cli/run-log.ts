@@ -21,7 +21,7 @@ export async function printRunLog(
     else if (event.kind === 'log')
       context.out(`${paint('dim', `${event.step} |`)} ${printedLine(event.line, context.colour)}`);
     if (!follow || event.kind !== 'run' || !isFinished(event.run)) continue;
-    if (!json) context.out(runVerdict(event.run, paint));
+    if (!json) runVerdict(event.run, paint).forEach((line) => context.out(line));
     if (event.run.state !== 'succeeded') context.setExitCode(1);
   }
 }

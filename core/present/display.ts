@@ -16,6 +16,11 @@ export function displayText(text: string): string {
   return short.replace(/\p{Cc}/gu, spellOut);
 }
 
+/** The same for text of several lines, which are kept. */
+export function displayLines(text: string): string[] {
+  return text.split(/\r?\n/).map((line) => line.replace(/\p{Cc}/gu, spellOut));
+}
+
 const SPELLINGS = new Map([
   ['\n', String.raw`\n`],
   ['\r', String.raw`\r`],

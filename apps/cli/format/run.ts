@@ -1,5 +1,5 @@
 import type { RunView } from '#core/api/run.ts';
-import { displayText } from '#core/present/display.ts';
+import { displayLines, displayText } from '#core/present/display.ts';
 import { planLines } from '#core/present/plan-lines.ts';
 import type { RunState, StepState } from '#core/run/run.ts';
 import type { Colour, Paint } from './colour.ts';
@@ -49,11 +49,12 @@ export function runTable(runs: readonly RunView[], { paint, now }: Display): str
 /** Everything about one run: how it stands, each step, each deploy with its plan. */
 export function runDetails(run: RunView, { paint, now }: Display): string[] {
   const attempt = run.attempt > 1 ? `, attempt ${run.attempt}` : '';
-  const reason = run.reason === '' ? '' : `: ${displayText(run.reason)}`;
+  const [reason, ...more] = reasonLines(run.reason);
   return [
     `run ${paint('bold', run.id)} of ${run.pipeline}, ${run.branch} at ${shortCommit(run.commit)}${attempt}`,
     ...(run.subject === undefined ? [] : [`    ${displayText(run.subject)}`]),
     `${paint(COLOURS[run.state], run.state)}${reason}`,
+    ...more,
     '',
     ...tableLines(
       ['STEP', 'STATE', 'TOOK', 'DETAIL'],
@@ -64,10 +65,16 @@ export function runDetails(run: RunView, { paint, now }: Display): string[] {
 }
 
 /** `DEPLOYED` or what else became of it, the last word on a run. */
-export function runVerdict(run: RunView, paint: Paint): string {
-  const reason = run.reason === '' ? '' : `: ${displayText(run.reason)}`;
+export function runVerdict(run: RunView, paint: Paint): string[] {
+  const [reason, ...more] = reasonLines(run.reason);
   const word = run.state === 'succeeded' && run.deploys.length > 0 ? 'deployed' : run.state;
-  return `${paint(COLOURS[run.state], word.toUpperCase())} run ${run.id}${reason}`;
+  return [`${paint(COLOURS[run.state], word.toUpperCase())} run ${run.id}${reason}`, ...more];
+}
+
+/** `: ` and the first line, then the others indented. */
+function reasonLines(reason = ''): [string, ...string[]] {
+  const [first = '', ...more] = displayLines(reason.trimEnd());
+  return [first === '' ? '' : `: ${first}`, ...more.map((line) => `    ${line}`)];
 }
 
 function took(part: { startedAt?: number; endedAt?: number }, now: number): string {
@@ -81,11 +88,11 @@ function stepRow(step: RunView['steps'][number], { paint, now }: Display): strin
 
 function deployLines(deploy: RunView['deploys'][number], paint: Paint): string[] {
   const release = deploy.release === undefined ? '' : `, release ${shortCommit(deploy.release)}`;
-  const reason =
-    deploy.reason === undefined || deploy.reason === '' ? '' : `: ${displayText(deploy.reason)}`;
+  const [reason, ...more] = reasonLines(deploy.reason);
   return [
     '',
     `${deploy.entry} on ${deploy.cluster}${release}: ${paint(COLOURS[deploy.state], deploy.state)}${reason}`,
+    ...more,
     ...(deploy.restored === undefined
       ? []
       : [`  the last healthy release was restored as ${shortCommit(deploy.restored)}`]),
