@@ -12,10 +12,14 @@ export interface AddressedService {
 /** Connections of the configuration before last a reload; after this they are cut. */
 const HARD_STOP = '5m';
 
-/** Some hosts allow a billion files, for which HAProxy would reserve memory: hence its bound. */
+/**
+ * Some hosts allow a billion files, for which HAProxy would reserve memory: hence its bound. Two HAProxies of one user
+ * would share a port and each get half the connections: hence `noreuseport`; workers hand over their sockets anyway.
+ */
 const GLOBAL = `global
   fd-hard-limit 50000
   hard-stop-after ${HARD_STOP}
+  noreuseport
 
 defaults
   mode tcp

@@ -56,8 +56,8 @@ const handlers: Handlers = {
     await state.system.configureDns(network, config, signal);
     return true;
   },
-  configureEdge: async ({ config }, { state, signal }) => {
-    await state.system.configureEdge(config, signal);
+  configureEdge: async ({ config }, { state, network, signal }) => {
+    await state.system.configureEdge(network, config, signal);
     return true;
   },
 };

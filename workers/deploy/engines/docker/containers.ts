@@ -134,6 +134,7 @@ export async function undoDrift(
   signal: AbortSignal,
 ): Promise<boolean> {
   const drift = findDrift(made, inspected);
+  if (drift.length === 0) return true;
   if (drift.some((difference) => difference.startsWith('name '))) {
     await renameContainer(context, inspected.Id, made.name, signal);
   }
@@ -151,7 +152,8 @@ export async function undoDrift(
       signal,
     });
   }
-  if (made.network !== undefined) await undoNetworkDrift(context, inspected, made.network, signal);
+  if (made.network !== undefined)
+    await undoNetworkDrift(context, inspected, made.network, made.address, signal);
   const after = await inspectContainer(context, inspected.Id, signal);
   return after !== undefined && findDrift(made, after).length === 0;
 }
@@ -168,6 +170,7 @@ async function undoNetworkDrift(
   context: DockerContext,
   inspected: InspectedContainer,
   network: string,
+  address: string | undefined,
   signal: AbortSignal,
 ): Promise<void> {
   const joined = Object.keys(inspected.NetworkSettings.Networks ?? {});
@@ -175,7 +178,12 @@ async function undoNetworkDrift(
     await callDocker(context.docker, {
       method: 'POST',
       path: `/networks/${network}/connect`,
-      body: { Container: inspected.Id },
+      body: {
+        Container: inspected.Id,
+        ...(address === undefined
+          ? {}
+          : { EndpointConfig: { IPAMConfig: { IPv4Address: address } } }),
+      },
       signal,
     });
   }

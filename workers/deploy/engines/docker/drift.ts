@@ -10,6 +10,8 @@ export interface Made {
   cpuShares: number;
   /** The network it is on itself; absent where it lives in another's. */
   network?: string;
+  /** Its address there, where it has to be that one. */
+  address?: string;
 }
 
 /** What differs from how it was made, for a person; empty when nothing does. */

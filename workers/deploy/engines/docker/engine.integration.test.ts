@@ -425,6 +425,6 @@ describe.sequential('docker engine', () => {
     }
     await settle(engine, state([]));
     expect(await containers('sandbox')).toEqual([]);
-    await expect(get()).rejects.toThrow();
+    await expect(get()).rejects.toThrow('fetch failed');
   });
 });

@@ -1,25 +1,23 @@
 import { createHmac } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type Docker from 'dockerode';
 import type { Logger } from 'pino';
 import type { ReadCredentials } from '#adapters/docker/credentials.ts';
-import { followEvents } from '#adapters/docker/events.ts';
 import type { Cluster } from '#core/declarations/cluster.ts';
 import { decide } from '#core/docker/decide.ts';
-import type { Step } from '#core/docker/world.ts';
 import type { DesiredState, Engine, OwnerStatus, Reconciliation } from '#core/engine.ts';
-import { messageOf, UserError } from '#core/errors.ts';
+import { UserError } from '#core/errors.ts';
 import type { SystemImages } from '#core/images.ts';
 import type { OwnerKey } from '#core/owner.ts';
 import type { Plan } from '#core/plan/change.ts';
-import { carryOut } from './carry-out.ts';
-import type { StepContext } from './carry-out.ts';
+import { carryOutAll, ownersOfPort, withFailures } from './carry-out-all.ts';
+import type { StepFailure } from './carry-out-all.ts';
 import { createEndings } from './endings.ts';
 import type { EngineState } from './engine-state.ts';
+import { followChanges } from './follow-changes.ts';
+import { portTaken } from './haproxy.ts';
 import { createImages } from './images.ts';
-import { createInspections, mapAtOnce } from './inspections.ts';
-import { LABEL } from './marks.ts';
-import { ensureNetwork, findNetwork, foreseeLayout } from './network.ts';
+import { createInspections } from './inspections.ts';
+import { ensureNetwork, findNetwork, foreseeLayout, removeNetwork } from './network.ts';
 import { observe } from './observe.ts';
 import type { Observed } from './observe.ts';
 import { createProber } from './prober.ts';
@@ -30,28 +28,8 @@ import { createVolumeHashes } from './volume-hashes.ts';
 import { followWorkload } from './workload-logs.ts';
 
 const MOST_ROUNDS = 30;
-const PODS_AT_ONCE = 4;
 const LONGEST_WAKE_MS = 60_000;
 const DEBOUNCE_MS = 50;
-const FIRST_RETRY_MS = 500;
-const LONGEST_RETRY_MS = 10_000;
-/** Steps of pods stand beside each other; every other one waits for those before it. */
-const POD_STEPS = new Set<Step['kind']>(['createPod', 'repairPod', 'writeVolume']);
-const EVENTS = [
-  'start',
-  'die',
-  'stop',
-  'kill',
-  'destroy',
-  'update',
-  'rename',
-  'pause',
-  'unpause',
-  'oom',
-  'disconnect',
-  'connect',
-  'remove',
-];
 
 export interface DockerEngineOptions {
   cluster: Cluster;
@@ -113,15 +91,19 @@ export function createDockerEngine(options: DockerEngineOptions): Engine {
       for (const { owner, plan: changes } of decision.owners) {
         if (changes.length > 0 && !done.has(owner)) done.set(owner, changes);
       }
-      const changed =
-        round < MOST_ROUNDS &&
-        (await carryOutAll(decision.steps, { state, network, stored: observed.stored, signal }));
+      const { steps } = decision;
+      const { changed, failures } =
+        round < MOST_ROUNDS
+          ? await carryOutAll(steps, { state, network, stored: observed.stored, signal })
+          : { changed: false, failures: [] };
       if (changed) continue;
-      finish(observed, decision.steps.length === 0);
+      const isEmpty = !hasWork && steps.length === 0 && (await removeLeftovers(observed, signal));
+      if (!isEmpty) finish(observed, steps.length === 0);
+      const wakeAt = Math.min(decision.wakeAt ?? Infinity, observed.taken?.retryAt ?? Infinity);
       return {
-        owners: decision.owners,
+        owners: withFailures(decision.owners, [...failures, ...takenPorts(observed, desired)]),
         done: [...done].map(([owner, changes]) => ({ owner, plan: changes })),
-        wakeAfterMs: Math.max(0, Math.min(LONGEST_WAKE_MS, (decision.wakeAt ?? Infinity) - now)),
+        wakeAfterMs: Math.max(0, Math.min(LONGEST_WAKE_MS, wakeAt - now)),
       };
     }
   }
@@ -136,48 +118,26 @@ export function createDockerEngine(options: DockerEngineOptions): Engine {
     for (const stray of strays) state.terminations.begin(stray, 0, 0);
   }
 
+  /** With the last resource gone, the cluster's own containers and its network go too. */
+  async function removeLeftovers(
+    { world, strays }: Observed,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    if (world.records.length + world.pods.length + strays.length > 0) return false;
+    state.prober.setTargets([], undefined);
+    await state.system.removeAll(signal);
+    await removeNetwork(context, signal);
+    return true;
+  }
+
   async function watch(onEvent: (what: string) => void, signal: AbortSignal): Promise<void> {
     const debounced = debounce(onEvent, DEBOUNCE_MS);
     listeners.add(debounced.ring);
     try {
-      await follow(debounced.ring, signal);
+      await followChanges(context, state.inspections, debounced.ring, signal);
     } finally {
       listeners.delete(debounced.ring);
       debounced.stop();
-    }
-  }
-
-  async function follow(onEvent: (what: string) => void, signal: AbortSignal): Promise<void> {
-    const filters = {
-      label: [`${LABEL.installation}=${installation}`, `${LABEL.cluster}=${context.cluster}`],
-      event: EVENTS,
-    };
-    let failures = 0;
-    while (!signal.aborted) {
-      try {
-        const events = followEvents(docker, { type: ['container'], ...filters }, connected, signal);
-        for await (const { Action, Actor } of events) {
-          state.inspections.forget(Actor.ID);
-          onEvent(`${Action} ${Actor.Attributes['name'] ?? Actor.ID}`);
-        }
-      } catch (error) {
-        if (!signal.aborted)
-          log.warn(
-            { cluster: context.cluster, reason: messageOf(error) },
-            "Docker's events broke off",
-          );
-      }
-      state.inspections.setFollowing(false);
-      failures += 1;
-      await sleep(Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** failures), undefined, {
-        signal,
-      }).catch(() => undefined);
-    }
-
-    function connected(): void {
-      failures = 0;
-      state.inspections.setFollowing(true);
-      onEvent('events are followed');
     }
   }
 
@@ -200,6 +160,7 @@ function createState(
   onChange: (what: string) => void,
 ): EngineState {
   const images = createImages(context, readCredentials, onChange);
+  const prober = createProber(context, onChange);
   let servedOnce: Set<string> | undefined;
   return {
     context,
@@ -207,8 +168,8 @@ function createState(
     volumeHashes: createVolumeHashes(context),
     images,
     problems: createProblems(images),
-    prober: createProber(context, onChange),
-    system: createSystemPod(context),
+    prober,
+    system: createSystemPod(context, (address, port) => prober.canConnect(address, port)),
     endings: createEndings(context),
     terminations: createTerminations(context, onChange),
     async served(read) {
@@ -219,34 +180,10 @@ function createState(
   };
 }
 
-/** Carries the steps out in order, those of pods side by side. Answers whether anything changed. */
-async function carryOutAll(steps: readonly Step[], context: StepContext): Promise<boolean> {
-  let changed = false;
-  for (let index = 0; index < steps.length;) {
-    context.signal.throwIfAborted();
-    const end = steps.findIndex((step, at) => at >= index && !POD_STEPS.has(step.kind));
-    const together =
-      end === index
-        ? steps.slice(index, index + 1)
-        : steps.slice(index, end === -1 ? steps.length : end);
-    const results = await mapAtOnce(PODS_AT_ONCE, together, (step) =>
-      settled(carryOut(step, context)),
-    );
-    const failed = results.find((result) => result.error !== undefined);
-    if (failed !== undefined) throw failed.error;
-    changed ||= results.some((result) => result.changed);
-    index += together.length;
-  }
-  return changed;
-}
-
-/** A step that fails must not cut off those beside it. */
-async function settled(step: Promise<boolean>): Promise<{ changed: boolean; error?: unknown }> {
-  try {
-    return { changed: await step };
-  } catch (error) {
-    return { changed: false, error };
-  }
+function takenPorts({ taken }: Observed, desired: readonly DesiredState[]): StepFailure[] {
+  return [...(taken?.ports ?? [])].flatMap((port) =>
+    ownersOfPort(desired, port).map((owner) => ({ owner, message: portTaken(port) })),
+  );
 }
 
 function nothing({ owner, release }: DesiredState): OwnerStatus {

@@ -11,6 +11,7 @@ import type { NetworkLayout } from './subnets.ts';
 import type { Probed } from './prober.ts';
 import { newestRecords, readRecords } from './records.ts';
 import type { ListedVolume, StoredRecord } from './records.ts';
+import type { SystemState } from './system-pod.ts';
 
 const PARTS = new Set(['sandbox', 'container']);
 
@@ -18,8 +19,10 @@ const PARTS = new Set(['sandbox', 'container']);
 export interface Observed {
   world: World;
   stored: StoredRecord[];
-  /** Pods of which only containers are left, without a sandbox. */
+  /** Pods of which only parts are left, without a sandbox. */
   strays: { name: string; namespace: string }[];
+  /** NodePorts that another program of the host has. */
+  taken?: SystemState['taken'];
 }
 
 /** Looks at everything this installation has on the host. */
@@ -49,7 +52,7 @@ export async function observe(
   state.volumeHashes.keepOnly(ids);
   state.endings.keepOnly(ids);
   const system = inspected.filter((container) => !PARTS.has(labelsOf(container)[LABEL.role] ?? ''));
-  const { sandboxId, ...running } = await state.system.observe(system, signal);
+  const { sandboxId, taken, ...running } = await state.system.observe(system, signal);
   const served = await state.served(() => state.system.servedPods(system, signal));
   const created = new Map(listed.map(({ Id, Created }) => [Id, Created * 1_000]));
   const groups = groupByPod(
@@ -74,10 +77,31 @@ export async function observe(
       serviceRange: layout.serviceRange,
     },
     stored,
-    strays: groups.flatMap(({ sandbox, containers: [first] }) =>
-      sandbox === undefined && first !== undefined ? [podOf(first)] : [],
-    ),
+    ...(taken === undefined ? {} : { taken }),
+    strays: findStrays(groups, volumes.Volumes ?? []),
   };
+}
+
+/** What a hand or a crash left: containers without a sandbox, volumes without a container. */
+function findStrays(
+  groups: readonly Group[],
+  volumes: readonly ListedVolume[],
+): { name: string; namespace: string }[] {
+  const parts = groups.flatMap(({ sandbox, containers: [first] }) =>
+    sandbox === undefined && first !== undefined ? [podOf(labelsOf(first))] : [],
+  );
+  const known = new Set(
+    groups.flatMap(({ sandbox, containers }) =>
+      [sandbox, ...containers].flatMap((part) =>
+        part === undefined ? [] : [podKey(podOf(labelsOf(part)))],
+      ),
+    ),
+  );
+  const held = volumes
+    .filter(({ Labels }) => Labels?.[LABEL.role] === 'volume')
+    .map(({ Labels }) => podOf(Labels ?? {}))
+    .filter((pod) => !known.has(podKey(pod)));
+  return [...new Map([...parts, ...held].map((pod) => [podKey(pod), pod])).values()];
 }
 
 interface Group {
@@ -92,7 +116,7 @@ interface WholeGroup extends Group {
 function groupByPod(parts: readonly InspectedContainer[]): Group[] {
   const groups = new Map<string, Group>();
   for (const part of parts) {
-    const key = podKey(podOf(part));
+    const key = podKey(podOf(labelsOf(part)));
     const group = groups.get(key) ?? { containers: [] };
     if (labelsOf(part)[LABEL.role] === 'sandbox') group.sandbox = part;
     else group.containers.push(part);
@@ -101,8 +125,7 @@ function groupByPod(parts: readonly InspectedContainer[]): Group[] {
   return [...groups.values()];
 }
 
-function podOf(part: InspectedContainer): { name: string; namespace: string } {
-  const labels = labelsOf(part);
+function podOf(labels: Record<string, string>): { name: string; namespace: string } {
   return { name: labels[LABEL.pod] ?? '', namespace: labels[LABEL.namespace] ?? '' };
 }
 
@@ -116,7 +139,7 @@ interface Scope {
 async function readPod({ sandbox, containers }: WholeGroup, scope: Scope): Promise<LivePod> {
   const { state, network, created, signal } = scope;
   const labels = labelsOf(sandbox);
-  const pod = podOf(sandbox);
+  const pod = podOf(labels);
   const since =
     parseDeletingName(nameOf({ Names: [sandbox.Name] })).since ?? state.terminations.markedAt(pod);
   const ip = sandbox.NetworkSettings.Networks?.[network]?.IPAddress ?? '';

@@ -18,6 +18,7 @@ import { filterOurs, LABEL } from './marks.ts';
 import type { ClusterNetwork } from './network.ts';
 import { parseDeletingName, partName, podKey, sandboxName } from './names.ts';
 import { containerBody, fileVolumes, podMarks, sandboxBody } from './pod-config.ts';
+import { explainImage } from './system-containers.ts';
 import { ensureVolumes, fillVolumes, readVolumeHashes } from './volumes.ts';
 
 /** What there is of a pod. */
@@ -38,7 +39,7 @@ export async function ensurePod(
   signal: AbortSignal,
 ): Promise<boolean> {
   const key = podKey(pod);
-  if (state.problems.isTooEarly(key)) return false;
+  if (state.problems.isTooEarly(key) || state.terminations.isRunning(pod)) return false;
   const bringing = bringImages(state, pod, signal);
   // Awaited below; a rejection before that is not unhandled.
   bringing.catch(() => {});
@@ -142,11 +143,12 @@ async function ensureSandbox(
     await ensureVolumes(context, pod, signal);
     const body = sandboxBody(context, network, pod);
     const expected = { ...podMarks(context, pod), [LABEL.role]: 'sandbox' };
-    await startContainer(
-      context,
-      await createContainer(context, name, body, expected, signal),
-      signal,
-    );
+    try {
+      const id = await createContainer(context, name, body, expected, signal);
+      await startContainer(context, id, signal);
+    } catch (error) {
+      throw explainImage(error, context.images.sandbox);
+    }
   }
   const sandbox = await inspectContainer(context, name, signal);
   if (sandbox === undefined) throw new Error(`the sandbox ${name} went away while it was made`);

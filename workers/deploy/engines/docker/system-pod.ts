@@ -1,28 +1,35 @@
-import { putFiles, readFile } from '#adapters/docker/archive.ts';
+import { readFile } from '#adapters/docker/archive.ts';
 import { runInContainer } from '#adapters/docker/exec.ts';
-import { followLogs } from '#adapters/docker/logs.ts';
 import type { DnsConfig, EdgeConfig, ProxyConfig } from '#core/docker/world.ts';
-import { UserError } from '#core/errors.ts';
-import {
-  createContainer,
-  labelsOf,
-  removeContainer,
-  restartContainer,
-  signalContainer,
-  startContainer,
-} from './containers.ts';
+import { labelsOf, restartContainer, signalContainer, startContainer } from './containers.ts';
 import type { DockerContext } from './context.ts';
+import {
+  loadHaproxy,
+  PortTaken,
+  portsIn,
+  readHaproxy,
+  serversIn,
+  withoutPorts,
+  writeFiles,
+} from './haproxy.ts';
 import type { InspectedContainer } from './inspected.ts';
 import { inspectContainer } from './inspections.ts';
-import { LABEL, marks } from './marks.ts';
-import type { Role } from './marks.ts';
-import { systemName } from './names.ts';
+import { LABEL } from './marks.ts';
 import type { ClusterNetwork } from './network.ts';
-import { LOG_CONFIG, RESTART_POLICY, SLEEP } from './pod-config.ts';
+import {
+  ensureSystemContainer,
+  haproxyIn,
+  isJoined,
+  isSound,
+  nameServerIn,
+  proxySandbox,
+  removeSystemContainers,
+  SYSTEM_FOLDER,
+  SYSTEM_ROLES,
+} from './system-containers.ts';
 
-const FOLDER = '/windlass';
-const LOAD_TIMEOUT_MS = 15_000;
-const SERVER_LINE = /^ {2}server (\S+) /gm;
+/** A port that somebody else has is not tried again at once: each try may make the other NodePorts wait. */
+const PORT_RETRY_MS = 30_000;
 
 /** Adds the addresses given to the interface, and takes those of before away. */
 const ADDRESS_SCRIPT = `
@@ -46,7 +53,12 @@ export interface SystemState {
   edge?: string;
   /** The running sandbox of the proxy, from where pods are probed. */
   sandboxId?: string;
+  /** NodePorts that are not served, since another program of the host has them; tried again at `retryAt` (ms). */
+  taken?: { ports: ReadonlySet<number>; retryAt: number };
 }
+
+/** Answers whether something accepts connections there; absent where that cannot be found out. */
+type CanConnect = (address: string, port: number) => Promise<boolean | undefined>;
 
 /** The cluster's proxy, name server and edge. What they run with is read back from them, so a new worker knows it. */
 export interface SystemPod {
@@ -55,44 +67,48 @@ export interface SystemPod {
   servedPods(found: readonly InspectedContainer[], signal: AbortSignal): Promise<Set<string>>;
   configureProxy(network: ClusterNetwork, config: ProxyConfig, signal: AbortSignal): Promise<void>;
   configureDns(network: ClusterNetwork, config: DnsConfig, signal: AbortSignal): Promise<void>;
-  configureEdge(config: EdgeConfig, signal: AbortSignal): Promise<void>;
+  /** A port that somebody else has is left out, so that the others are served. */
+  configureEdge(network: ClusterNetwork, config: EdgeConfig, signal: AbortSignal): Promise<void>;
+  removeAll(signal: AbortSignal): Promise<void>;
 }
 
-export function createSystemPod(context: DockerContext): SystemPod {
-  /** Content of a container's hash file, by container and start: only we write it. */
+export function createSystemPod(context: DockerContext, canConnect: CanConnect): SystemPod {
+  /** Content of a container's hash file and of its configuration, by container: only we write them. */
   const hashes = new Map<string, string>();
+  const texts = new Map<string, string>();
+  let withheld: { hash: string; ports: ReadonlySet<number>; retryAt: number } | undefined;
 
   async function hashIn(container: InspectedContainer, signal: AbortSignal): Promise<string> {
     const known = hashes.get(container.Id);
     if (known !== undefined) return known;
-    const read = (await readFile(context.docker, container.Id, `${FOLDER}/hash`, signal)) ?? '';
+    const path = `${SYSTEM_FOLDER}/hash`;
+    const read = (await readFile(context.docker, container.Id, path, signal)) ?? '';
     hashes.set(container.Id, read);
     return read;
   }
 
-  async function writeConfig(
-    id: string,
-    files: Record<string, string>,
-    hash: string,
-    signal: AbortSignal,
-  ): Promise<void> {
-    hashes.delete(id);
-    const entries = Object.entries({ ...files, hash }).map(([name, content]) => ({
-      kind: 'file' as const,
-      path: `${FOLDER}/${name}`.slice(1),
-      content,
-      mode: 0o644,
-    }));
-    await putFiles(
-      context.docker,
-      id,
-      [{ kind: 'directory', path: FOLDER.slice(1), mode: 0o755 }, ...entries],
-      signal,
-    );
+  async function textIn(id: string, signal: AbortSignal): Promise<string | undefined> {
+    const text = texts.get(id) ?? (await readHaproxy(context, id, signal));
+    if (text !== undefined) texts.set(id, text);
+    return text;
   }
 
-  /** Until it is known to have loaded what was written, the container counts as running with nothing. */
-  function loaded(id: string, hash: string): void {
+  async function load(
+    container: InspectedContainer,
+    sandbox: InspectedContainer | undefined,
+    text: string,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const before = await textIn(container.Id, signal);
+    hashes.set(container.Id, '');
+    texts.delete(container.Id);
+    await loadHaproxy(context, container, sandbox, { text, before }, signal);
+    texts.set(container.Id, text);
+  }
+
+  /** Until its hash is written, a container counts as running with nothing. */
+  async function loaded(id: string, hash: string, signal: AbortSignal): Promise<void> {
+    await writeFiles(context, id, { hash }, signal);
     hashes.set(id, hash);
   }
 
@@ -100,50 +116,51 @@ export function createSystemPod(context: DockerContext): SystemPod {
     network: ClusterNetwork,
     signal: AbortSignal,
   ): Promise<InspectedContainer> {
-    const name = systemName(context, 'proxy-sandbox');
-    const found = await inspectContainer(context, name, signal);
-    if (found?.State.Status === 'running') return found;
-    const id =
-      found?.Id ??
-      (await createContainer(
-        context,
-        name,
-        sandboxBody(context, network),
-        marks(context, 'proxy-sandbox'),
-        signal,
-      ));
-    await startContainer(context, id, signal);
-    return present(await inspectContainer(context, name, signal), name);
+    const found = await ensureSystemContainer(context, proxySandbox(context, network), signal);
+    if (found.State.Status === 'running') return found;
+    await startContainer(context, found.Id, signal);
+    const started = await inspectContainer(context, found.Id, signal);
+    if (started === undefined) throw new Error("the proxy's sandbox went away while it was made");
+    return started;
   }
 
-  async function ensureJoined(
-    role: 'proxy' | 'name-server',
-    sandbox: InspectedContainer,
-    command: readonly string[],
-    image: string,
-    signal: AbortSignal,
-  ): Promise<InspectedContainer> {
-    const name = systemName(context, role);
-    const found = await inspectContainer(context, name, signal);
-    if (found !== undefined && found.HostConfig.NetworkMode === `container:${sandbox.Id}`)
-      return found;
-    if (found !== undefined) await removeContainer(context, found.Id, signal);
-    const body = systemBody(context, role, image, command, `container:${sandbox.Id}`);
-    await createContainer(context, name, body, marks(context, role), signal);
-    return present(await inspectContainer(context, name, signal), name);
+  /** Those of the ports that something else answers on; ours that are open already answer too. */
+  async function findTaken(
+    network: ClusterNetwork,
+    ports: readonly number[],
+    running: string | undefined,
+  ): Promise<Set<number>> {
+    const open = new Set(portsIn(running ?? ''));
+    const taken = await Promise.all(
+      ports
+        .filter((port) => !open.has(port))
+        .map(async (port) => ((await canConnect(network.gateway, port)) === true ? [port] : [])),
+    );
+    return new Set(taken.flat());
   }
 
-  async function load(
-    container: InspectedContainer,
-    sandbox: InspectedContainer | undefined,
+  /** Answers the ports it had to leave out. */
+  async function loadEdge(
+    network: ClusterNetwork,
+    config: EdgeConfig,
     signal: AbortSignal,
-  ): Promise<void> {
-    const since = Date.now();
-    if (container.State.Status !== 'running') await startContainer(context, container.Id, signal);
-    else if (sandbox !== undefined && !isJoined(container, sandbox))
-      await restartContainer(context, container.Id, 0, signal);
-    else await signalContainer(context, container.Id, 'SIGUSR2', signal);
-    await waitUntilLoaded(context, container.Id, since, signal);
+  ): Promise<Set<number>> {
+    const edge = await ensureSystemContainer(context, haproxyIn(context, 'edge', 'host'), signal);
+    const isRunning = edge.State.Status === 'running';
+    const running = isRunning ? await textIn(edge.Id, signal) : undefined;
+    const taken = await findTaken(network, config.ports, running);
+    for (;;) {
+      const text = withoutPorts(config.haproxy, taken);
+      try {
+        if (text !== running) await load(edge, undefined, text, signal);
+        const left = taken.size === 0 ? '' : ` without ${[...taken].join(',')}`;
+        await loaded(edge.Id, `${config.hash}${left}`, signal);
+        return taken;
+      } catch (error) {
+        if (!(error instanceof PortTaken) || taken.has(error.port)) throw error;
+        taken.add(error.port);
+      }
+    }
   }
 
   return {
@@ -151,20 +168,29 @@ export function createSystemPod(context: DockerContext): SystemPod {
       const byRole = new Map(
         found.map((container) => [labelsOf(container)[LABEL.role], container]),
       );
-      const sandbox = byRole.get('proxy-sandbox');
-      const state: SystemState = {};
       const ids = new Set(found.map(({ Id }) => Id));
-      for (const id of hashes.keys()) if (!ids.has(id)) hashes.delete(id);
+      for (const known of [hashes, texts]) {
+        for (const id of known.keys()) if (!ids.has(id)) known.delete(id);
+      }
+      const state: SystemState = {};
       const edge = byRole.get('edge');
-      if (edge?.State.Status === 'running') state.edge = await hashIn(edge, signal);
+      if (edge !== undefined) state.edge = isSound(edge) ? await hashIn(edge, signal) : '';
+      if (withheld !== undefined) {
+        state.taken = withheld;
+        if (state.edge?.startsWith(`${withheld.hash} `) === true && withheld.retryAt > Date.now())
+          state.edge = withheld.hash;
+      }
+      const sandbox = byRole.get('proxy-sandbox');
       if (sandbox?.State.Status !== 'running') return state;
       state.sandboxId = sandbox.Id;
+      if (!isSound(sandbox)) return state;
       for (const [key, role] of [
         ['proxy', 'proxy'],
         ['dns', 'name-server'],
       ] as const) {
         const container = byRole.get(role);
-        if (container?.State.Status !== 'running' || !isJoined(container, sandbox)) continue;
+        if (container === undefined || !isSound(container) || !isJoined(container, sandbox))
+          continue;
         const [hash = '', startedAt] = (await hashIn(container, signal)).split(' ');
         // After a restart of the sandbox its addresses are gone.
         if (startedAt === sandbox.State.StartedAt) state[key] = hash;
@@ -177,138 +203,40 @@ export function createSystemPod(context: DockerContext): SystemPod {
           ['proxy', 'edge'].includes(labelsOf(container)[LABEL.role] ?? '') &&
           container.State.Status === 'running',
       );
-      const texts = await Promise.all(
-        proxies.map(({ Id }) => readFile(context.docker, Id, `${FOLDER}/haproxy.cfg`, signal)),
-      );
-      return new Set(
-        texts.flatMap((text) =>
-          [...(text ?? '').matchAll(SERVER_LINE)].map(([, name = '']) => name),
-        ),
-      );
+      const all = await Promise.all(proxies.map(({ Id }) => textIn(Id, signal)));
+      return new Set(all.flatMap((text) => serversIn(text ?? '')));
     },
     async configureProxy(network, config, signal) {
       const sandbox = await ensureSandbox(network, signal);
-      const proxy = await ensureJoined('proxy', sandbox, HAPROXY, context.images.proxy, signal);
-      const hash = `${config.hash} ${sandbox.State.StartedAt}`;
-      await writeConfig(proxy.Id, { 'haproxy.cfg': config.haproxy }, hash, signal);
+      const spec = haproxyIn(context, 'proxy', `container:${sandbox.Id}`);
+      const proxy = await ensureSystemContainer(context, spec, signal);
       await inSandbox(context, sandbox.Id, ADDRESS_SCRIPT, config.addresses, signal);
-      await load(proxy, sandbox, signal);
-      loaded(proxy.Id, hash);
+      await load(proxy, sandbox, config.haproxy, signal);
+      await loaded(proxy.Id, `${config.hash} ${sandbox.State.StartedAt}`, signal);
     },
     async configureDns(network, config, signal) {
       const sandbox = await ensureSandbox(network, signal);
-      const server = await ensureJoined(
-        'name-server',
-        sandbox,
-        dnsmasq(network),
-        context.images.nameServer,
-        signal,
-      );
+      const spec = nameServerIn(context, network, sandbox.Id);
+      const server = await ensureSystemContainer(context, spec, signal);
       const hosts = Object.entries(config.hosts).map(([name, address]) => `${address} ${name}\n`);
-      const hash = `${config.hash} ${sandbox.State.StartedAt}`;
-      await writeConfig(server.Id, { hosts: hosts.join('') }, hash, signal);
-      const isRunning = server.State.Status === 'running';
-      if (!isRunning) await startContainer(context, server.Id, signal);
+      hashes.set(server.Id, '');
+      await writeFiles(context, server.Id, { hosts: hosts.join(''), hash: '' }, signal);
+      if (server.State.Status !== 'running') await startContainer(context, server.Id, signal);
       else if (isJoined(server, sandbox))
         await signalContainer(context, server.Id, 'SIGHUP', signal);
       else await restartContainer(context, server.Id, 0, signal);
       await inSandbox(context, sandbox.Id, DNS_WAIT_SCRIPT, [network.systemIp], signal);
-      loaded(server.Id, hash);
+      await loaded(server.Id, `${config.hash} ${sandbox.State.StartedAt}`, signal);
     },
-    async configureEdge(config, signal) {
-      const name = systemName(context, 'edge');
-      const found = await inspectContainer(context, name, signal);
-      if (config.ports.length === 0) {
-        if (found !== undefined) await removeContainer(context, found.Id, signal);
-        return;
-      }
-      if (found === undefined)
-        await createContainer(
-          context,
-          name,
-          systemBody(context, 'edge', context.images.proxy, HAPROXY, 'host'),
-          marks(context, 'edge'),
-          signal,
-        );
-      const edge = present(found ?? (await inspectContainer(context, name, signal)), name);
-      await writeConfig(edge.Id, { 'haproxy.cfg': config.haproxy }, config.hash, signal);
-      hashes.set(edge.Id, '');
-      await load(edge, undefined, signal);
-      loaded(edge.Id, config.hash);
+    async configureEdge(network, config, signal) {
+      withheld = undefined;
+      if (config.ports.length === 0) return removeSystemContainers(context, ['edge'], signal);
+      const ports = await loadEdge(network, config, signal);
+      const retryAt = Date.now() + PORT_RETRY_MS;
+      withheld = ports.size === 0 ? undefined : { hash: config.hash, ports, retryAt };
     },
+    removeAll: (signal) => removeSystemContainers(context, SYSTEM_ROLES.toReversed(), signal),
   };
-}
-
-const HAPROXY = ['haproxy', '-W', '-db', '-f', `${FOLDER}/haproxy.cfg`];
-
-function dnsmasq(network: ClusterNetwork): string[] {
-  return [
-    'dnsmasq',
-    '--keep-in-foreground',
-    '--no-resolv',
-    '--no-hosts',
-    '--server=127.0.0.11',
-    '--local=/cluster.local/',
-    `--addn-hosts=${FOLDER}/hosts`,
-    `--listen-address=${network.systemIp}`,
-    '--bind-interfaces',
-    '--user=root',
-    '--pid-file=',
-    '--cache-size=1000',
-    '--log-facility=-',
-  ];
-}
-
-function sandboxBody(context: DockerContext, network: ClusterNetwork): object {
-  return {
-    Image: context.images.sandbox,
-    Entrypoint: ['sh', '-c', SLEEP],
-    Cmd: [],
-    User: '0',
-    Labels: marks(context, 'proxy-sandbox'),
-    Healthcheck: { Test: ['NONE'] },
-    HostConfig: {
-      NetworkMode: network.name,
-      CapAdd: ['NET_ADMIN'],
-      RestartPolicy: { Name: RESTART_POLICY },
-      LogConfig: LOG_CONFIG,
-    },
-    NetworkingConfig: {
-      EndpointsConfig: { [network.name]: { IPAMConfig: { IPv4Address: network.systemIp } } },
-    },
-  };
-}
-
-function systemBody(
-  context: DockerContext,
-  role: Role,
-  image: string,
-  command: readonly string[],
-  networkMode: string,
-): object {
-  return {
-    Image: image,
-    Entrypoint: command,
-    Cmd: [],
-    User: '0',
-    Labels: marks(context, role),
-    Healthcheck: { Test: ['NONE'] },
-    // HAProxy's own way to end when asked by Docker: at once, its connections move to a new one.
-    StopSignal: 'SIGTERM',
-    HostConfig: {
-      NetworkMode: networkMode,
-      RestartPolicy: { Name: RESTART_POLICY },
-      LogConfig: LOG_CONFIG,
-    },
-  };
-}
-
-/** Whether it lives in the network namespace that the sandbox has now. */
-function isJoined(container: InspectedContainer, sandbox: InspectedContainer): boolean {
-  return (
-    container.HostConfig.NetworkMode === `container:${sandbox.Id}` &&
-    Date.parse(container.State.StartedAt) >= Date.parse(sandbox.State.StartedAt)
-  );
 }
 
 async function inSandbox(
@@ -325,40 +253,4 @@ async function inSandbox(
   );
   if (result.exitCode !== 0)
     throw new Error(`the proxy's sandbox could not be set up: ${result.stderr.trim()}`);
-}
-
-/** Waits until HAProxy's master says that a new worker took over, or why not. */
-async function waitUntilLoaded(
-  context: DockerContext,
-  id: string,
-  since: number,
-  signal: AbortSignal,
-): Promise<void> {
-  const deadline = AbortSignal.timeout(LOAD_TIMEOUT_MS);
-  const alerts: string[] = [];
-  for await (const { line } of followLogs(
-    context.docker,
-    id,
-    { follow: true, since },
-    AbortSignal.any([signal, deadline]),
-  )) {
-    if (line.includes('Loading success')) return;
-    if (line.startsWith('[ALERT]')) alerts.push(line);
-    if (line.includes('cannot bind')) throw portTaken(line);
-    if (line.includes('Loading failure') || line.includes('Fatal errors found')) break;
-  }
-  signal.throwIfAborted();
-  throw new Error(`HAProxy did not load its configuration: ${alerts.join(' ')}`);
-}
-
-function portTaken(line: string): UserError {
-  const place = /\[([^\]]*:\d+)\]\s*$/.exec(line)?.[1] ?? line;
-  return new UserError('conflict', `the port ${place} of the host is in use by another program`, {
-    hint: 'give the Service another nodePort, or stop what listens there (ss -ltnp tells)',
-  });
-}
-
-function present(container: InspectedContainer | undefined, name: string): InspectedContainer {
-  if (container === undefined) throw new Error(`${name} went away while it was made`);
-  return container;
 }

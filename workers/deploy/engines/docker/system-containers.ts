@@ -1,0 +1,228 @@
+import { callDocker, isStatus } from '#adapters/docker/call.ts';
+import { UserError } from '#core/errors.ts';
+import {
+  createContainer,
+  labelsOf,
+  removeContainer,
+  renameContainer,
+  undoDrift,
+} from './containers.ts';
+import type { DockerContext } from './context.ts';
+import { findDrift, parseMade } from './drift.ts';
+import type { InspectedContainer, ListedContainer } from './inspected.ts';
+import { inspectContainer } from './inspections.ts';
+import { filterOurs, LABEL, marks } from './marks.ts';
+import type { ClusterNetwork } from './network.ts';
+import { systemName } from './names.ts';
+import { LOG_CONFIG, madeOf, RESTART_POLICY, SLEEP } from './pod-config.ts';
+
+/** Where the cluster's own containers find what they run with. */
+export const SYSTEM_FOLDER = '/windlass';
+export const SYSTEM_ROLES = ['proxy-sandbox', 'proxy', 'name-server', 'edge'] as const;
+export type SystemRole = (typeof SYSTEM_ROLES)[number];
+
+interface SystemSpec {
+  role: SystemRole;
+  image: string;
+  command: readonly string[];
+  /** A network's name, `host`, or `container:<id>`. */
+  networkMode: string;
+  /** Its address where it is on a network of its own. */
+  address?: string;
+}
+
+const HAPROXY = ['haproxy', '-W', '-db', '-f', `${SYSTEM_FOLDER}/haproxy.cfg`];
+const NO_SUCH_IMAGE = /no such image/i;
+
+export function proxySandbox(context: DockerContext, network: ClusterNetwork): SystemSpec {
+  return {
+    role: 'proxy-sandbox',
+    image: context.images.sandbox,
+    command: ['sh', '-c', SLEEP],
+    networkMode: network.name,
+    address: network.systemIp,
+  };
+}
+
+export function haproxyIn(
+  context: DockerContext,
+  role: 'proxy' | 'edge',
+  networkMode: string,
+): SystemSpec {
+  return { role, image: context.images.proxy, command: HAPROXY, networkMode };
+}
+
+export function nameServerIn(
+  context: DockerContext,
+  network: ClusterNetwork,
+  sandboxId: string,
+): SystemSpec {
+  return {
+    role: 'name-server',
+    image: context.images.nameServer,
+    command: [
+      'dnsmasq',
+      '--keep-in-foreground',
+      '--no-resolv',
+      '--no-hosts',
+      '--server=127.0.0.11',
+      '--local=/cluster.local/',
+      `--addn-hosts=${SYSTEM_FOLDER}/hosts`,
+      `--listen-address=${network.systemIp}`,
+      '--bind-interfaces',
+      '--user=root',
+      '--pid-file=',
+      '--cache-size=1000',
+      '--log-facility=-',
+    ],
+    networkMode: `container:${sandboxId}`,
+  };
+}
+
+/** The container as it should have been made, running or not: created, put right or made anew. */
+export async function ensureSystemContainer(
+  context: DockerContext,
+  spec: SystemSpec,
+  signal: AbortSignal,
+): Promise<InspectedContainer> {
+  const name = systemName(context, spec.role);
+  const kept = await keepFound(context, spec, name, signal);
+  if (!kept) await create(context, spec, name, signal);
+  const container = await inspectContainer(context, name, signal);
+  if (container === undefined) throw new Error(`${name} went away while it was made`);
+  if (container.State.Status !== 'paused') return container;
+  const path = `/containers/${container.Id}/unpause`;
+  await callDocker(context.docker, { method: 'POST', path, signal });
+  return { ...container, State: { ...container.State, Status: 'running' } };
+}
+
+/** Whether nobody altered it and it runs. */
+export function isSound(container: InspectedContainer | undefined): boolean {
+  if (container?.State.Status !== 'running') return false;
+  const made = parseMade(labelsOf(container)[LABEL.made]);
+  return made === undefined || findDrift(made, container).length === 0;
+}
+
+/** Whether it lives in the network namespace that the sandbox has now. */
+export function isJoined(container: InspectedContainer, sandbox: InspectedContainer): boolean {
+  return (
+    container.HostConfig.NetworkMode === `container:${sandbox.Id}` &&
+    Date.parse(container.State.StartedAt) >= Date.parse(sandbox.State.StartedAt)
+  );
+}
+
+export async function removeSystemContainers(
+  context: DockerContext,
+  roles: readonly SystemRole[],
+  signal: AbortSignal,
+): Promise<void> {
+  for (const role of roles) {
+    for (const { Id } of await listRole(context, role, signal)) {
+      await removeContainer(context, Id, signal);
+    }
+  }
+}
+
+/** False where there is none, or none that can be put right. */
+async function keepFound(
+  context: DockerContext,
+  spec: SystemSpec,
+  name: string,
+  signal: AbortSignal,
+): Promise<boolean> {
+  for (const { Id } of await listRole(context, spec.role, signal)) {
+    const found = await inspectContainer(context, Id, signal);
+    if (found === undefined) continue;
+    const made = parseMade(labelsOf(found)[LABEL.made]);
+    const isAsMade =
+      found.HostConfig.NetworkMode === spec.networkMode &&
+      !['dead', 'removing'].includes(found.State.Status) &&
+      (made === undefined || (await undoDrift(context, found, made, signal)));
+    if (isAsMade) {
+      if (made === undefined && found.Name.slice(1) !== name)
+        await renameContainer(context, Id, name, signal);
+      return true;
+    }
+    await removeContainer(context, Id, signal);
+  }
+  return false;
+}
+
+async function create(
+  context: DockerContext,
+  spec: SystemSpec,
+  name: string,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    await createContainer(
+      context,
+      name,
+      body(context, spec, name),
+      marks(context, spec.role),
+      signal,
+    );
+  } catch (error) {
+    throw explainImage(error, spec.image);
+  }
+}
+
+/** Docker's refusal, told so that an operator knows which image is meant and what for. */
+export function explainImage(error: unknown, image: string): unknown {
+  if (!isStatus(error, 404) || !(error instanceof Error) || !NO_SUCH_IMAGE.test(error.message))
+    return error;
+  return new UserError(
+    'not-found',
+    `the image ${image}, which Windlass itself runs, is not on this Docker host`,
+    {
+      cause: error,
+      hint: `docker pull ${image}, or npm start, which makes it from Debian packages`,
+    },
+  );
+}
+
+function body(context: DockerContext, spec: SystemSpec, name: string): object {
+  const { role, networkMode, address } = spec;
+  const made = madeOf(name, address === undefined ? {} : { network: networkMode, address });
+  return {
+    Image: spec.image,
+    Entrypoint: spec.command,
+    Cmd: [],
+    User: '0',
+    Labels: { ...marks(context, role), [LABEL.made]: JSON.stringify(made) },
+    Healthcheck: { Test: ['NONE'] },
+    // HAProxy's own image says SIGUSR1, which waits for the last connection to end.
+    StopSignal: 'SIGTERM',
+    HostConfig: {
+      NetworkMode: networkMode,
+      RestartPolicy: { Name: RESTART_POLICY },
+      LogConfig: LOG_CONFIG,
+      ...(role === 'proxy-sandbox' ? { CapAdd: ['NET_ADMIN'] } : {}),
+    },
+    ...(address === undefined
+      ? {}
+      : {
+          NetworkingConfig: {
+            EndpointsConfig: { [networkMode]: { IPAMConfig: { IPv4Address: address } } },
+          },
+        }),
+  };
+}
+
+/** Those under their own name first: a second one is somebody's copy. */
+async function listRole(
+  context: DockerContext,
+  role: SystemRole,
+  signal: AbortSignal,
+): Promise<ListedContainer[]> {
+  const listed = await callDocker<ListedContainer[]>(context.docker, {
+    method: 'GET',
+    path: '/containers/json',
+    query: { all: true, filters: filterOurs(context, { [LABEL.role]: role }) },
+    signal,
+  });
+  const own = `/${systemName(context, role)}`;
+  return listed.toSorted(
+    (left, right) => Number(right.Names.includes(own)) - Number(left.Names.includes(own)),
+  );
+}
