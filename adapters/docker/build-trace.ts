@@ -5,7 +5,7 @@ const TAIL_LINES = 20;
 /** Names of steps that change the image; the rest is looking things up. */
 const DOES_WORK = /^\[[^\]]*\d+\/\d+\] (RUN|COPY|ADD|WORKDIR)\b/;
 
-export interface FailedStep {
+interface FailedStep {
   /** As the Dockerfile has it, e.g. `[check 2/3] RUN npm test`. */
   name: string;
   message: string;

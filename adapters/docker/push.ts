@@ -71,7 +71,7 @@ export async function tagImage(
 }
 
 /** What the registry refused, transient unless its words say that trying again is no use. */
-export function explainPush(name: string, error: unknown): UserError {
+function explainPush(name: string, error: unknown): UserError {
   if (error instanceof UserError) return error;
   const message = messageOf(error);
   const lasting = LASTING.test(message);

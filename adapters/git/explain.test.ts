@@ -15,6 +15,7 @@ describe('explainFetch', () => {
     ],
     ["fatal: transport 'ext' not allowed", 'unsupported', false],
     ['fatal: unable to access: Could not resolve host: git.example.org', 'unavailable', true],
+    ['fatal: unable to access: The requested URL returned error: 301', 'not-found', false],
     ['fatal: early EOF\nfatal: fetch-pack: invalid index-pack output', 'unavailable', true],
     ['error: RPC failed; curl 28 Operation too slow', 'timeout', true],
     ['block timeout reached', 'timeout', true],

@@ -8,7 +8,7 @@ interface Explanation {
 /** First match counts: what needs a person comes before what may pass by itself. */
 const EXPLANATIONS: readonly Explanation[] = [
   {
-    pattern: /unable to update url base from redirection|redirect:.*http/i,
+    pattern: /unable to update url base from redirection|redirect:.*http|returned error: 30[1278]/i,
     explain: (url, line, cause) =>
       new UserError('not-found', `${url} has moved: ${line}`, {
         cause,

@@ -1,10 +1,14 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { cp, mkdtemp, mkdir, readFile, readdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { createServer as createHttpServer } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { Secret } from '#core/secret.ts';
 import { createMirrors, mirrorFolder } from './mirror.ts';
 import type { Mirrors } from './mirror.ts';
 
@@ -166,6 +170,96 @@ describe('mirrors', () => {
     const fetched = mirrors.checkout(request, () => undefined, NEVER);
     await expect(fetched).rejects.toMatchObject({ name: 'UserError', code, transient });
     expect(await readdir(join(folder, 'mirrors'))).toEqual([]);
+  });
+
+  describe('over HTTP', () => {
+    let server: Server;
+    let url = '';
+
+    beforeEach(async () => {
+      git('config', 'http.receivepack', 'false');
+      server = createHttpServer(serve);
+      await new Promise<void>((resolve) => {
+        server.listen(0, '127.0.0.1', resolve);
+      });
+      url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    });
+    afterEach(async () => {
+      server.closeAllConnections();
+      await new Promise((resolve) => {
+        server.close(resolve);
+      });
+    });
+
+    /** `/moved` leads to the repository at `/source`, which wants `me:secret`. */
+    function serve(request: IncomingMessage, response: ServerResponse): void {
+      const { pathname, search } = new URL(request.url ?? '/', url);
+      if (pathname.startsWith('/moved/')) {
+        const location = `${url}/source/${pathname.slice('/moved/'.length)}${search}`;
+        response.writeHead(301, { location }).end();
+        return;
+      }
+      const wanted = `Basic ${Buffer.from('me:secret').toString('base64')}`;
+      if (request.headers.authorization !== wanted) {
+        response.writeHead(401, { 'www-authenticate': 'Basic realm="test"' }).end();
+        return;
+      }
+      const backend = spawn('git', ['http-backend'], {
+        env: {
+          ...process.env,
+          GIT_PROJECT_ROOT: folder,
+          GIT_HTTP_EXPORT_ALL: '1',
+          REQUEST_METHOD: request.method,
+          PATH_INFO: pathname.replace('/source/', '/source/.git/'),
+          QUERY_STRING: search.slice(1),
+          CONTENT_TYPE: request.headers['content-type'],
+          HTTP_CONTENT_ENCODING: request.headers['content-encoding'],
+        },
+        stdio: ['pipe', 'pipe', 'ignore'],
+      });
+      request.pipe(backend.stdin);
+      void buffer(backend.stdout).then((answer) => {
+        const end = answer.indexOf('\r\n\r\n');
+        const [type = ''] = /[^\r\n]*-(advertisement|result)/.exec(answer.toString()) ?? [];
+        response.setHeader('content-type', type.replace(/^Content-Type: /, ''));
+        response.end(answer.subarray(end + 4));
+      });
+    }
+
+    function fetchWith(path: string, password: string): ReturnType<Mirrors['checkout']> {
+      const credentials = {
+        kind: 'password' as const,
+        username: 'me',
+        password: new Secret(password),
+      };
+      const request = { url: `${url}/${path}`, credentials, ref: MAIN, commit: '', into };
+      return mirrors.checkout(request, (line) => lines.push(line), NEVER);
+    }
+
+    it('reads a private repository and keeps the password out of the mirror', async () => {
+      const head = await commit('one');
+      expect(await fetchWith('source', 'secret')).toMatchObject({ commit: head });
+      const config = join(mirrorFolder(join(folder, 'mirrors'), `${url}/source`), 'config');
+      const written = await readFile(config, 'utf8');
+      expect(written).not.toMatch(/secret|authorization|extraheader/i);
+    });
+
+    it('says that the credentials are refused, without them', async () => {
+      await commit('one');
+      await expect(fetchWith('source', 'wrong')).rejects.toMatchObject({
+        code: 'unauthorized',
+        transient: false,
+        message: expect.not.stringContaining('wrong') as string,
+      });
+    });
+
+    it('does not carry credentials to where a repository has moved', async () => {
+      await commit('one');
+      await expect(fetchWith('moved', 'secret')).rejects.toMatchObject({
+        code: 'not-found',
+        message: expect.stringContaining('has moved') as string,
+      });
+    });
   });
 
   it('ends at once when aborted while the remote hangs, and the next call goes on', async () => {

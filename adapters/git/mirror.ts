@@ -15,7 +15,7 @@ import { checkRef } from './ref.ts';
 import { createTreeReader } from './tree.ts';
 import { runRemoteGit } from './run-git.ts';
 
-export interface SourceRequest {
+interface SourceRequest {
   url: string;
   credentials?: GitCredentials;
   /** Full ref, e.g. `refs/heads/main`. */

@@ -9,6 +9,7 @@ import { processJob } from './process-job.ts';
 import { BuildStopped } from './stop-reason.ts';
 
 const DEFAULT_CONCURRENCY = 2;
+const OUTAGE_TOLD_MS = 30_000;
 
 export interface BuildWorkerDeps extends Omit<BuildContext, 'history'> {
   /** A connection made for it (`maxRetriesPerRequest: null`); stays open when the worker ends. */
@@ -53,7 +54,13 @@ export function startBuildWorker(deps: BuildWorkerDeps): BuildWorker {
     stalledInterval: STALLED_CHECK_MS,
     maxStalledCount: MAX_STALLED,
   });
-  worker.on('error', (error) => deps.log.warn({ err: error }, 'the build queue is out of reach'));
+  let toldAt = -OUTAGE_TOLD_MS;
+  worker.on('error', (error) => {
+    // It reconnects by itself and tells of every try.
+    if (deps.now() - toldAt < OUTAGE_TOLD_MS) return;
+    toldAt = deps.now();
+    deps.log.warn({ err: error }, 'the build queue is out of reach');
+  });
   // Another worker has the job by now: two must not build it at once.
   worker.on('lockRenewalFailed', (jobIds) => release(jobIds));
   worker.on('failed', (job, error) =>
