@@ -14,7 +14,7 @@ export function transition(run: Run, event: RunEvent): Run {
     case 'resolved':
       return { ...run, commit: event.commit, subject: event.subject };
     case 'step':
-      return withStep(run, event.step, event.state, event.at, event.detail);
+      return settle(withStep(run, event.step, event.state, event.at, event.detail), event.at);
     case 'image':
       return { ...run, images: { ...run.images, [event.image]: event.reference } };
     case 'rendered':
