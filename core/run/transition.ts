@@ -111,7 +111,10 @@ function cancelled(run: Run, event: Extract<RunEvent, { kind: 'cancelled' }>): R
 /** Succeeded once it is built and every deploy has succeeded. */
 function settle(run: Run, at: number): Run {
   const done = isBuilt(run) && run.deploys.every((deploy) => deploy.state === 'succeeded');
-  return done ? { ...run, state: 'succeeded', reason: '', endedAt: at } : run;
+  if (!done) return run;
+  // A step whose report was lost is not left open.
+  const steps = run.steps.map((step) => endStep(step, 'succeeded', at));
+  return { ...run, steps, state: 'succeeded', reason: '', endedAt: at };
 }
 
 /** Ends the run: what was under way ends likewise, what had not begun is skipped. */
