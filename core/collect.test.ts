@@ -45,6 +45,11 @@ describe('planImageCollection', () => {
       image({ createdAt: NOW - NAMELESS_KEPT_MS - 1 }),
       ['sha256:id'],
     ],
+    [
+      'an old image whose tag went on to another goes by its digests',
+      image({ digests: ['a/b@sha256:1', 'c/d@sha256:1'], createdAt: 0 }),
+      ['a/b@sha256:1', 'c/d@sha256:1'],
+    ],
   ])('%s', (_case, each, goes) => {
     expect(planImageCollection([each], KEPT, NOW)).toEqual(goes);
   });

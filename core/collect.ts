@@ -28,7 +28,7 @@ export interface Kept {
   references: ReadonlySet<string>;
 }
 
-/** Images to remove, by name, or by id where they have none. Docker keeps an image that has another name left. */
+/** Images to remove, by name, else by digest, else by id: Docker refuses an id that several names share. Docker keeps an image that has another name left. */
 export function planImageCollection(
   images: readonly LocalImage[],
   kept: Kept,
@@ -39,7 +39,8 @@ export function planImageCollection(
     .flatMap((image) => {
       if (image.tags.length > 0)
         return image.tags.filter((tag) => isCommitTag(tag) && !kept.tags.has(tag));
-      return now - image.createdAt > NAMELESS_KEPT_MS ? [image.id] : [];
+      if (now - image.createdAt <= NAMELESS_KEPT_MS) return [];
+      return image.digests.length > 0 ? image.digests : [image.id];
     });
 }
 
