@@ -1,0 +1,181 @@
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { createWriteStream } from 'node:fs';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { RunView } from '#core/api/run.ts';
+import { startRedis } from '../tools/redis.ts';
+import { startRegistry } from '../tools/registry.ts';
+import { cleanUp, uniqueInstallation } from './installation.ts';
+
+const ROLES = {
+  server: 'apps/server/main.ts',
+  build: 'workers/build/main.ts',
+  deploy: 'workers/deploy/main.ts',
+} as const;
+export type Role = keyof typeof ROLES;
+
+/** Windlass as it runs in production: each role a process, on a Redis and a registry of its own. */
+export interface Windlass {
+  folder: string;
+  url: string;
+  installation: string;
+  token: string;
+  start(role: Role): Promise<void>;
+  /** SIGKILL, without a word. */
+  kill(role: Role): Promise<void>;
+  get<T>(path: string): Promise<T>;
+  post<T>(path: string, body?: unknown): Promise<T>;
+  /** The newest run of a pipeline. */
+  lastRun(pipeline: string): Promise<RunView>;
+  /** Waits until the run is as asked. */
+  runUntil(id: string, until: (run: RunView) => boolean): Promise<RunView>;
+  stop(): Promise<void>;
+}
+
+/** Starts everything on free ports; `config` is the declared YAML. */
+export async function startWindlass(config: string): Promise<Windlass> {
+  const folder = await mkdtemp(join(tmpdir(), 'windlass-e2e-'));
+  const installation = uniqueInstallation();
+  const stateDir = join(folder, 'state');
+  await mkdir(join(folder, 'config', 'pipelines'), { recursive: true });
+  await mkdir(stateDir, { recursive: true });
+  await writeFile(join(folder, 'config', 'pipelines', 'all.yaml'), config);
+  await writeFile(join(stateDir, 'installation'), `${installation}\n`);
+  const redis = await startRedis(join(folder, 'redis'));
+  const registry = await startRegistry(join(folder, 'registry'));
+  const listen = `127.0.0.1:${await freePort()}`;
+  const url = `http://${listen}`;
+  const children = new Map<Role, ChildProcess>();
+  const env = {
+    PATH: process.env['PATH'] ?? '',
+    HOME: folder,
+    REDIS_URL: redis.url,
+    WINDLASS_STATE: stateDir,
+    WINDLASS_LISTEN: listen,
+    WINDLASS_CONFIG: join(folder, 'config'),
+    WINDLASS_SERVER_URL: url,
+    WINDLASS_REGISTRY: registry.host,
+    WEBHOOK_SECRET: 'webhook secret',
+  };
+
+  async function start(role: Role): Promise<void> {
+    const child = spawn(process.execPath, [ROLES[role]], {
+      env,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    const log = createWriteStream(join(folder, `${role}.log`), { flags: 'a' });
+    child.stdout.pipe(log);
+    child.stderr.pipe(log);
+    children.set(role, child);
+    if (role !== 'server') return;
+    await waitUntil(
+      async () => (await fetch(`${url}/readyz`)).ok,
+      `the server (see ${folder}/server.log)`,
+      20_000,
+    );
+  }
+
+  async function end(role: Role, signal: NodeJS.Signals): Promise<void> {
+    const child = children.get(role);
+    children.delete(role);
+    if (child === undefined || child.exitCode !== null) return;
+    const ended = once(child, 'exit');
+    child.kill(signal);
+    await ended;
+  }
+
+  await start('server');
+  const { admin: token } = JSON.parse(await readFile(join(stateDir, 'tokens.json'), 'utf8')) as {
+    admin: string;
+  };
+  await Promise.all([start('build'), start('deploy')]);
+
+  async function call<T>(path: string, init: RequestInit): Promise<T> {
+    const response = await fetch(`${url}${path}`, {
+      ...init,
+      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+    });
+    const answer: unknown = await response.json();
+    if (!response.ok) throw new Error(`${path}: ${response.status} ${JSON.stringify(answer)}`);
+    return answer as T;
+  }
+
+  function get<T>(path: string): Promise<T> {
+    return call(path, {});
+  }
+
+  return {
+    folder,
+    url,
+    installation,
+    token,
+    start,
+    kill: (role) => end(role, 'SIGKILL'),
+    get,
+    post: (path, body = {}) => call(path, { method: 'POST', body: JSON.stringify(body) }),
+    lastRun: async (pipeline) => {
+      const { runs } = await get<{ runs: RunView[] }>(`/api/v1/runs?pipeline=${pipeline}&limit=1`);
+      const [run] = runs;
+      if (run === undefined) throw new Error(`${pipeline} has no run`);
+      return run;
+    },
+    runUntil: async (id, until) => {
+      let run = await get<RunView>(`/api/v1/runs/${id}`);
+      const isThere = async (): Promise<boolean> => {
+        run = await get<RunView>(`/api/v1/runs/${id}`);
+        return until(run);
+      };
+      await waitUntil(isThere, `run ${id}`, 90_000).catch((error: unknown) => {
+        throw new Error(`${String(error)}: ${JSON.stringify(run, undefined, 1)}`, { cause: error });
+      });
+      return run;
+    },
+    async stop() {
+      await Promise.all(
+        (['deploy', 'build', 'server'] as const).map((role) => end(role, 'SIGTERM')),
+      );
+      await cleanUp(installation);
+      await redis.stop();
+      await registry.stop();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Asks again and again; an error counts as no. */
+export async function waitUntil(
+  ask: () => Promise<boolean>,
+  what: string,
+  timeoutMs = 60_000,
+): Promise<void> {
+  const end = Date.now() + timeoutMs;
+  let last: unknown;
+  while (Date.now() < end) {
+    try {
+      if (await ask()) return;
+      last = undefined;
+    } catch (error) {
+      last = error;
+    }
+    await sleep(100);
+  }
+  throw new Error(
+    `${what}: not within ${timeoutMs / 1_000} s${last === undefined ? '' : `: ${String(last)}`}`,
+  );
+}
+
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
