@@ -14,12 +14,3 @@ export interface Health {
   /** What is wrong or awaited, for a person; empty when Healthy. */
   reason: string;
 }
-
-/** The worst of the parts is the health of the whole; Healthy when there are none. */
-export function worstHealth(parts: readonly Health[]): Health {
-  return parts.reduce(
-    (worst, part) =>
-      HEALTH_ORDER.indexOf(part.status) > HEALTH_ORDER.indexOf(worst.status) ? part : worst,
-    { status: 'Healthy', reason: '' },
-  );
-}

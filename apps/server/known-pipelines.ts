@@ -5,7 +5,7 @@ import type { SharedState } from '#core/ports.ts';
 import type { ConfigSource } from './config-source.ts';
 import type { Repositories } from './git/repositories.ts';
 
-export interface KnownPipeline {
+interface KnownPipeline {
   pipeline: Pipeline;
   declaredIn: 'configuration' | 'repository';
 }

@@ -56,7 +56,7 @@ function metadata<Name extends z.ZodType>(
   });
 }
 
-export const Namespace = z.strictObject({
+const Namespace = z.strictObject({
   apiVersion: z.literal('v1'),
   kind: z.literal('Namespace'),
   metadata: z.strictObject({
@@ -230,7 +230,7 @@ const Volume = z
   );
 export type Volume = z.infer<typeof Volume>;
 
-export const PodTemplate = z.strictObject({
+const PodTemplate = z.strictObject({
   metadata: z.strictObject({ labels: Strings.default({}), annotations: Strings.default({}) }),
   spec: z.strictObject({
     containers: z.array(Container).nonempty(),
@@ -239,7 +239,6 @@ export const PodTemplate = z.strictObject({
     terminationGracePeriodSeconds: z.int().min(0).default(30),
   }),
 });
-export type PodTemplate = z.infer<typeof PodTemplate>;
 
 const Amount = z.union([
   z.int().min(0),
@@ -278,7 +277,7 @@ export const Deployment = z.strictObject({
 });
 export type Deployment = z.infer<typeof Deployment>;
 
-export const NODE_PORTS = { first: 30_000, last: 32_767 };
+const NODE_PORTS = { first: 30_000, last: 32_767 };
 
 export const Service = z.strictObject({
   apiVersion: z.literal('v1'),

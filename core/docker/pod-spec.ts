@@ -24,7 +24,7 @@ export function podName(deployment: Deployment, slot: number): string {
   return `${deployment.metadata.name}-${templateHash(deployment)}-${slot}`;
 }
 
-export function namespaceOfDeployment(deployment: Deployment): string {
+function namespaceOfDeployment(deployment: Deployment): string {
   return deployment.metadata.namespace ?? 'default';
 }
 

@@ -19,7 +19,7 @@ export const jobs = {
     tail: z.int().min(0).optional(),
   }),
 };
-export type JobName = keyof typeof jobs;
+type JobName = keyof typeof jobs;
 export type JobPayload<Name extends JobName> = z.infer<(typeof jobs)[Name]>;
 
 export const BUILD_QUEUE = 'build';

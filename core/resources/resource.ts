@@ -6,7 +6,7 @@ export interface Resource {
   [field: string]: unknown;
 }
 
-export interface ResourceMetadata {
+interface ResourceMetadata {
   name: string;
   namespace?: string;
   labels?: Record<string, string>;

@@ -8,6 +8,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { messageOf } from '#core/errors.ts';
 import type { RunView } from '#core/api/run.ts';
 import { startRedis } from '../tools/redis.ts';
 import { startRegistry } from '../tools/registry.ts';
@@ -18,12 +19,14 @@ const ROLES = {
   build: 'workers/build/main.ts',
   deploy: 'workers/deploy/main.ts',
 } as const;
-export type Role = keyof typeof ROLES;
+type Role = keyof typeof ROLES;
 
 /** Windlass as it runs in production: each role a process, on a Redis and a registry of its own. */
 export interface Windlass {
   folder: string;
   url: string;
+  /** `host:port` of its image registry. */
+  registry: string;
   installation: string;
   token: string;
   start(role: Role): Promise<void>;
@@ -113,6 +116,7 @@ export async function startWindlass(config: string): Promise<Windlass> {
   return {
     folder,
     url,
+    registry: registry.host,
     installation,
     token,
     start,
@@ -127,10 +131,10 @@ export async function startWindlass(config: string): Promise<Windlass> {
     },
     runUntil: async (id, until) => {
       let run = await get<RunView>(`/api/v1/runs/${id}`);
-      const isThere = async (): Promise<boolean> => {
+      async function isThere(): Promise<boolean> {
         run = await get<RunView>(`/api/v1/runs/${id}`);
         return until(run);
-      };
+      }
       await waitUntil(isThere, `run ${id}`, 90_000).catch((error: unknown) => {
         throw new Error(`${String(error)}: ${JSON.stringify(run, undefined, 1)}`, { cause: error });
       });
@@ -155,22 +159,20 @@ export async function waitUntil(
   timeoutMs = 60_000,
 ): Promise<void> {
   const end = Date.now() + timeoutMs;
-  let last: unknown;
+  let last = '';
   while (Date.now() < end) {
     try {
       if (await ask()) return;
-      last = undefined;
+      last = '';
     } catch (error) {
-      last = error;
+      last = `: ${messageOf(error)}`;
     }
     await sleep(100);
   }
-  throw new Error(
-    `${what}: not within ${timeoutMs / 1_000} s${last === undefined ? '' : `: ${String(last)}`}`,
-  );
+  throw new Error(`${what}: not within ${timeoutMs / 1_000} s${last}`);
 }
 
-export async function freePort(): Promise<number> {
+async function freePort(): Promise<number> {
   const server = createServer();
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');

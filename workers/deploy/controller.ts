@@ -24,7 +24,7 @@ export type Outcome =
   | { kind: 'failed'; reason: string }
   | { kind: 'superseded'; by: string };
 
-export interface Deployment {
+interface Deployment {
   desired: DesiredState;
   runId: string;
   /** It has failed when it does not serve by then, whatever else happens. */

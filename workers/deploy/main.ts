@@ -44,7 +44,10 @@ async function main(): Promise<void> {
   });
   log.info({ holder }, 'deploy worker started');
   const signal = await endSignal();
-  log.info({ signal }, 'deploy worker ends: its clusters are free for others, what runs on them stays');
+  log.info(
+    { signal },
+    'deploy worker ends: its clusters are free for others, what runs on them stays',
+  );
   setTimeout(() => process.exit(1), END_TIMEOUT_MS).unref();
   await role.close();
 }

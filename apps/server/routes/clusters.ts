@@ -19,7 +19,7 @@ const ANSWER_MS = 20_000;
 /** So long an error may take that is told as an answer of its own, instead of in the middle of one. */
 const FIRST_MESSAGE_MS = 1_000;
 
-export type ReadStream = (
+type ReadStream = (
   id: string,
   handlers: { onReady: () => Promise<void>; onMessage: (message: StreamMessage) => void },
   signal: AbortSignal,

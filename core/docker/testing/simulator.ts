@@ -52,7 +52,7 @@ export function carryOut(world: World, step: Step, now: number): World {
   }
 }
 
-export function livePod(spec: PodSpec, known: LivePod | undefined, now: number): LivePod {
+function livePod(spec: PodSpec, known: LivePod | undefined, now: number): LivePod {
   return {
     name: spec.name,
     namespace: spec.namespace,

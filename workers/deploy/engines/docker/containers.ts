@@ -4,7 +4,7 @@ import type { DockerContext } from './context.ts';
 import { findDrift, type Made } from './drift.ts';
 import type { InspectedContainer } from './inspected.ts';
 import { inspectContainer } from './inspections.ts';
-import { agrees, LABEL } from './marks.ts';
+import { agrees } from './marks.ts';
 
 /** Beside a container's own grace: what Docker needs to end and remove it. */
 const SLACK_MS = 30_000;
@@ -160,10 +160,6 @@ export async function undoDrift(
 
 export function labelsOf(inspected: InspectedContainer): Record<string, string> {
   return inspected.Config.Labels ?? {};
-}
-
-export function graceOf(inspected: InspectedContainer): number {
-  return Number(labelsOf(inspected)[LABEL.graceSeconds] ?? 0);
 }
 
 async function undoNetworkDrift(

@@ -6,7 +6,7 @@ import type { InspectedContainer } from './inspected.ts';
 const LINES = 10;
 
 /** How a container last ended. */
-export interface Ending {
+interface Ending {
   exitCode: number;
   oomKilled: boolean;
   lastLog: string[];

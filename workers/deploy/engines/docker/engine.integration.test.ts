@@ -1,41 +1,23 @@
-import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { pino } from 'pino';
 import { afterAll, describe, expect, it } from 'vitest';
 import { callDocker } from '#adapters/docker/call.ts';
-import { connectDocker } from '#adapters/docker/connect.ts';
-import { runInContainer } from '#adapters/docker/exec.ts';
-import { Cluster } from '#core/declarations/cluster.ts';
-import type { DesiredState, Engine, OwnerStatus } from '#core/engine.ts';
+import type { DesiredState } from '#core/engine.ts';
 import { SYSTEM_IMAGES } from '#core/images.ts';
 import type { Resource } from '#core/resources/resource.ts';
-import { createDockerEngine } from './engine.ts';
+import {
+  ask,
+  createDockerCluster,
+  desire,
+  docker,
+  execIn,
+  firstOf,
+  harm,
+  never,
+  settle,
+} from './testing/docker-cluster.ts';
 
-const installation = randomBytes(4).toString('hex');
-const docker = connectDocker('unix:///var/run/docker.sock');
-const never = new AbortController().signal;
 const NODE_PORT = 31_480;
-const engines: Engine[] = [];
-
-function startEngine(name = installation): Engine {
-  const cluster = Cluster.parse({
-    apiVersion: 'windlass.dev/v1',
-    kind: 'Cluster',
-    metadata: { name: 'test' },
-    spec: { engine: 'docker', servers: [{ name: 'me', docker: 'unix:///var/run/docker.sock' }] },
-  });
-  const engine = createDockerEngine({
-    cluster,
-    docker,
-    installation: name,
-    sealKey: 'k',
-    images: SYSTEM_IMAGES,
-    readCredentials: () => Promise.resolve(undefined),
-    log: pino({ level: 'silent' }),
-  });
-  engines.push(engine);
-  return engine;
-}
+const cluster = createDockerCluster();
 
 interface Shape {
   replicas?: number;
@@ -125,106 +107,22 @@ function app({
   ];
 }
 
-function state(resources: Resource[]): DesiredState {
-  return { owner: 'shop/test', release: 'r1', resources };
-}
-
-/** Passes until the owner serves (or fails), as the controller makes them. */
-async function settle(
-  engine: Engine,
-  desired: DesiredState,
-  until: (status: OwnerStatus) => boolean = ({ serving }) => serving,
-  timeoutMs = 40_000,
-): Promise<OwnerStatus> {
-  const end = Date.now() + timeoutMs;
-  for (;;) {
-    const { owners } = await engine.reconcile([desired], never);
-    const [status] = owners;
-    if (status !== undefined && until(status)) return status;
-    if (Date.now() > end)
-      throw new Error(`did not settle: ${JSON.stringify(status, undefined, 1)}`);
-    await sleep(100);
-  }
-}
-
-interface Listed {
-  Id: string;
-  Names: string[];
-  Labels: Record<string, string>;
-  State: string;
-}
-
-async function containers(role: string): Promise<Listed[]> {
-  const filters = JSON.stringify({
-    label: [`windlass.dev/installation=${installation}`, `windlass.dev/role=${role}`],
-  });
-  return callDocker<Listed[]>(docker, {
-    method: 'GET',
-    path: '/containers/json',
-    query: { all: true, filters },
-    signal: never,
-  });
-}
-
-async function named(container: string): Promise<Listed[]> {
-  return (await containers('container')).filter(
-    ({ Labels }) => Labels['windlass.dev/container'] === container,
-  );
-}
-
 async function firstWeb(): Promise<string> {
-  const [web] = await named('web');
-  if (web === undefined) throw new Error('no web container');
-  return web.Id;
+  return firstOf(await cluster.named('web')).Id;
 }
 
-async function inWeb(command: string): Promise<string> {
-  const { stdout } = await runInContainer(
-    docker,
-    { container: await firstWeb(), command: ['sh', '-c', command] },
-    never,
-  );
-  return stdout.trim();
+function get(path = '/version'): Promise<string> {
+  return ask(NODE_PORT, path);
 }
 
-async function get(path = '/version'): Promise<string> {
-  const response = await fetch(`http://127.0.0.1:${NODE_PORT}${path}`, {
-    signal: AbortSignal.timeout(3_000),
-    headers: { connection: 'close' },
-  });
-  return (await response.text()).trim();
+function state(resources: Resource[]): DesiredState {
+  return desire(resources);
 }
 
-afterAll(async () => {
-  await Promise.all(engines.map((engine) => engine.close()));
-  for (const kind of ['container', 'sandbox', 'proxy', 'name-server', 'edge', 'proxy-sandbox']) {
-    for (const { Id } of await containers(kind)) {
-      await callDocker(docker, {
-        method: 'DELETE',
-        path: `/containers/${Id}`,
-        query: { force: true, v: true },
-        signal: never,
-      }).catch(() => undefined);
-    }
-  }
-  const filters = JSON.stringify({ label: [`windlass.dev/installation=${installation}`] });
-  const { Volumes } = await callDocker<{ Volumes: { Name: string }[] | null }>(docker, {
-    method: 'GET',
-    path: '/volumes',
-    query: { filters },
-    signal: never,
-  });
-  for (const { Name } of Volumes ?? [])
-    await callDocker(docker, { method: 'DELETE', path: `/volumes/${Name}`, signal: never });
-  await callDocker(docker, {
-    method: 'DELETE',
-    path: `/networks/test-${installation}`,
-    signal: never,
-  }).catch(() => undefined);
-});
+afterAll(() => cluster.remove());
 
 describe.sequential('docker engine', () => {
-  const engine = startEngine();
+  const engine = cluster.startEngine();
   const watching = new AbortController();
   void engine.watch(() => undefined, watching.signal);
   afterAll(() => watching.abort());
@@ -242,23 +140,19 @@ describe.sequential('docker engine', () => {
     expect(status.plan).toEqual([]);
     expect(await get()).toBe('one');
     expect(
-      await inWeb(
+      await execIn(
+        await firstWeb(),
+        'sh',
+        '-c',
         'wget -q -O- http://web/version; wget -q -O- http://web.shop.svc.cluster.local:80/version; cat /page/index.html /secret/password; echo; echo $PASSWORD',
       ),
     ).toBe('one\none\nhellohunter2\nhunter2');
   });
 
   it('shares one network namespace among the containers of a pod', async () => {
-    const [sidecar] = await named('sidecar');
-    const { stdout } = await runInContainer(
-      docker,
-      {
-        container: sidecar?.Id ?? '',
-        command: ['wget', '-q', '-O-', 'http://127.0.0.1:8080/version'],
-      },
-      never,
-    );
-    expect(stdout.trim()).toBe('one');
+    const sidecar = firstOf(await cluster.named('sidecar'));
+    const page = await execIn(sidecar.Id, 'wget', '-q', '-O-', 'http://127.0.0.1:8080/version');
+    expect(page).toBe('one');
   });
 
   it('does nothing when nothing is to be done', async () => {
@@ -267,7 +161,9 @@ describe.sequential('docker engine', () => {
     const { done } = await engine.reconcile([state(app())], never);
     expect(done).toEqual([]);
     const until = Math.ceil(Date.now() / 1_000);
-    const filters = JSON.stringify({ label: [`windlass.dev/installation=${installation}`] });
+    const filters = JSON.stringify({
+      label: [`windlass.dev/installation=${cluster.installation}`],
+    });
     const events = await callDocker<unknown>(docker, {
       method: 'GET',
       path: '/events',
@@ -280,56 +176,21 @@ describe.sequential('docker engine', () => {
   it('changes files of running pods without a restart', async () => {
     const before = await firstWeb();
     await settle(engine, state(app({ page: 'changed' })));
-    expect(await inWeb('cat /page/index.html')).toBe('changed');
+    expect(await execIn(await firstWeb(), 'cat', '/page/index.html')).toBe('changed');
     expect(await firstWeb()).toBe(before);
   });
 
   it.each([
-    {
-      name: 'stopped',
-      harm: (id: string) =>
-        callDocker(docker, {
-          method: 'POST',
-          path: `/containers/${id}/stop`,
-          query: { t: 1 },
-          signal: never,
-        }),
-    },
-    {
-      name: 'killed',
-      harm: (id: string) =>
-        callDocker(docker, { method: 'POST', path: `/containers/${id}/kill`, signal: never }),
-    },
-    {
-      name: 'removed',
-      harm: (id: string) =>
-        callDocker(docker, {
-          method: 'DELETE',
-          path: `/containers/${id}`,
-          query: { force: true },
-          signal: never,
-        }),
-    },
-    {
-      name: 'paused',
-      harm: (id: string) =>
-        callDocker(docker, { method: 'POST', path: `/containers/${id}/pause`, signal: never }),
-    },
-    {
-      name: 'given more memory',
-      harm: (id: string) =>
-        callDocker(docker, {
-          method: 'POST',
-          path: `/containers/${id}/update`,
-          body: { Memory: 2 ** 26, MemorySwap: 2 ** 26 },
-          signal: never,
-        }),
-    },
-  ])('puts back a container that was $name by hand', async ({ harm }) => {
-    await harm(await firstWeb());
-    await sleep(300);
+    { name: 'stopped', how: 'stop' as const },
+    { name: 'killed', how: 'kill' as const },
+    { name: 'removed', how: 'remove' as const },
+    { name: 'paused', how: 'pause' as const },
+    { name: 'given more memory', how: { memory: 2 ** 26 } },
+    { name: 'renamed', how: { rename: `mine-${cluster.installation}` } },
+  ])('puts back a container that was $name by hand', async ({ how }) => {
+    await harm(await firstWeb(), how);
     await settle(engine, state(app({ page: 'changed' })));
-    const running = await named('web');
+    const running = await cluster.named('web');
     expect(running).toHaveLength(2);
     expect(running.every(({ State }) => State === 'running')).toBe(true);
     const { HostConfig } = await callDocker<{ HostConfig: { Memory: number } }>(docker, {
@@ -341,25 +202,57 @@ describe.sequential('docker engine', () => {
   });
 
   it('refills the files in memory of a sandbox that was restarted by hand', async () => {
-    const [sandbox] = await containers('sandbox');
-    await callDocker(docker, {
-      method: 'POST',
-      path: `/containers/${sandbox?.Id ?? ''}/restart`,
-      query: { t: 1 },
-      signal: never,
-    });
-    await sleep(300);
+    await harm(firstOf(await cluster.parts('sandbox')).Id, 'restart');
     await settle(engine, state(app({ page: 'changed' })));
-    for (const { Id } of await named('web')) {
-      const { stdout } = await runInContainer(
-        docker,
-        { container: Id, command: ['cat', '/page/index.html', '/secret/password'] },
-        never,
-      );
-      expect(stdout).toBe('changedhunter2');
+    for (const { Id } of await cluster.named('web')) {
+      const files = await execIn(Id, 'cat', '/page/index.html', '/secret/password');
+      expect(files).toBe('changedhunter2');
     }
     expect(await get()).toBe('one');
   });
+
+  it('makes a pod anew whose sandbox was removed by hand', async () => {
+    await harm(firstOf(await cluster.parts('sandbox')).Id, 'remove');
+    await settle(engine, state(app({ page: 'changed' })));
+    expect(await cluster.parts('sandbox')).toHaveLength(2);
+    expect(await get()).toBe('one');
+  });
+
+  it('connects a sandbox again that was taken off the network', async () => {
+    const sandbox = firstOf(await cluster.parts('sandbox'));
+    await callDocker(docker, {
+      method: 'POST',
+      path: `/networks/test-${cluster.installation}/disconnect`,
+      body: { Container: sandbox.Id },
+      signal: never,
+    });
+    const status = await settle(engine, state(app({ page: 'changed' })));
+    expect(status.resources.at(-1)?.summary ?? '').not.toBe('');
+    for (const { Id } of await cluster.named('web'))
+      expect(await execIn(Id, 'wget', '-q', '-O-', 'http://web.shop/version')).toBe('one');
+  });
+
+  it.each(['proxy', 'name-server', 'edge', 'proxy-sandbox'])(
+    'puts the %s back, whatever was done to it',
+    async (role) => {
+      for (const how of [
+        'stop',
+        'pause',
+        'restart',
+        { rename: `own-${role}` },
+        'remove',
+      ] as const) {
+        await harm(firstOf(await cluster.parts(role)).Id, how);
+        await settle(engine, state(app({ page: 'changed' })));
+        const part = firstOf(await cluster.parts(role));
+        expect([how, part.State]).toEqual([how, 'running']);
+        expect(await get()).toBe('one');
+        expect(await execIn(await firstWeb(), 'wget', '-q', '-O-', 'http://web/version')).toBe(
+          'one',
+        );
+      }
+    },
+  );
 
   it('rolls to a new version without losing a request', async () => {
     const results = { good: 0, lost: [] as string[] };
@@ -396,7 +289,7 @@ describe.sequential('docker engine', () => {
   });
 
   it('goes on where a worker was killed', async () => {
-    const other = startEngine();
+    const other = cluster.startEngine();
     const stopped = new AbortController();
     const cut = engine
       .reconcile([state(app({ version: 'five', page: 'changed' }))], stopped.signal)
@@ -410,21 +303,22 @@ describe.sequential('docker engine', () => {
   });
 
   it('leaves what another installation made alone', async () => {
-    const other = startEngine('0'.repeat(8));
+    const other = cluster.startEngine({ installation: '0'.repeat(8) });
     const before = await firstWeb();
     await other.reconcile([state([])], never);
     expect(await firstWeb()).toBe(before);
   });
 
-  it('deletes everything that is no longer wanted', async () => {
-    await settle(engine, state([]), ({ serving }) => serving);
-    const end = Date.now() + 20_000;
-    while ((await containers('container')).length > 0 && Date.now() < end) {
+  it('deletes everything that is no longer wanted, and then its own parts', async () => {
+    const end = Date.now() + 30_000;
+    while ((await cluster.parts('proxy')).length > 0 && Date.now() < end) {
       await engine.reconcile([state([])], never);
       await sleep(200);
     }
-    await settle(engine, state([]));
-    expect(await containers('sandbox')).toEqual([]);
+    for (const role of ['container', 'sandbox', 'proxy', 'name-server', 'edge', 'proxy-sandbox'])
+      expect([role, await cluster.parts(role)]).toEqual([role, []]);
+    expect(await cluster.volumes()).toEqual([]);
     await expect(get()).rejects.toThrow('fetch failed');
+    expect(await engine.plan(state([]), never)).toEqual([]);
   });
 });

@@ -106,7 +106,7 @@ export function createImages(
 }
 
 /** Delay before the attempt after `attempts`: 10 s, doubled each time, 5 min at most. */
-export function pullBackoffMs(attempts: number): number {
+function pullBackoffMs(attempts: number): number {
   return Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** (attempts - 1));
 }
 

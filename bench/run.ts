@@ -1,0 +1,53 @@
+import { writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { pushToServing } from './push-to-serving.ts';
+import type { Figure } from './figure.ts';
+
+/** Every benchmark, by the name it is run by. */
+const BENCHMARKS: Readonly<Record<string, () => Promise<Figure>>> = {
+  'push-to-serving': pushToServing,
+};
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { json: { type: 'boolean', default: false } },
+});
+const names = positionals.length === 0 ? Object.keys(BENCHMARKS) : positionals;
+const figures: Figure[] = [];
+for (const name of names) {
+  const benchmark = BENCHMARKS[name];
+  if (benchmark === undefined) {
+    process.stderr.write(
+      `there is no benchmark ${name}; there are: ${Object.keys(BENCHMARKS).join(', ')}\n`,
+    );
+    process.exit(1);
+  }
+  figures.push(await benchmark());
+}
+process.stdout.write(values.json ? `${JSON.stringify(figures, undefined, 2)}\n` : table(figures));
+if (positionals.length === 0)
+  await writeFile(join(dirname(fileURLToPath(import.meta.url)), 'README.md'), page(figures));
+
+function table(rows: readonly Figure[]): string {
+  const head = '| benchmark | ours | peer | ratio | target | met |\n|---|---|---|---|---|---|\n';
+  const lines = rows.map(
+    ({ name, ours, peer, ratio, target, met }) =>
+      `| ${name} | ${ours} | ${peer} | ${ratio.toFixed(2)} | ${target} | ${met ? 'yes' : 'no'} |\n`,
+  );
+  return head + lines.join('');
+}
+
+function page(rows: readonly Figure[]): string {
+  const told = rows.map(({ name, how }) => `- \`${name}\`: ${how}`).join('\n');
+  return `# Benchmarks
+
+Each beside a named peer or the bare commands, in the same run on the same machine; times in milliseconds, medians.
+Written by \`npm run bench\`, which repeats them all; \`npm run bench <name>\` runs one, \`--json\` prints data. It needs
+what \`npm test\` sets up.
+
+${table(rows)}
+${told}
+`;
+}
