@@ -306,10 +306,10 @@ describe('a server', () => {
   const elsewhere = { clone_url: 'https://forge.example/team/other.git' };
   it.each([
     ['a push', 'push', PUSH, 'd1', 202, 1],
-    ['the same delivery again', 'push', PUSH, 'd1', 202, 0],
-    ['a tag', 'push', { ...PUSH, ref: 'refs/tags/v1' }, 'd2', 202, 0],
-    ['a deletion', 'push', { ...PUSH, deleted: true, after: '0'.repeat(40) }, 'd3', 202, 0],
-    ['another branch', 'push', { ...PUSH, ref: 'refs/heads/x' }, 'd4', 202, 0],
+    ['the same delivery again', 'push', PUSH, 'd1', 200, 0],
+    ['a tag', 'push', { ...PUSH, ref: 'refs/tags/v1' }, 'd2', 200, 0],
+    ['a deletion', 'push', { ...PUSH, deleted: true, after: '0'.repeat(40) }, 'd3', 200, 0],
+    ['another branch', 'push', { ...PUSH, ref: 'refs/heads/x' }, 'd4', 200, 0],
     ['an unknown repository', 'push', { ...PUSH, repository: elsewhere }, 'd5', 401, undefined],
     ['what is no push', 'push', { repository: PUSH.repository }, 'd6', 400, undefined],
     ['no delivery id', 'push', PUSH, '', 400, undefined],

@@ -17,7 +17,7 @@ export function announcement({ url, adminToken, exampleUrl }: Announcement): str
     `  API          ${url}/api/v1`,
     `  Admin token  ${adminToken}`,
     '',
-    'Push a repository of your own (`npx windlass init` in it writes the first files):',
+    'Push a repository of your own (`windlass init` in it writes the first files; `npm link` here puts `windlass` on your PATH):',
     '',
     `  git remote add windlass ${remote}`,
     '  git push windlass main',

@@ -7,8 +7,11 @@ import type { StepContext } from './carry-out.ts';
 import { mapAtOnce } from './inspections.ts';
 
 const PODS_AT_ONCE = 4;
-/** Steps of pods stand beside each other; every other one waits for those before it. */
-const POD_STEPS = new Set<Step['kind']>(['createPod', 'repairPod', 'writeVolume']);
+/** Steps of one such kind stand beside each other; every other one waits for those before it. */
+const BESIDE: readonly ReadonlySet<Step['kind']>[] = [
+  new Set<Step['kind']>(['createPod', 'repairPod', 'writeVolume']),
+  new Set<Step['kind']>(['configureProxy', 'configureEdge']),
+];
 
 /** Something an operator has to put right before a step can be done. It holds up its owner, and nobody else. */
 export interface StepFailure {
@@ -21,7 +24,7 @@ export interface CarriedOut {
   failures: StepFailure[];
 }
 
-/** Carries the steps out in order, those of pods side by side. */
+/** Carries the steps out in order, those of pods side by side, and those of the two proxies. */
 export async function carryOutAll(
   steps: readonly Step[],
   context: StepContext,
@@ -80,14 +83,17 @@ async function attempt(step: Step, context: StepContext): Promise<Attempt> {
   }
 }
 
-function* inBatches(steps: readonly Step[]): Generator<readonly Step[]> {
-  for (let index = 0; index < steps.length;) {
-    const end = steps.findIndex((step, at) => at >= index && !POD_STEPS.has(step.kind));
-    const until = end === index ? index + 1 : end;
-    const batch = until === -1 ? steps.slice(index) : steps.slice(index, until);
-    yield batch;
-    index += batch.length;
+function inBatches(steps: readonly Step[]): Step[][] {
+  const batches: Step[][] = [];
+  for (const step of steps) {
+    const beside = BESIDE.find((kinds) => kinds.has(step.kind));
+    const last = batches.at(-1);
+    const [before] = last ?? [];
+    if (last !== undefined && before !== undefined && beside?.has(before.kind) === true)
+      last.push(step);
+    else batches.push([step]);
   }
+  return batches;
 }
 
 function hasNodePort(service: { [field: string]: unknown }, port: number): boolean {

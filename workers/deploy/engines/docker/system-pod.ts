@@ -78,6 +78,20 @@ export function createSystemPod(context: DockerContext, canConnect: CanConnect):
   const texts = new Map<string, string>();
   let withheld: { hash: string; ports: ReadonlySet<number>; retryAt: number } | undefined;
 
+  /** What is on the interface of the sandbox as it runs now; asked for only when it is to change. */
+  let onInterface = '';
+
+  async function setAddresses(
+    sandbox: InspectedContainer,
+    addresses: readonly string[],
+    signal: AbortSignal,
+  ): Promise<void> {
+    const wanted = [sandbox.Id, sandbox.State.StartedAt, ...addresses].join(' ');
+    if (onInterface === wanted) return;
+    await inSandbox(context, sandbox.Id, ADDRESS_SCRIPT, addresses, signal);
+    onInterface = wanted;
+  }
+
   async function hashIn(container: InspectedContainer, signal: AbortSignal): Promise<string> {
     const known = hashes.get(container.Id);
     if (known !== undefined) return known;
@@ -210,7 +224,7 @@ export function createSystemPod(context: DockerContext, canConnect: CanConnect):
       const sandbox = await ensureSandbox(network, signal);
       const spec = haproxyIn(context, 'proxy', `container:${sandbox.Id}`);
       const proxy = await ensureSystemContainer(context, spec, signal);
-      await inSandbox(context, sandbox.Id, ADDRESS_SCRIPT, config.addresses, signal);
+      await setAddresses(sandbox, config.addresses, signal);
       await load(proxy, sandbox, config.haproxy, signal);
       await loaded(proxy.Id, `${config.hash} ${sandbox.State.StartedAt}`, signal);
     },
