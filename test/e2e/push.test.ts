@@ -334,6 +334,34 @@ describe.sequential('from push to running', () => {
     expect(await page()).toBe('good five');
   });
 
+  it('heals with Redis away, and takes runs up when it is back', async () => {
+    const run = await pushAway({
+      'page.txt': 'good after all\n',
+      Dockerfile: `${DOCKERFILE}RUN sleep 2\n`,
+    });
+    await windlass.runUntil(run.id, ({ steps }) =>
+      steps.some(({ name, state }) => name === 'build web' && state === 'running'),
+    );
+    await windlass.withoutRedis(async () => {
+      const [removed] = await containers('web');
+      await callDocker(docker, {
+        method: 'DELETE',
+        path: `/containers/${removed?.Id ?? ''}`,
+        query: { force: true },
+        signal: never,
+      });
+      await waitUntil(
+        async () => (await containers('web')).filter(({ Id }) => Id !== removed?.Id).length === 2,
+        'a container in its place',
+        20_000,
+      );
+      expect(await page()).toBe('good five');
+    });
+    const ended = await windlass.runUntil(run.id, ({ endedAt }) => endedAt !== undefined);
+    expect(ended.state).toBe('succeeded');
+    expect(await page()).toBe('good after all');
+  });
+
   it('supersedes a build by a newer push, and a deploy that waits', async () => {
     const slow = await pushAway({ Dockerfile: `${DOCKERFILE}RUN sleep 20\n` });
     await windlass.runUntil(slow.id, ({ steps }) =>

@@ -34,6 +34,8 @@ export interface Windlass {
   kill(role: Role): Promise<void>;
   get<T>(path: string): Promise<T>;
   post<T>(path: string, body?: unknown): Promise<T>;
+  /** Takes Redis away for a while; it comes back with what it kept. */
+  withoutRedis(work: () => Promise<void>): Promise<void>;
   /** The newest run of a pipeline. */
   lastRun(pipeline: string): Promise<RunView>;
   /** Waits until the run is as asked. */
@@ -50,7 +52,7 @@ export async function startWindlass(config: string): Promise<Windlass> {
   await mkdir(stateDir, { recursive: true });
   await writeFile(join(folder, 'config', 'pipelines', 'all.yaml'), config);
   await writeFile(join(stateDir, 'installation'), `${installation}\n`);
-  const redis = await startRedis(join(folder, 'redis'));
+  let redis = await startRedis(join(folder, 'redis'));
   const registry = await startRegistry(join(folder, 'registry'));
   const listen = `127.0.0.1:${await freePort()}`;
   const url = `http://${listen}`;
@@ -123,6 +125,11 @@ export async function startWindlass(config: string): Promise<Windlass> {
     kill: (role) => end(role, 'SIGKILL'),
     get,
     post: (path, body = {}) => call(path, { method: 'POST', body: JSON.stringify(body) }),
+    async withoutRedis(work) {
+      await redis.stop();
+      await work();
+      redis = await startRedis(join(folder, 'redis'));
+    },
     lastRun: async (pipeline) => {
       const { runs } = await get<{ runs: RunView[] }>(`/api/v1/runs?pipeline=${pipeline}&limit=1`);
       const [run] = runs;

@@ -47,14 +47,16 @@ export async function runDeploy(
     return;
   }
   const release = await releaseEntry(run, job.entry, context, stop);
-  const replaced = await replacedBy(release, run, context, stop);
+  const [replaced, desired] = await Promise.all([
+    replacedBy(release, run, context, stop),
+    readDesired(ownerKey(run.pipeline, job.entry), release.commit, () =>
+      server.manifests(run.pipeline, release.commit, stop),
+    ),
+  ]);
   if (replaced !== undefined) {
     await endReplaced(run, job.entry, release, replaced, context);
     return;
   }
-  const desired = await readDesired(ownerKey(run.pipeline, job.entry), release.commit, () =>
-    server.manifests(run.pipeline, release.commit, stop),
-  );
   const outcome = await waitFor(run, job.entry, desired, context, AbortSignal.any([cancel, stop]));
   if (outcome === 'aborted') {
     stop.throwIfAborted();
