@@ -1,7 +1,7 @@
 import { createServer } from 'node:http';
 import type { Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
-import Fastify from 'fastify';
+import Fastify, { LogController } from 'fastify';
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { answerError } from './answer-error.ts';
@@ -56,7 +56,7 @@ export async function createApp(dependencies: AppDependencies): Promise<FastifyI
   const { tokens, tls, log, readiness } = dependencies;
   const app = Fastify({
     loggerInstance: log as FastifyBaseLogger,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: 1_024 * 1_024,
     forceCloseConnections: true,
     trustProxy: dependencies.behindProxy ?? false,

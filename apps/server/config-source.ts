@@ -52,7 +52,7 @@ export async function openConfigSource(
   const { config, last, log } = dependencies;
   const read = reader(dependencies);
   const isFolder = config !== BUILT_IN_CONFIG && !isUrl(config);
-  let current = isFolder ? { pipelines: {}, clusters: {} } : last;
+  let current = isUrl(config) ? last : { pipelines: {}, clusters: {} };
   let seen = '';
   let commit: string | undefined;
   let problems: string[] = [];

@@ -11,7 +11,9 @@ import { connectRedis, isReachable } from '#adapters/store/redis.ts';
 import { createRunStore } from '#adapters/store/run-store.ts';
 import { createSharedState } from '#adapters/store/shared-state.ts';
 import { readStream } from '#adapters/store/stream.ts';
+import type { Declarations } from '#core/declarations/declarations.ts';
 import { UserError } from '#core/errors.ts';
+import type { SharedState } from '#core/ports.ts';
 import { createApp } from './app.ts';
 import type { Tls } from './app.ts';
 import { openConfigSource } from './config-source.ts';
@@ -19,6 +21,7 @@ import { writeHooks } from './git/hook-files.ts';
 import { startHookServer } from './git/hook-server.ts';
 import { createPushHandler } from './git/receive-push.ts';
 import { createRepositories } from './git/repositories.ts';
+import type { Repositories } from './git/repositories.ts';
 import { createKnownPipelines } from './known-pipelines.ts';
 import { createOrchestrator } from './orchestrator.ts';
 import type { ResolveImage } from './routes/plan.ts';
@@ -94,7 +97,7 @@ async function start(
   closers.push(() => queue.close());
   const repositories = createRepositories(gitRoot, machine);
   const config = await openConfigSource(
-    { config: options.config, gitRoot, machine, last: await shared.declarations(), log },
+    { config: options.config, gitRoot, machine, last: await lastConfig(shared, repositories), log },
     signal,
   );
   const pipelines = createKnownPipelines(config, repositories, shared);
@@ -199,6 +202,16 @@ async function every(
     }
     await sleep(pauseMs, undefined, { signal }).catch(() => undefined);
   }
+}
+
+/** What was in force when the server last ran, without what pushed repositories carry themselves. */
+async function lastConfig(shared: SharedState, repositories: Repositories): Promise<Declarations> {
+  const [{ pipelines, clusters }, carried] = await Promise.all([
+    shared.declarations(),
+    repositories.pipelines(),
+  ]);
+  const own = Object.entries(pipelines).filter(([name]) => !Object.hasOwn(carried, name));
+  return { pipelines: Object.fromEntries(own), clusters };
 }
 
 async function waitForRedis(answers: () => Promise<boolean>, url: string): Promise<void> {

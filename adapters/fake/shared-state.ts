@@ -1,0 +1,28 @@
+import type { Declarations } from '#core/declarations/declarations.ts';
+import type { ClusterStatus, SharedState } from '#core/ports.ts';
+
+/** SharedState in memory, for tests. */
+export function createMemorySharedState(): SharedState {
+  let current: Declarations = { pipelines: {}, clusters: {} };
+  const statuses = new Map<string, ClusterStatus>();
+  const followers = new Set<(declarations: Declarations) => void>();
+  return {
+    async putDeclarations(declarations) {
+      current = declarations;
+      for (const follower of followers) follower(current);
+    },
+    declarations: async () => current,
+    async followDeclarations(onChange, signal) {
+      followers.add(onChange);
+      onChange(current);
+      await new Promise<void>((resolve) => {
+        signal.addEventListener('abort', () => resolve(), { once: true });
+      });
+      followers.delete(onChange);
+    },
+    async putClusterStatus(cluster, status) {
+      statuses.set(cluster, status);
+    },
+    clusterStatus: async (cluster) => statuses.get(cluster),
+  };
+}

@@ -1,0 +1,232 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { FastifyInstance } from 'fastify';
+import { pino } from 'pino';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { openSealer } from '#adapters/age/seal.ts';
+import { createMemoryJobQueue } from '#adapters/fake/job-queue.ts';
+import type { MemoryJobQueue } from '#adapters/fake/job-queue.ts';
+import { createMemoryRunStore } from '#adapters/fake/run-store.ts';
+import { createMemorySharedState } from '#adapters/fake/shared-state.ts';
+import { createSecretReader } from '#adapters/secrets/read-secret.ts';
+import { ClusterList } from '#core/api/cluster.ts';
+import { ErrorBody } from '#core/api/error.ts';
+import { RunView } from '#core/api/run.ts';
+import { parseDeclarations } from '#core/declarations/parse.ts';
+import type { RunStore } from '#core/ports.ts';
+import type { Trigger } from '#core/run/run.ts';
+import { createApp } from './app.ts';
+import { createRepositories } from './git/repositories.ts';
+import { createKnownPipelines } from './known-pipelines.ts';
+import { createOrchestrator } from './orchestrator.ts';
+import type { Orchestrator } from './orchestrator.ts';
+import { createReleases } from './releases/releases.ts';
+
+const DECLARED = `apiVersion: windlass.dev/v1
+kind: Cluster
+metadata: { name: local }
+spec: { engine: docker, servers: [{ name: me, docker: "unix:///var/run/docker.sock" }] }
+---
+apiVersion: windlass.dev/v1
+kind: Pipeline
+metadata: { name: hello }
+spec: { deploy: [{ cluster: local, manifests: deploy }] }
+`;
+const MAP = 'apiVersion: v1\nkind: ConfigMap\nmetadata: { name: a }\ndata: { a: b }\n';
+const TOKENS = { admin: 'admin-token-of-the-test', worker: 'worker-token-of-the-test' };
+const ADMIN = { authorization: `Bearer ${TOKENS.admin}` };
+
+let folder: string;
+let app: FastifyInstance;
+let queue: MemoryJobQueue;
+let runs: RunStore;
+let orchestrator: Orchestrator;
+const { declarations } = parseDeclarations([{ path: 'a.yaml', text: DECLARED }]);
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'windlass-app-'));
+  const log = pino({ level: 'silent' });
+  const machine = { PATH: process.env['PATH'] };
+  runs = createMemoryRunStore();
+  queue = createMemoryJobQueue();
+  const shared = createMemorySharedState();
+  const repositories = createRepositories(folder, machine);
+  const config = {
+    declarations: () => declarations,
+    view: () => ({ source: 'test', pipelines: ['hello'], clusters: ['local'], problems: [] }),
+    refresh: async () => false,
+    pollMs: 1_000,
+  };
+  const pipelines = createKnownPipelines(config, repositories, shared);
+  const releases = createReleases({
+    root: join(folder, 'releases'),
+    machine,
+    sealer: await openSealer(join(folder, 'age.key')),
+    run: (id) => runs.get(id),
+    entriesOn: (cluster) => pipelines.entriesOn(cluster),
+    authorOf: async () => undefined,
+  });
+  orchestrator = createOrchestrator({
+    runs,
+    queue,
+    releases,
+    repositories,
+    pipelines,
+    now: Date.now,
+    log,
+  });
+  app = await createApp({
+    runs,
+    shared,
+    queue,
+    releases,
+    pipelines,
+    config,
+    orchestrator,
+    tokens: TOKENS,
+    readSecret: createSecretReader({}),
+    readStream: async () => undefined,
+    readiness: async () => ({ redis: true }),
+    git: {
+      root: folder,
+      repositories,
+      machine,
+      hooks: folder,
+      hookSocket: () => '',
+      maxPackBytes: 1_024,
+    },
+    log,
+  });
+});
+
+afterEach(async () => {
+  await app.close();
+  await rm(folder, { recursive: true, force: true });
+});
+
+function receive(after: string): ReturnType<Orchestrator['receive']> {
+  const trigger: Trigger = { kind: 'push', ref: 'refs/heads/main', after, who: 'ann' };
+  const spec = declarations.pipelines['hello']?.spec;
+  if (spec === undefined) throw new Error('hello is not declared');
+  return orchestrator.receive(trigger, { pipeline: 'hello', spec });
+}
+
+describe('who may ask', () => {
+  it.each([
+    ['/healthz', {}, 200],
+    ['/readyz', {}, 200],
+    ['/api/v1/runs', {}, 401],
+    ['/api/v1/runs', { authorization: `Bearer ${TOKENS.worker}` }, 401],
+    ['/api/v1/runs', ADMIN, 200],
+    ['/api/v1/runs', { authorization: `Basic ${btoa(`any:${TOKENS.admin}`)}` }, 200],
+    ['/internal/v1/clusters/local/heads', {}, 401],
+    ['/internal/v1/clusters/local/heads', { authorization: `Bearer ${TOKENS.worker}` }, 200],
+    ['/git/hello.git/info/refs?service=git-upload-pack', {}, 401],
+    ['/git/hello.git/info/refs?service=git-upload-pack', ADMIN, 404],
+    ['/git/..%2fage.key.git/info/refs?service=git-upload-pack', ADMIN, 404],
+    ['/git/hello.git/HEAD', ADMIN, 404],
+    ['/nothing', ADMIN, 404],
+  ])('%s %j: %i', async (url, headers, status) => {
+    const answer = await app.inject({ url, headers });
+    expect(answer.statusCode).toBe(status);
+    expect(answer.headers['x-content-type-options']).toBe('nosniff');
+  });
+});
+
+describe('what is asked wrongly', () => {
+  it.each([
+    ['GET', '/api/v1/runs?limit=0', undefined, 400, 'limit'],
+    ['GET', '/api/v1/runs?limt=1', undefined, 400, 'limt'],
+    ['GET', '/api/v1/runs/none', undefined, 404, 'none'],
+    ['GET', '/api/v1/clusters/other/workloads', undefined, 404, 'other'],
+    ['GET', '/api/v1/clusters/local/logs?workload=web', undefined, 400, 'Kind/name'],
+    ['POST', '/api/v1/rollback', { pipeline: 'other' }, 404, 'other'],
+    ['POST', '/api/v1/rollback', { pipeline: 'hello' }, 404, 'no earlier healthy release'],
+    ['POST', '/api/v1/plan', { pipeline: 'hello', entry: 'x', manifests: {} }, 404, 'x'],
+    ['POST', '/api/v1/plan', '{', 400, ''],
+  ] as const)('%s %s %j: %i %s', async (method, url, body, status, says) => {
+    const headers = {
+      ...ADMIN,
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+    };
+    const answer = await app.inject({
+      method,
+      url,
+      headers,
+      ...(body === undefined ? {} : { payload: body }),
+    });
+    expect(answer.statusCode).toBe(status);
+    expect(ErrorBody.parse(answer.json()).error.message).toContain(says);
+  });
+});
+
+describe('runs', () => {
+  it('supersedes the older of two pushes and takes its job out', async () => {
+    const older = await receive('a'.repeat(40));
+    const newer = await receive('b'.repeat(40));
+    expect(await runs.get(older.id)).toMatchObject({ state: 'superseded', supersededBy: newer.id });
+    expect([...queue.jobs.keys()]).toEqual([`${newer.id}.build`]);
+  });
+
+  it('brings a lost job back, and ends a run whose job has failed', async () => {
+    const run = await receive('a'.repeat(40));
+    queue.jobs.clear();
+    await orchestrator.sweep();
+    expect(queue.jobs.has(`${run.id}.build`)).toBe(true);
+    queue.fail(`${run.id}.build`, 'out of memory');
+    await orchestrator.sweep();
+    expect(await runs.get(run.id)).toMatchObject({ state: 'failed', reason: 'out of memory' });
+  });
+
+  it('cancels what waits and retries what has ended', async () => {
+    const { id } = await receive('a'.repeat(40));
+    const post = { method: 'POST', headers: ADMIN } as const;
+    expect((await app.inject({ ...post, url: `/api/v1/runs/${id}/retry` })).statusCode).toBe(409);
+    const cancelled = await app.inject({ ...post, url: `/api/v1/runs/${id}/cancel` });
+    expect(RunView.parse(cancelled.json()).state).toBe('cancelled');
+    expect(queue.jobs.size).toBe(0);
+    const again = await app.inject({ ...post, url: `/api/v1/runs/${id}/retry` });
+    expect(RunView.parse(again.json())).toMatchObject({ attempt: 2, commit: 'a'.repeat(40) });
+  });
+
+  it('does not run a delivery twice', async () => {
+    const trigger: Trigger = {
+      kind: 'webhook',
+      ref: 'refs/heads/main',
+      after: 'a'.repeat(40),
+      who: 'x',
+    };
+    const spec = declarations.pipelines['hello']?.spec;
+    const targets = spec === undefined ? [] : [{ pipeline: 'hello', spec }];
+    expect((await orchestrator.receiveAll(trigger, targets, 'one')).runs).toHaveLength(1);
+    expect(await orchestrator.receiveAll(trigger, targets, 'one')).toEqual({
+      runs: [],
+      seenBefore: true,
+    });
+  });
+});
+
+describe('clusters', () => {
+  it('tells of those that nobody reported on', async () => {
+    const answer = await app.inject({ url: '/api/v1/clusters', headers: ADMIN });
+    expect(ClusterList.parse(answer.json()).clusters).toEqual([
+      { name: 'local', engine: 'docker', owners: [] },
+    ]);
+  });
+
+  it('asks the controller for a plan', async () => {
+    const plan = [{ action: 'create', key: 'ConfigMap/default/a', fields: [] }];
+    queue.answerWith(() => ({ plan }));
+    const answer = await app.inject({
+      method: 'POST',
+      url: '/api/v1/plan',
+      headers: ADMIN,
+      payload: { pipeline: 'hello', entry: 'local', manifests: { 'deploy/a.yaml': MAP } },
+    });
+    expect(answer.json()).toEqual({ entry: 'local', cluster: 'local', plan });
+    expect(queue.requests).toMatchObject([
+      { queue: 'cluster-local', name: 'plan', payload: { owner: 'hello/local' } },
+    ]);
+  });
+});
