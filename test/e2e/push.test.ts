@@ -48,6 +48,11 @@ RUN grep -q good /app/page.txt || { echo "the page is not good"; exit 3; }
 
 FROM app
 `;
+/** Takes its time in every run of the tests: the cache of an earlier one has other seconds. */
+function slowly(seconds: number): string {
+  return `${DOCKERFILE}RUN echo ${Date.now()} && sleep ${seconds}\n`;
+}
+
 const START = 'mkdir -p /www && cp /app/page.txt /www/page && exec httpd -f -p 8080 -h /www\n';
 
 function web(change: { progressDeadlineSeconds?: number; path?: string } = {}): string {
@@ -295,7 +300,7 @@ describe.sequential('from push to running', () => {
   it('goes on with a build and with a deploy whose worker was killed', async () => {
     const building = await pushAway({
       'page.txt': 'good three\n',
-      Dockerfile: `${DOCKERFILE}RUN sleep 3\n`,
+      Dockerfile: slowly(3),
     });
     await windlass.runUntil(building.id, ({ steps }) =>
       steps.some(({ name, state }) => name === 'build web' && state === 'running'),
@@ -337,7 +342,7 @@ describe.sequential('from push to running', () => {
   it('heals with Redis away, and takes runs up when it is back', async () => {
     const run = await pushAway({
       'page.txt': 'good after all\n',
-      Dockerfile: `${DOCKERFILE}RUN sleep 2\n`,
+      Dockerfile: slowly(2),
     });
     await windlass.runUntil(run.id, ({ steps }) =>
       steps.some(({ name, state }) => name === 'build web' && state === 'running'),
@@ -363,7 +368,7 @@ describe.sequential('from push to running', () => {
   });
 
   it('supersedes a build by a newer push, and a deploy that waits', async () => {
-    const slow = await pushAway({ Dockerfile: `${DOCKERFILE}RUN sleep 20\n` });
+    const slow = await pushAway({ Dockerfile: slowly(20) });
     await windlass.runUntil(slow.id, ({ steps }) =>
       steps.some(({ name, state }) => name === 'build web' && state === 'running'),
     );
@@ -389,7 +394,7 @@ describe.sequential('from push to running', () => {
   });
 
   it('cancels a build and a deploy, and leaves the queue usable', async () => {
-    const building = await pushAway({ Dockerfile: `${DOCKERFILE}RUN sleep 60\n` });
+    const building = await pushAway({ Dockerfile: slowly(60) });
     await windlass.runUntil(building.id, ({ steps }) =>
       steps.some(({ name, state }) => name === 'build web' && state === 'running'),
     );
