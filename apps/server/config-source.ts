@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { openBare } from '#adapters/git/bare.ts';
 import { gitEnvironment } from '#adapters/git/environment.ts';
@@ -42,6 +43,8 @@ interface Version {
   files: SourceFile[];
 }
 
+const SETTLE_MS = 250;
+
 type ReadVersion = (signal: AbortSignal) => Promise<Version | undefined>;
 
 /** Refuses a local folder that is invalid at the start; git's last valid version stays in force. */
@@ -74,9 +77,21 @@ export async function openConfigSource(
     log.warn({ problems }, 'the configuration is not taken; the last valid one stays in force');
   }
 
+  /** A file that is being saved is empty for a moment, which says something quite different. */
+  async function readSettled(untilAborted: AbortSignal): Promise<Version | undefined> {
+    let version = await read(untilAborted);
+    while (isFolder && version?.id !== seen) {
+      await sleep(SETTLE_MS, undefined, { signal: untilAborted });
+      const again = await read(untilAborted);
+      if (again?.id === version?.id) return again;
+      version = again;
+    }
+    return version;
+  }
+
   async function refresh(untilAborted: AbortSignal): Promise<boolean> {
     try {
-      const version = await read(untilAborted);
+      const version = await readSettled(untilAborted);
       const changed = version !== undefined && version.id !== seen && take(version);
       tell([]);
       return changed;
