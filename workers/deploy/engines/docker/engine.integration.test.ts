@@ -119,6 +119,15 @@ function state(resources: Resource[]): DesiredState {
   return desire(resources);
 }
 
+async function takeOffNetwork(container: string): Promise<void> {
+  await callDocker(docker, {
+    method: 'POST',
+    path: `/networks/test-${cluster.installation}/disconnect`,
+    body: { Container: container },
+    signal: never,
+  });
+}
+
 afterAll(() => cluster.remove());
 
 describe.sequential('docker engine', () => {
@@ -220,14 +229,17 @@ describe.sequential('docker engine', () => {
 
   it('connects a sandbox again that was taken off the network', async () => {
     const sandbox = firstOf(await cluster.parts('sandbox'));
-    await callDocker(docker, {
-      method: 'POST',
-      path: `/networks/test-${cluster.installation}/disconnect`,
-      body: { Container: sandbox.Id },
-      signal: never,
-    });
+    await takeOffNetwork(sandbox.Id);
     const status = await settle(engine, state(app({ page: 'changed' })));
     expect(status.resources.at(-1)?.summary ?? '').not.toBe('');
+    for (const { Id } of await cluster.named('web'))
+      expect(await execIn(Id, 'wget', '-q', '-O-', 'http://web.shop/version')).toBe('one');
+  });
+
+  it('makes the proxy anew when it was taken off the network', async () => {
+    const sandbox = firstOf(await cluster.parts('proxy-sandbox'));
+    await takeOffNetwork(sandbox.Id);
+    await settle(engine, state(app({ page: 'changed' })));
     for (const { Id } of await cluster.named('web'))
       expect(await execIn(Id, 'wget', '-q', '-O-', 'http://web.shop/version')).toBe('one');
   });

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { putFiles, readFile } from '#adapters/docker/archive.ts';
 import type { ArchiveEntry } from '#adapters/docker/archive.ts';
 import { followLogs } from '#adapters/docker/logs.ts';
@@ -8,6 +9,7 @@ import type { InspectedContainer } from './inspected.ts';
 import { isJoined, SYSTEM_FOLDER } from './system-containers.ts';
 
 const LOAD_TIMEOUT_MS = 15_000;
+const LOG_RETRY_MS = 50;
 const CONFIG = 'haproxy.cfg';
 const SERVER_LINE = /^ {2}server (\S+) /gm;
 const SECTION = /^(?=listen )/m;
@@ -112,7 +114,10 @@ async function reload(
   else await signalContainer(context, container.Id, 'SIGUSR2', signal);
 }
 
-/** Waits until HAProxy's master says that a new worker took over, or why not. */
+/**
+ * Waits until HAProxy's master says that a new worker took over, or why not. Docker may end the stream early, as when it
+ * starts the container anew: what it wrote is then read again.
+ */
 async function waitUntilLoaded(
   context: DockerContext,
   id: string,
@@ -120,14 +125,22 @@ async function waitUntilLoaded(
   signal: AbortSignal,
 ): Promise<void> {
   const ends = AbortSignal.any([signal, AbortSignal.timeout(LOAD_TIMEOUT_MS)]);
-  const alerts: string[] = [];
-  for await (const { line } of followLogs(context.docker, id, { follow: true, since }, ends)) {
-    if (line.includes('Loading success')) return;
-    if (line.startsWith('[ALERT]')) alerts.push(line);
-    const port = /cannot bind socket.*:(\d+)\]/.exec(line)?.[1];
-    if (port !== undefined) throw new PortTaken(Number(port));
-    if (line.includes('Loading failure') || line.includes('Fatal errors found')) break;
+  let alerts: string[] = [];
+  let isRefused = false;
+  while (!ends.aborted && !isRefused) {
+    alerts = [];
+    for await (const { line } of followLogs(context.docker, id, { follow: true, since }, ends)) {
+      if (line.includes('Loading success')) return;
+      if (line.startsWith('[ALERT]')) alerts.push(line);
+      const port = /cannot bind socket.*:(\d+)\]/.exec(line)?.[1];
+      if (port !== undefined) throw new PortTaken(Number(port));
+      isRefused ||= line.includes('Loading failure') || line.includes('Fatal errors found');
+      if (isRefused) break;
+    }
+    if (!isRefused) await sleep(LOG_RETRY_MS);
   }
   signal.throwIfAborted();
-  throw new Error(`HAProxy did not load its configuration: ${alerts.join(' ')}`);
+  const reason =
+    alerts.length === 0 ? `it said nothing in ${LOAD_TIMEOUT_MS / 1_000} s` : alerts.join(' ');
+  throw new Error(`HAProxy did not load its configuration: ${reason}`);
 }

@@ -136,6 +136,7 @@ async function keepFound(
     const made = parseMade(labelsOf(found)[LABEL.made]);
     const isAsMade =
       found.HostConfig.NetworkMode === spec.networkMode &&
+      !lostAddress(spec, found) &&
       !['dead', 'removing'].includes(found.State.Status) &&
       (made === undefined || (await undoDrift(context, found, made, signal)));
     if (isAsMade) {
@@ -146,6 +147,11 @@ async function keepFound(
     await removeContainer(context, Id, signal);
   }
   return false;
+}
+
+/** Off its network it lost the Services' addresses too: another one, with another id, is set up from the start. */
+function lostAddress({ networkMode, address }: SystemSpec, found: InspectedContainer): boolean {
+  return address !== undefined && found.NetworkSettings.Networks?.[networkMode] === undefined;
 }
 
 async function create(

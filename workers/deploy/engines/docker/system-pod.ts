@@ -159,11 +159,13 @@ export function createSystemPod(context: DockerContext, canConnect: CanConnect):
     config: EdgeConfig,
     signal: AbortSignal,
   ): Promise<Set<number>> {
-    const edge = await ensureSystemContainer(context, haproxyIn(context, 'edge', 'host'), signal);
-    const isRunning = edge.State.Status === 'running';
-    const running = isRunning ? await textIn(edge.Id, signal) : undefined;
-    const taken = await findTaken(network, config.ports, running);
+    const spec = haproxyIn(context, 'edge', 'host');
+    let taken: Set<number> | undefined;
     for (;;) {
+      const edge = await ensureSystemContainer(context, spec, signal);
+      const isRunning = edge.State.Status === 'running';
+      const running = isRunning ? await textIn(edge.Id, signal) : undefined;
+      taken ??= await findTaken(network, config.ports, running);
       const text = withoutPorts(config.haproxy, taken);
       try {
         if (text !== running) await load(edge, undefined, text, signal);
