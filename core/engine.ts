@@ -1,6 +1,7 @@
 import type { Health } from '#core/health.ts';
 import type { OwnerKey } from '#core/owner.ts';
 import type { Plan } from '#core/plan/change.ts';
+import type { PruneGuard } from '#core/plan/prune-guard.ts';
 import type { Resource, ResourceKey } from '#core/resources/resource.ts';
 
 /** What one owner wants to run: the resources of its release, Secret values in clear (memory only). */
@@ -9,6 +10,8 @@ export interface DesiredState {
   /** Commit on the release branch. */
   release: string;
   resources: readonly Resource[];
+  /** Holds deletions back that are too many; absent where somebody has confirmed them. */
+  guard?: PruneGuard;
 }
 
 /** How one container of a pod is, for status displays and failure reasons. */
@@ -50,6 +53,8 @@ export interface OwnerStatus {
   release: string;
   /** What still differs; empty when converged. */
   plan: Plan;
+  /** Deletions that wait for a confirmation. */
+  held: Plan;
   resources: ResourceStatus[];
   /** Converged, every resource Healthy, and traffic goes to the new pods. Only this is success. */
   serving: boolean;
@@ -96,6 +101,7 @@ export interface WorkloadLogLine {
  * - What another installation, or nobody, made is never touched.
  */
 export interface Engine {
+  /** With the deletions that would wait for a confirmation. */
   plan(desired: DesiredState, signal: AbortSignal): Promise<Plan>;
   reconcile(desired: readonly DesiredState[], signal: AbortSignal): Promise<Reconciliation>;
   /** Calls `onEvent` (debounced) when something this installation made has changed; ends when aborted; reconnects. */

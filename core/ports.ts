@@ -1,3 +1,4 @@
+import type { AllByHand } from '#core/by-hand/by-hand.ts';
 import type { Declarations } from '#core/declarations/declarations.ts';
 import type { Reconciliation } from '#core/engine.ts';
 import type { Release, RenderedEntry } from '#core/release/release.ts';
@@ -55,6 +56,10 @@ export interface SharedState {
     onChange: (declarations: Declarations) => void,
     signal: AbortSignal,
   ): Promise<void>;
+  /** Tells deploy workers that something was done by hand: they ask the server what. */
+  ringByHand(): Promise<void>;
+  /** Calls back at each ring and after each outage, until aborted. */
+  followByHand(onRing: () => void, signal: AbortSignal): Promise<void>;
   putClusterStatus(cluster: string, status: ClusterStatus): Promise<void>;
   clusterStatus(cluster: string): Promise<ClusterStatus | undefined>;
 }
@@ -101,6 +106,8 @@ export interface ServerApi {
   markHealthy(pipeline: string, entry: string, commit: string, signal: AbortSignal): Promise<void>;
   /** Heads of all deploy entries of a cluster. */
   heads(cluster: string, signal: AbortSignal): Promise<Release[]>;
+  /** What people did by hand, by owner. */
+  byHand(signal: AbortSignal): Promise<AllByHand>;
   /** The release's manifests by path, opened: Secret values in clear. For memory only. */
   manifests(pipeline: string, commit: string, signal: AbortSignal): Promise<Record<string, string>>;
   /** Opens sealed manifests (of a plan request). */

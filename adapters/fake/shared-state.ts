@@ -5,6 +5,7 @@ import type { ClusterStatus, SharedState } from '#core/ports.ts';
 export function createMemorySharedState(): SharedState {
   let current: Declarations = { pipelines: {}, clusters: {} };
   const statuses = new Map<string, ClusterStatus>();
+  const listeners = new Set<() => void>();
   const followers = new Set<(declarations: Declarations) => void>();
   return {
     async putDeclarations(declarations) {
@@ -19,6 +20,17 @@ export function createMemorySharedState(): SharedState {
         signal.addEventListener('abort', () => resolve(), { once: true });
       });
       followers.delete(onChange);
+    },
+    async ringByHand() {
+      for (const listener of listeners) listener();
+    },
+    async followByHand(onRing, signal) {
+      listeners.add(onRing);
+      onRing();
+      await new Promise<void>((resolve) => {
+        signal.addEventListener('abort', () => resolve(), { once: true });
+      });
+      listeners.delete(onRing);
     },
     async putClusterStatus(cluster, status) {
       statuses.set(cluster, status);

@@ -4,6 +4,7 @@ import { messageOf, UserError } from '#core/errors.ts';
 import type { ErrorCode } from '#core/errors.ts';
 import type { ServerApi } from '#core/ports.ts';
 import {
+  ByHandAnswer,
   DoneAnswer,
   HeadsAnswer,
   ManifestsBody,
@@ -43,6 +44,7 @@ export function createServerApi(connection: Connection): ServerApi {
     },
     heads: async (cluster, signal) =>
       (await call(['clusters', cluster, 'heads'], HeadsAnswer, signal)).releases,
+    byHand: async (signal) => (await call(['by-hand'], ByHandAnswer, signal)).owners,
     manifests: async (pipeline, commit, signal) =>
       (await call(['manifests', pipeline, commit], ManifestsBody, signal)).manifests,
     open: async (manifests, signal) =>

@@ -5,6 +5,7 @@ import { subscribe } from './subscribe.ts';
 
 const DECLARATIONS = 'windlass:declarations';
 const CHANGED = 'windlass:declarations-changed';
+const BY_HAND = 'windlass:by-hand';
 
 /** What server and workers share beside runs: the declarations, and how each cluster is. */
 export function createSharedState(redis: Redis): SharedState {
@@ -18,6 +19,16 @@ export function createSharedState(redis: Redis): SharedState {
     },
     declarations: () => declarations(redis),
     followDeclarations: (onChange, signal) => followDeclarations(redis, onChange, signal),
+    ringByHand: async () => {
+      await redis.publish(BY_HAND, '');
+    },
+    followByHand: (onRing, signal) =>
+      subscribe(redis, {
+        pattern: BY_HAND,
+        onMessage: onRing,
+        onReady: async () => onRing(),
+        signal,
+      }),
     putClusterStatus: async (cluster, status) => {
       await redis.set(statusKey(cluster), JSON.stringify(status));
     },

@@ -184,6 +184,7 @@ describe('status', () => {
         owner: 'hello/local',
         release: 'b'.repeat(40),
         plan: [],
+        held: [],
         serving: false,
         failure: 'web crashes',
         resources: [

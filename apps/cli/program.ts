@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { UserError } from '#core/errors.ts';
 import { cancelCommand } from './commands/cancel.ts';
+import { confirmCommand } from './commands/confirm.ts';
 import { initCommand } from './commands/init.ts';
 import { loginCommand } from './commands/login.ts';
 import { logsCommand } from './commands/logs.ts';
@@ -42,7 +43,8 @@ export function createProgram(context: CliContext): Command {
     .addCommand(cancelCommand(context))
     .addCommand(retryCommand(context))
     .addCommand(rollbackCommand(context))
-    .addCommand(releasesCommand(context));
+    .addCommand(releasesCommand(context))
+    .addCommand(confirmCommand(context));
   return redirected(program, context);
 }
 

@@ -16,6 +16,8 @@ import { RunView } from '#core/api/run.ts';
 import { parseDeclarations } from '#core/declarations/parse.ts';
 import type { RunStore } from '#core/ports.ts';
 import type { Trigger } from '#core/run/run.ts';
+import { createByHandActions } from './by-hand/by-hand.ts';
+import { openByHandStore } from './by-hand/store.ts';
 import { createApp } from './app.ts';
 import { createRepositories } from './git/repositories.ts';
 import { createKnownPipelines } from './known-pipelines.ts';
@@ -67,6 +69,11 @@ beforeEach(async () => {
     entriesOn: (cluster) => pipelines.entriesOn(cluster),
     authorOf: async () => undefined,
   });
+  const byHand = createByHandActions({
+    store: await openByHandStore(join(folder, 'by-hand.json')),
+    shared,
+    pipelines,
+  });
   orchestrator = createOrchestrator({
     runs,
     queue,
@@ -81,6 +88,7 @@ beforeEach(async () => {
     shared,
     queue,
     releases,
+    byHand,
     pipelines,
     config,
     orchestrator,

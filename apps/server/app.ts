@@ -8,6 +8,8 @@ import { answerError } from './answer-error.ts';
 import { requireRole } from './authorize.ts';
 import { gitRoutes } from './git/http.ts';
 import type { GitHttpDependencies } from './git/http.ts';
+import { byHandRoutes } from './routes/by-hand.ts';
+import type { ByHandRouteDependencies } from './routes/by-hand.ts';
 import { clusterRoutes } from './routes/clusters.ts';
 import type { ClusterDependencies } from './routes/clusters.ts';
 import { declaredRoutes } from './routes/declared.ts';
@@ -32,6 +34,7 @@ export interface Tls {
 export type AppDependencies = RunDependencies &
   DeclaredDependencies &
   ClusterDependencies &
+  ByHandRouteDependencies &
   PlanDependencies &
   WebhookDependencies & {
     tokens: Tokens;
@@ -93,6 +96,7 @@ export async function createApp(dependencies: AppDependencies): Promise<FastifyI
       await declaredRoutes(api, dependencies);
       await clusterRoutes(api, dependencies);
       await planRoutes(api, dependencies);
+      await byHandRoutes(api, dependencies);
     },
     { prefix: '/api/v1' },
   );

@@ -14,6 +14,8 @@ import { readStream } from '#adapters/store/stream.ts';
 import type { Declarations } from '#core/declarations/declarations.ts';
 import { UserError } from '#core/errors.ts';
 import type { SharedState } from '#core/ports.ts';
+import { createByHandActions } from './by-hand/by-hand.ts';
+import { openByHandStore } from './by-hand/store.ts';
 import { createApp } from './app.ts';
 import type { Tls } from './app.ts';
 import { openConfigSource } from './config-source.ts';
@@ -109,6 +111,11 @@ async function start(
     entriesOn: (cluster) => pipelines.entriesOn(cluster),
     authorOf: (pipeline, commit) => repositories.authorOf(pipeline, commit),
   });
+  const byHand = createByHandActions({
+    store: await openByHandStore(join(stateDir, 'by-hand.json')),
+    shared,
+    pipelines,
+  });
   const orchestrator = createOrchestrator({
     runs,
     queue,
@@ -142,6 +149,7 @@ async function start(
     shared,
     queue,
     releases,
+    byHand,
     pipelines,
     config,
     orchestrator,

@@ -34,6 +34,8 @@ const OwnerView = z.object({
   owner: z.string(),
   release: z.string(),
   plan: PlanView,
+  /** Deletions that wait for a confirmation. */
+  held: PlanView,
   resources: z.array(ResourceView),
   serving: z.boolean(),
   failure: z.string().exactOptional(),

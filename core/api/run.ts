@@ -31,6 +31,7 @@ export const RunView = z.object({
       cluster: z.string(),
       release: z.string().exactOptional(),
       plan: PlanView.exactOptional(),
+      held: PlanView.exactOptional(),
       state: StepState,
       reason: z.string().exactOptional(),
       restored: z.string().exactOptional(),

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { Name } from '#core/declarations/pipeline.ts';
+import type { PruneGuard } from '#core/plan/prune-guard.ts';
 
 const Server = z.strictObject({
   name: Name.describe('Name of the server within the cluster'),
@@ -20,6 +21,8 @@ const Subnet = z
     'must be the address of the network itself: set what is behind the prefix to 0',
   );
 
+const Percent = z.string().regex(/^(100|[1-9]?[0-9])%$/, 'must be a percentage, e.g. 30%');
+
 const ClusterSpec = z.strictObject({
   engine: z.literal('docker').describe('What runs the containers'),
   servers: z
@@ -32,6 +35,15 @@ const ClusterSpec = z.strictObject({
     })
     .optional()
     .describe("The cluster's network; a free private one is chosen when left out"),
+  prune: z
+    .strictObject({
+      guard: Percent.default('30%').describe(
+        'Deletions of more than this part of what a deploy entry has wait for `windlass confirm`; 100% lets all pass',
+      ),
+      atLeast: z.int().min(1).default(3).describe('Fewer deletions than these at once never wait'),
+    })
+    .default({ guard: '30%', atLeast: 3 })
+    .describe('When deletions of what is not in git any more wait for a confirmation'),
   reconcile: z
     .strictObject({
       intervalSeconds: z
@@ -56,6 +68,11 @@ export const Cluster = z
   })
   .describe('An engine, its servers and how it is kept as released');
 export type Cluster = z.infer<typeof Cluster>;
+
+/** The cluster's prune guard, as a planner wants it. */
+export function pruneGuard({ spec }: Cluster): PruneGuard {
+  return { share: Number.parseInt(spec.prune.guard, 10) / 100, atLeast: spec.prune.atLeast };
+}
 
 function prefixOf(subnet: string): number {
   return Number(subnet.split('/')[1]);

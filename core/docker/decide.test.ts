@@ -385,6 +385,66 @@ describe('from any state', () => {
   });
 });
 
+describe('the prune guard', () => {
+  const guard = { share: 0.3, atLeast: 3 };
+  const renamed = app(shape, 'shop');
+
+  it('makes what is new, and keeps what is gone until somebody confirms', () => {
+    const { world } = converge([state(app(shape))], emptyWorld());
+    const { world: held, status } = converge([{ ...state(renamed), guard }], world);
+    expect(status[0]).toMatchObject({ serving: true, plan: [] });
+    expect(status[0]?.held.map(({ key }) => key).toSorted()).toEqual([
+      'ConfigMap/default/web',
+      'Deployment/default/web',
+      'Secret/default/password',
+      'Service/default/web',
+    ]);
+    expect(held.pods).toHaveLength(6);
+    const { world: confirmed, status: after } = converge([state(renamed)], held);
+    expect(after[0]).toMatchObject({ serving: true, plan: [], held: [] });
+    expect(confirmed.records).toHaveLength(renamed.length);
+    expect(confirmed.pods.every(({ keeper }) => keeper === 'Deployment/default/shop')).toBe(true);
+  });
+
+  it('gives a nodePort that both want to the one in git', () => {
+    const same = renamed.map((resource) =>
+      resource.kind === 'Service' ? { ...service('web'), metadata: { name: 'shop' } } : resource,
+    );
+    const { world } = converge([state(app(shape))], emptyWorld());
+    const { steps } = decide([{ ...state(same), guard }], world, 2_000_000, seal);
+    const [edge] = steps.filter((step) => step.kind === 'configureEdge');
+    expect(edge?.config.ports).toEqual([30_080]);
+    expect(edge?.config.haproxy).toContain('listen default.shop:30080');
+  });
+
+  it('keeps everything wherever it is cut off, and whatever is released on top', () => {
+    fc.assert(
+      fc.property(shapes, shapes, fc.nat(40), fc.nat(12), (before, after, killedAt, extra) => {
+        let { world } = converge([state(app(before))], emptyWorld());
+        const more = Array.from({ length: extra }, (_, index) => configMap('x', `extra-${index}`));
+        const release = { ...state([...app(after, 'shop'), ...more]), guard };
+        let left = killedAt;
+        for (let round = 0; left > 0 && round < 5; round += 1) {
+          const { steps } = decide([release], world, 2_000_000 + round, seal);
+          for (const step of steps.slice(0, left)) world = carryOut(world, step, 2_000_000 + round);
+          left -= steps.length;
+        }
+        const next = { ...release, resources: [...release.resources, configMap('y', 'next')] };
+        const { world: reached, status } = converge([next], world, () => undefined, 3_000_000);
+        expect(status[0]?.held).toHaveLength(4);
+        expect(status[0]?.plan).toEqual([]);
+        const old = reached.pods.filter(({ keeper }) => keeper === 'Deployment/default/web');
+        expect(old).toHaveLength(before.replicas);
+        // Wanted again, it is as if nothing had been.
+        const both = { ...state([...app(before), ...next.resources]), guard };
+        const { world: back } = converge([both], reached, () => undefined, 4_000_000);
+        expect(back.records.filter(({ held }) => held === true)).toEqual([]);
+      }),
+      { numRuns: 200 },
+    );
+  });
+});
+
 describe('keepPods', () => {
   it('waits for a pod to be available as long as minReadySeconds says', () => {
     const resource = deployment(shape);

@@ -14,6 +14,7 @@ import type { DesiredState, OwnerStatus, ResourceStatus } from '#core/engine.ts'
 import { UserError } from '#core/errors.ts';
 import type { Change, Plan } from '#core/plan/change.ts';
 import { planResources } from '#core/plan/plan.ts';
+import { guardPrune } from '#core/plan/prune-guard.ts';
 import { keyOf } from '#core/resources/resource.ts';
 import type { Resource, ResourceKey } from '#core/resources/resource.ts';
 
@@ -68,6 +69,8 @@ interface PlannedOwner {
   /** Normalised, Secret values in clear. */
   resources: Resource[];
   plan: Plan;
+  /** Deletions that wait for a confirmation. */
+  held: Plan;
   recording: Extract<Step, { kind: 'record' }>[];
   /** Why nothing is done for this owner: somebody else has what it wants. */
   conflict?: string;
@@ -77,16 +80,27 @@ function planOwner(state: DesiredState, world: World, seal: Seal): PlannedOwner 
   const resources = state.resources.map(normalise);
   const sealed = resources.map((resource) => sealSecret(resource, seal));
   try {
-    const plan = planResources(state.owner, sealed, world.records, KIND_ORDER);
+    const everything = planResources(state.owner, sealed, world.records, KIND_ORDER);
+    const owned = world.records.filter(({ owner }) => owner === state.owner);
+    const { plan, held } = guardPrune(everything, owned, state.guard);
     const changed = new Set(plan.filter(({ action }) => action !== 'delete').map(({ key }) => key));
+    const marked = new Set(owned.filter((record) => record.held === true).map(({ key }) => key));
     const recording = inKindOrder(sealed)
-      .filter((resource) => changed.has(keyOf(resource)))
+      .filter((resource) => changed.has(keyOf(resource)) || marked.has(keyOf(resource)))
       .map((resource) => ({ kind: 'record' as const, owner: state.owner, resource }));
-    return { state, resources, plan, recording };
+    return { state, resources, plan, held, recording: [...markSteps(held, owned), ...recording] };
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
-    return { state, resources: [], plan: [], recording: [], conflict: error.message };
+    return { state, resources: [], plan: [], held: [], recording: [], conflict: error.message };
   }
+}
+
+/** Marks what is held back, before anything is created: the mark is what keeps it back from then on. */
+function markSteps(held: Plan, owned: readonly LiveRecord[]): Extract<Step, { kind: 'record' }>[] {
+  const keys = new Set(held.map(({ key }) => key));
+  return owned
+    .filter((record) => keys.has(record.key) && record.held !== true)
+    .map(({ owner, resource }) => ({ kind: 'record', owner, resource, held: true }));
 }
 
 function sealSecret(resource: Resource, seal: Seal): Resource {
@@ -102,7 +116,7 @@ function sealSecret(resource: Resource, seal: Seal): Resource {
 function recordsAfter(owners: readonly PlannedOwner[], world: World): LiveRecord[] {
   const byKey = new Map(world.records.map((record) => [record.key, record]));
   for (const { recording, state } of owners) {
-    for (const { resource } of recording) {
+    for (const { resource, held } of recording) {
       const key = keyOf(resource);
       const { clusterIp } = byKey.get(key) ?? {};
       byKey.set(key, {
@@ -111,6 +125,7 @@ function recordsAfter(owners: readonly PlannedOwner[], world: World): LiveRecord
         resource,
         recordedAt: Infinity,
         ...(clusterIp === undefined ? {} : { clusterIp }),
+        ...(held === true ? { held } : {}),
       });
     }
   }
@@ -156,9 +171,9 @@ function keepOwner(
 }
 
 /** Pods of this owner whose Deployment it no longer wants. */
-function podsToDrop({ state, resources, conflict }: PlannedOwner, world: World): LivePod[] {
+function podsToDrop({ state, resources, held, conflict }: PlannedOwner, world: World): LivePod[] {
   if (conflict !== undefined) return [];
-  const wanted = new Set(resources.map(keyOf));
+  const wanted = new Set([...resources.map(keyOf), ...held.map(({ key }) => key)]);
   return world.pods.filter(
     (pod) =>
       pod.owner === state.owner && pod.deletingSince === undefined && !wanted.has(pod.keeper),
@@ -221,9 +236,9 @@ function trafficSteps(
 }
 
 function addressed(records: readonly LiveRecord[]): AddressedService[] {
-  return records.flatMap(({ resource, clusterIp }) =>
+  return records.flatMap(({ resource, clusterIp, held = false }) =>
     resource.kind === 'Service' && clusterIp !== undefined
-      ? [{ service: resource as unknown as Service, address: clusterIp }]
+      ? [{ service: resource as unknown as Service, address: clusterIp, held }]
       : [],
   );
 }
@@ -251,6 +266,7 @@ function ownerStatus(
     owner: state.owner,
     release: state.release,
     plan,
+    held: owner.held,
     resources,
     serving:
       plan.length === 0 &&
@@ -262,8 +278,11 @@ function ownerStatus(
   };
 }
 
-function isKept(pod: LivePod, { resources }: PlannedOwner): boolean {
-  return resources.some((resource) => keyOf(resource) === pod.keeper);
+function isKept(pod: LivePod, { resources, held }: PlannedOwner): boolean {
+  return (
+    resources.some((resource) => keyOf(resource) === pod.keeper) ||
+    held.some(({ key }) => key === pod.keeper)
+  );
 }
 
 /** Pods that are not as their Deployment says are drift, where the Deployment itself is as in git. */

@@ -7,6 +7,8 @@ import { contentHash } from '#core/hash.ts';
 export interface AddressedService {
   service: Service;
   address: string;
+  /** Its deletion waits for a confirmation: it gives its nodePorts up to one that is wanted. */
+  held: boolean;
 }
 
 /** Connections of the configuration before last a reload; after this they are cut. */
@@ -60,13 +62,15 @@ export function edgeConfig(
   services: readonly AddressedService[],
   pods: readonly LivePod[],
 ): EdgeConfig {
-  const open = sorted(services).flatMap(({ service }) =>
+  const all = sorted(services).flatMap(({ service, held }) =>
     service.spec.type === 'NodePort'
       ? service.spec.ports.flatMap((port) =>
-          port.nodePort === undefined ? [] : [{ service, port, nodePort: port.nodePort }],
+          port.nodePort === undefined ? [] : [{ service, port, nodePort: port.nodePort, held }],
         )
       : [],
   );
+  const wanted = new Set(all.filter(({ held }) => !held).map(({ nodePort }) => nodePort));
+  const open = all.filter(({ held, nodePort }) => !held || !wanted.has(nodePort));
   const sections = open.map(({ service, port, nodePort }) =>
     section(`${idOf(service)}:${nodePort}`, `*:${nodePort}`, service, port.targetPort, pods),
   );

@@ -27,6 +27,8 @@ export interface LiveRecord {
   recordedAt: number;
   /** Of a Service with an address. */
   clusterIp?: string;
+  /** No release wants it any more, and its deletion waits for a confirmation. */
+  held?: boolean;
 }
 
 export interface LivePod {
@@ -157,7 +159,7 @@ export interface ReadinessProbe {
 
 /** One thing to do. Each is idempotent: done twice it is done once. */
 export type Step =
-  | { kind: 'record'; owner: OwnerKey; resource: Resource; clusterIp?: string }
+  | { kind: 'record'; owner: OwnerKey; resource: Resource; clusterIp?: string; held?: true }
   | { kind: 'forget'; key: ResourceKey }
   | { kind: 'createPod'; pod: PodSpec }
   /** Stops what a container of an existing pod lacks or has wrong, and makes it again from the spec. */

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { AllByHand } from '#core/by-hand/by-hand.ts';
 import { RenderedEntry } from '#core/release/release.ts';
 import type { Release } from '#core/release/release.ts';
 
@@ -23,4 +24,5 @@ export const RestoreAnswer = z.object({ release: ReleaseAnswer.exactOptional() }
 export const HealthyRequest = z.strictObject({ commit: z.string() });
 export const HeadsAnswer = z.object({ releases: z.array(ReleaseAnswer) });
 export const ManifestsBody = z.object({ manifests: z.record(z.string(), z.string()) });
+export const ByHandAnswer = z.object({ owners: AllByHand });
 export const DoneAnswer = z.object({ done: z.literal(true) });

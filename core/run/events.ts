@@ -14,7 +14,8 @@ export type RunEvent =
   | { kind: 'planned'; entry: string; plan: Plan; at: number }
   /** What a deploy waits for, while it waits. */
   | { kind: 'waiting'; entry: string; reason: string; at: number }
-  | { kind: 'deployed'; entry: string; at: number }
+  /** It serves; `held` are deletions that wait for a confirmation. */
+  | { kind: 'deployed'; entry: string; held?: Plan; at: number }
   | { kind: 'deploy-failed'; entry: string; reason: string; restored?: string; at: number }
   | { kind: 'failed'; reason: string; at: number }
   | { kind: 'cancel-requested'; who: string; at: number }

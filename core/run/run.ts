@@ -57,8 +57,10 @@ export interface RunDeploy {
   /** Commit on the release branch; absent until released. */
   release?: string;
   plan?: Plan;
+  /** Deletions that wait for a confirmation although it serves. */
+  held?: Plan;
   state: StepState;
-  /** Why it failed or what it waits for. */
+  /** Why it failed, or what waits. */
   reason?: string;
   /** Commit on the release branch that put the last healthy release back. */
   restored?: string;

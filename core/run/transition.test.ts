@@ -30,6 +30,7 @@ const started: RunEvent = { kind: 'started', at: 1 };
 const rendered: RunEvent = { kind: 'rendered', at: 2 };
 const released: RunEvent = { kind: 'released', entry: 'staging', release: 'c1', at: 3 };
 const deployed: RunEvent = { kind: 'deployed', entry: 'staging', at: 4 };
+const held = [{ action: 'delete' as const, key: 'ConfigMap/default/a', fields: [] }];
 const deployedToo: RunEvent = { kind: 'deployed', entry: 'production', at: 5 };
 
 describe('transition', () => {
@@ -45,6 +46,13 @@ describe('transition', () => {
       'release production',
       'deploy production',
     ]);
+  });
+
+  it('tells which deletions wait, and how to let them pass', () => {
+    const { deploys, steps } = run([started, rendered, released, { ...deployed, held }]);
+    const told = '1 deletion waits for a confirmation: windlass confirm hello staging';
+    expect(deploys[0]).toMatchObject({ state: 'succeeded', held, reason: told });
+    expect(steps.find(({ name }) => name === 'deploy staging')?.detail).toBe(told);
   });
 
   it.each<{
@@ -78,6 +86,13 @@ describe('transition', () => {
     {
       name: 'it has succeeded when every deploy has',
       events: [started, rendered, released, deployed, deployedToo],
+      state: 'succeeded',
+      reason: '',
+      jobs: [],
+    },
+    {
+      name: 'deletions that wait do not hold it up',
+      events: [started, rendered, released, { ...deployed, held }, deployedToo],
       state: 'succeeded',
       reason: '',
       jobs: [],

@@ -1,3 +1,4 @@
+import { heldText } from '#core/present/held-text.ts';
 import type { RunEvent } from '#core/run/events.ts';
 import { isFinished } from '#core/run/run.ts';
 import type { Run, RunDeploy, RunState, RunStep, StepState } from '#core/run/run.ts';
@@ -32,15 +33,7 @@ export function transition(run: Run, event: RunEvent): Run {
     case 'waiting':
       return withDeploy(run, event.entry, { reason: event.reason });
     case 'deployed':
-      return settle(
-        withStep(
-          withDeploy(run, event.entry, { state: 'succeeded', reason: '' }),
-          `deploy ${event.entry}`,
-          'succeeded',
-          event.at,
-        ),
-        event.at,
-      );
+      return settle(deployed(run, event), event.at);
     case 'deploy-failed':
       return deployFailed(run, event);
     case 'failed':
@@ -78,6 +71,24 @@ export function isSupersededBy(older: Run, newer: Run): boolean {
     older.createdAt <= newer.createdAt &&
     !isFinished(older) &&
     !isDeploying(older)
+  );
+}
+
+function deployed(
+  run: Run,
+  { entry, held = [], at }: Extract<RunEvent, { kind: 'deployed' }>,
+): Run {
+  const waits = held.length === 0 ? undefined : heldText(run.pipeline, entry, held);
+  return withStep(
+    withDeploy(run, entry, {
+      state: 'succeeded',
+      reason: waits ?? '',
+      ...(waits === undefined ? {} : { held }),
+    }),
+    `deploy ${entry}`,
+    'succeeded',
+    at,
+    waits,
   );
 }
 

@@ -4,6 +4,7 @@ import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import { LOCK_MS, MAX_STALLED, QUEUE_PREFIX, STALLED_CHECK_MS } from '#adapters/queue/settings.ts';
 import { writeStream } from '#adapters/store/stream.ts';
+import { pruneGuard } from '#core/declarations/cluster.ts';
 import type { Cluster } from '#core/declarations/cluster.ts';
 import type { Engine } from '#core/engine.ts';
 import { messageOf, UserError } from '#core/errors.ts';
@@ -11,6 +12,7 @@ import { ownerKey } from '#core/owner.ts';
 import type { RunStore, ServerApi, SharedState } from '#core/ports.ts';
 import { clusterQueue, jobs } from '#core/queue/jobs.ts';
 import { isFinished } from '#core/run/run.ts';
+import { createRefresher } from './refresher.ts';
 import { createController } from './controller.ts';
 import type { Controller } from './controller.ts';
 import { readDesired } from './desired.ts';
@@ -42,18 +44,28 @@ export async function controlCluster(
   const controller = createController({
     cluster: name,
     engine,
+    guard: pruneGuard(cluster),
     intervalMs: cluster.spec.reconcile.intervalSeconds * 1_000,
     publish: (status) => shared.putClusterStatus(name, { ...status, controller: holder }),
     now: Date.now,
     log,
   });
+  // BullMQ ends only those connections that it has made itself.
+  const connection = redis.duplicate();
   try {
+    const byHand = createRefresher(
+      async () => controller.takeByHand(await dependencies.server.byHand(stop)),
+      'what was done by hand is not known',
+      { log, signal: stop },
+    );
+    await byHand.refresh();
     await adoptHeads(name, controller, dependencies, stop);
+    const following = shared.followByHand(() => void byHand.refresh(), stop);
     const worker = new Worker(
       clusterQueue(name),
       (job, token) => process(job, token, { ...dependencies, controller, engine }, stop),
       {
-        connection: redis.duplicate(),
+        connection,
         prefix: QUEUE_PREFIX,
         concurrency: DEPLOYS_AT_ONCE,
         lockDuration: LOCK_MS,
@@ -65,7 +77,9 @@ export async function controlCluster(
     log.info({ cluster: name }, 'cluster under control');
     await controller.run(stop);
     await worker.close();
+    await following;
   } finally {
+    connection.disconnect();
     await engine.close();
   }
 }

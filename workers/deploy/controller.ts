@@ -1,9 +1,12 @@
 import type { Logger } from 'pino';
+import type { AllByHand } from '#core/by-hand/by-hand.ts';
 import type { DesiredState, Engine, OwnerStatus, Reconciliation } from '#core/engine.ts';
 import { messageOf, UserError } from '#core/errors.ts';
 import type { OwnerKey } from '#core/owner.ts';
 import type { Plan } from '#core/plan/change.ts';
+import type { PruneGuard } from '#core/plan/prune-guard.ts';
 import type { ClusterStatus } from '#core/ports.ts';
+import { createWanted } from './wanted.ts';
 
 const FIRST_RETRY_MS = 1_000;
 const LONGEST_RETRY_MS = 30_000;
@@ -11,6 +14,7 @@ const LONGEST_RETRY_MS = 30_000;
 export interface ControllerDependencies {
   cluster: string;
   engine: Engine;
+  guard: PruneGuard;
   /** How often drift is looked for when no event comes. */
   intervalMs: number;
   publish: (status: Omit<ClusterStatus, 'controller'>) => Promise<void>;
@@ -20,7 +24,7 @@ export interface ControllerDependencies {
 
 /** How a deploy ended. */
 export type Outcome =
-  | { kind: 'serving' }
+  | { kind: 'serving'; held: Plan }
   | { kind: 'failed'; reason: string }
   | { kind: 'superseded'; by: string };
 
@@ -29,7 +33,8 @@ interface Deployment {
   runId: string;
   /** It has failed when it does not serve by then, whatever else happens. */
   deadlineMs: number;
-  onPlan: (plan: Plan) => void;
+  /** Once: what is done, and which deletions wait for a confirmation. */
+  onPlan: (plan: Plan, held: Plan) => void;
   onWaiting: (reason: string) => void;
 }
 
@@ -38,6 +43,8 @@ export interface Controller {
   run(signal: AbortSignal): Promise<void>;
   /** What an owner wants from now on, without waiting for it. */
   keep(desired: DesiredState): void;
+  /** What people did by hand, as it is from now on. */
+  takeByHand(all: AllByHand): void;
   /** Wants it, and waits until it serves, has failed, or another deploy of the owner took over. Rejects when aborted. */
   deploy(deployment: Deployment, signal: AbortSignal): Promise<Outcome>;
   plan(desired: DesiredState, signal: AbortSignal): Promise<Plan>;
@@ -58,7 +65,7 @@ interface Waiting extends Deployment {
  */
 export function createController(dependencies: ControllerDependencies): Controller {
   const { cluster, engine, intervalMs, publish, now, log } = dependencies;
-  const desired = new Map<OwnerKey, DesiredState>();
+  const wanted = createWanted(dependencies.guard);
   const waiting = new Map<OwnerKey, Waiting>();
   const bell = createBell();
   let tail: Promise<unknown> = Promise.resolve();
@@ -92,8 +99,8 @@ export function createController(dependencies: ControllerDependencies): Controll
   }
 
   async function pass(signal: AbortSignal): Promise<Reconciliation> {
-    const wanted = [...desired.values()];
-    const result = await exclusive(() => engine.reconcile(wanted, signal));
+    const states = wanted.all();
+    const result = await exclusive(() => engine.reconcile(states, signal));
     for (const { owner, plan } of result.done)
       log.info({ cluster, owner, plan }, 'changes carried out');
     for (const status of result.owners) observeDeploy(status, result);
@@ -107,9 +114,10 @@ export function createController(dependencies: ControllerDependencies): Controll
     if (deploy === undefined || deploy.desired.release !== status.release) return;
     if (!deploy.planned) {
       deploy.planned = true;
-      deploy.onPlan(result.done.find((done) => done.owner === status.owner)?.plan ?? []);
+      const done = result.done.find(({ owner }) => owner === status.owner);
+      deploy.onPlan(done?.plan ?? [], status.held);
     }
-    if (status.serving) settle(status.owner, { kind: 'serving' });
+    if (status.serving) settle(status.owner, { kind: 'serving', held: status.held });
     else if (status.failure !== undefined)
       settle(status.owner, { kind: 'failed', reason: status.failure });
     else deploy.onWaiting(waitingFor(status));
@@ -156,7 +164,12 @@ export function createController(dependencies: ControllerDependencies): Controll
   }
 
   function keep(state: DesiredState): void {
-    desired.set(state.owner, state);
+    wanted.keep(state);
+    bell.ring();
+  }
+
+  function takeByHand(all: AllByHand): void {
+    wanted.takeByHand(all);
     bell.ring();
   }
 
@@ -187,8 +200,9 @@ export function createController(dependencies: ControllerDependencies): Controll
   return {
     run,
     keep,
+    takeByHand,
     deploy,
-    plan: (state, signal) => exclusive(() => engine.plan(state, signal)),
+    plan: (state, signal) => exclusive(() => engine.plan(wanted.asTaken(state), signal)),
   };
 }
 

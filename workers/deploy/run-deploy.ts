@@ -151,7 +151,8 @@ async function waitFor(
         desired,
         runId: run.id,
         deadlineMs: deadlineMsOf(desired),
-        onPlan: (plan) => {
+        onPlan: (done, held) => {
+          const plan = [...done, ...held];
           write(plan.length === 0 ? ['nothing to change'] : planLines(plan));
           writes.push(runs.apply(run.id, { kind: 'planned', entry, plan, at: now() }));
         },
@@ -187,7 +188,7 @@ async function end(
   switch (outcome.kind) {
     case 'serving':
       await server.markHealthy(run.pipeline, entry, release.commit, stop);
-      await runs.apply(run.id, { kind: 'deployed', entry, at: now() });
+      await runs.apply(run.id, { kind: 'deployed', entry, held: outcome.held, at: now() });
       return;
     case 'superseded':
       await runs.apply(run.id, { kind: 'superseded', by: outcome.by, at: now() });

@@ -1,6 +1,7 @@
 import type { ClusterView } from '#core/api/cluster.ts';
 import type { HealthStatus } from '#core/health.ts';
 import { displayKey, displayText } from '#core/present/display.ts';
+import { heldText } from '#core/present/held-text.ts';
 import { planLines } from '#core/present/plan-lines.ts';
 import type { Colour, Paint } from './colour.ts';
 import { paintPlanLine } from './plan.ts';
@@ -48,6 +49,16 @@ function ownerLines(owner: Owner, paint: Paint): string[] {
     `${paint('bold', owner.owner)} release ${shortCommit(owner.release)}: ${state}`,
     ...(rows.length === 0 ? [] : tableLines(['  RESOURCE', 'HEALTH', ''], rows)),
     ...planLines(owner.plan).map((line) => `  ${paintPlanLine(line, paint)}`),
+    ...heldLines(owner, paint),
+  ];
+}
+
+function heldLines({ owner, held }: Owner, paint: Paint): string[] {
+  if (held.length === 0) return [];
+  const [pipeline = '', entry = ''] = owner.split('/');
+  return [
+    `  ${paint('yellow', heldText(pipeline, entry, held))}`,
+    ...planLines(held).map((line) => `  ${paintPlanLine(line, paint)}`),
   ];
 }
 

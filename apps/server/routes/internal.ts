@@ -7,6 +7,7 @@ import {
   RestoreRequest,
   StoreRequest,
 } from '#core/release/wire.ts';
+import type { ByHandActions } from '../by-hand/by-hand.ts';
 import { requireRole } from '../authorize.ts';
 import { closedSignal } from '../line-stream.ts';
 import { readInput } from '../read-input.ts';
@@ -22,7 +23,7 @@ const CommitPath = z.object({ pipeline: z.string(), commit: z.string() });
 /** `/internal/v1`: what workers ask of the server (ServerApi). */
 export async function internalRoutes(
   app: FastifyInstance,
-  { releases, tokens }: { releases: Releases; tokens: Tokens },
+  { releases, byHand, tokens }: { releases: Releases; byHand: ByHandActions; tokens: Tokens },
 ): Promise<void> {
   app.addHook('onRequest', requireRole(tokens, ['worker', 'admin']));
   const options = { bodyLimit: BODY_BYTES };
@@ -55,6 +56,7 @@ export async function internalRoutes(
     const { cluster } = readInput(ClusterPath, request.params);
     return { releases: await releases.heads(cluster, closedSignal(reply)) };
   });
+  app.get('/by-hand', async () => ({ owners: byHand.all() }));
   app.get('/manifests/:pipeline/:commit', async (request, reply) => {
     const { pipeline, commit } = readInput(CommitPath, request.params);
     return { manifests: await releases.manifests(pipeline, commit, closedSignal(reply)) };

@@ -11,7 +11,13 @@ export function carryOut(world: World, step: Step, now: number): World {
   switch (step.kind) {
     case 'record': {
       const key = keyOf(step.resource);
-      const record = { key, owner: step.owner, resource: step.resource, recordedAt: now };
+      const record = {
+        key,
+        owner: step.owner,
+        resource: step.resource,
+        recordedAt: now,
+        ...(step.held === true ? { held: true } : {}),
+      };
       const others = world.records.filter((other) => other.key !== key);
       return {
         ...world,

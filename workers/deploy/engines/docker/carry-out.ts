@@ -22,10 +22,10 @@ type Handlers = {
 
 /** Each answers whether it changed anything; false where it has to wait. */
 const handlers: Handlers = {
-  record: async ({ owner, resource, clusterIp }, { state, stored, signal }) => {
+  record: async ({ owner, resource, clusterIp, held = false }, { state, stored, signal }) => {
     await writeRecord(
       state.context,
-      { owner, resource, ...(clusterIp === undefined ? {} : { clusterIp }) },
+      { owner, resource, held, ...(clusterIp === undefined ? {} : { clusterIp }) },
       stored,
       signal,
     );

@@ -70,7 +70,7 @@ export function createDockerEngine(options: DockerEngineOptions): Engine {
     if (status === undefined) return [];
     if (status.failure !== undefined && status.plan.length === 0 && status.resources.length === 0)
       throw new UserError('conflict', status.failure);
-    return status.plan;
+    return [...status.plan, ...status.held];
   }
 
   async function reconcile(
@@ -187,7 +187,7 @@ function takenPorts({ taken }: Observed, desired: readonly DesiredState[]): Step
 }
 
 function nothing({ owner, release }: DesiredState): OwnerStatus {
-  return { owner, release, plan: [], resources: [], serving: true };
+  return { owner, release, plan: [], held: [], resources: [], serving: true };
 }
 
 function debounce(

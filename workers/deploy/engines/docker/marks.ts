@@ -22,6 +22,7 @@ export const LABEL = {
   recordedAt: 'windlass.dev/recorded-at',
   clusterIp: 'windlass.dev/cluster-ip',
   previous: 'windlass.dev/previous',
+  held: 'windlass.dev/held',
 } as const;
 
 /** What an object is for. */

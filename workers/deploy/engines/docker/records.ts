@@ -25,6 +25,7 @@ interface NewRecord {
   owner: string;
   resource: Resource;
   clusterIp?: string;
+  held?: boolean;
 }
 
 /**
@@ -64,6 +65,7 @@ export async function writeRecord(
     [LABEL.recorded]: JSON.stringify(next.resource),
     [LABEL.previous]: old[0]?.volume ?? '',
     ...(next.clusterIp === undefined ? {} : { [LABEL.clusterIp]: next.clusterIp }),
+    ...(next.held === true ? { [LABEL.held]: 'yes' } : {}),
   };
   const name = recordName(context, labels);
   // Never before the record it replaces, whatever the clocks of two workers say.
@@ -125,6 +127,7 @@ function readRecord(context: DockerContext, { Name, Labels }: ListedVolume): Sto
         resource: JSON.parse(labels[LABEL.recorded] ?? '{}') as Resource,
         recordedAt: Number(labels[LABEL.recordedAt]),
         ...(clusterIp === undefined ? {} : { clusterIp }),
+        ...(labels[LABEL.held] === undefined ? {} : { held: true }),
       },
     },
   ];
@@ -132,8 +135,9 @@ function readRecord(context: DockerContext, { Name, Labels }: ListedVolume): Sto
 
 function recordName(context: DockerContext, labels: Record<string, string>): string {
   const told = [LABEL.owner, LABEL.resource, LABEL.recorded, LABEL.clusterIp, LABEL.previous];
+  const held = labels[LABEL.held] === undefined ? [] : [labels[LABEL.held]];
   const hash = createHash('sha256').update(
-    JSON.stringify(told.map((label) => labels[label] ?? '')),
+    JSON.stringify([...told.map((label) => labels[label] ?? ''), ...held]),
   );
   return systemName(context, `record.${hash.digest('hex').slice(0, 24)}`);
 }

@@ -1,0 +1,66 @@
+import type { AllByHand, Note } from '#core/by-hand/by-hand.ts';
+import type { ByHandAnswer } from '#core/api/by-hand.ts';
+import { UserError } from '#core/errors.ts';
+import { ownerKey } from '#core/owner.ts';
+import type { OwnerKey } from '#core/owner.ts';
+import type { ClusterStatus, SharedState } from '#core/ports.ts';
+import type { KnownPipelines } from '../known-pipelines.ts';
+import type { ByHandStore } from './store.ts';
+
+interface Entry {
+  pipeline: string;
+  entry: string;
+}
+
+/** What people do to deploy entries beside git: recorded first, then told to whoever controls the cluster. */
+export interface ByHandActions {
+  all(): AllByHand;
+  /** Lets the deletions of `release` pass that wait now. */
+  confirm(entry: Entry, release: string, note: Note): Promise<ByHandAnswer>;
+}
+
+export interface ByHandDependencies {
+  store: ByHandStore;
+  shared: Pick<SharedState, 'clusterStatus' | 'ringByHand'>;
+  pipelines: Pick<KnownPipelines, 'clusters'>;
+}
+
+export function createByHandActions({
+  store,
+  shared,
+  pipelines,
+}: ByHandDependencies): ByHandActions {
+  async function change(
+    owner: OwnerKey,
+    to: Parameters<ByHandStore['change']>[1],
+  ): Promise<ByHandAnswer> {
+    const byHand = await store.change(owner, to);
+    await shared.ringByHand();
+    return { owner, byHand };
+  }
+
+  async function statusOf(owner: OwnerKey): Promise<ClusterStatus['owners']> {
+    const names = Object.keys(pipelines.clusters());
+    const statuses = await Promise.all(names.map((name) => shared.clusterStatus(name)));
+    return statuses
+      .flatMap((status) => status?.owners ?? [])
+      .filter((each) => each.owner === owner);
+  }
+
+  return {
+    all: () => store.all(),
+    async confirm({ pipeline, entry }, release, note) {
+      const owner = ownerKey(pipeline, entry);
+      const [status] = await statusOf(owner);
+      if (status === undefined || status.held.length === 0)
+        throw new UserError('conflict', `no deletion waits on ${owner}`, {
+          hint: '`windlass status` tells what waits',
+        });
+      if (status.release !== release)
+        throw new UserError('conflict', `${release} is not what ${owner} wants now`, {
+          hint: `its release is ${status.release}: look again at what would be deleted`,
+        });
+      return change(owner, (before) => ({ ...before, confirmed: { ...note, release } }));
+    },
+  };
+}

@@ -1,0 +1,116 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { ClusterView } from '#core/api/cluster.ts';
+import { runCli } from '../support/cli.ts';
+import type { CliResult } from '../support/cli.ts';
+import { createRepository } from '../support/repository.ts';
+import type { GitResult, Repository } from '../support/repository.ts';
+import { startWindlass, waitUntil } from '../support/windlass.ts';
+import type { Windlass } from '../support/windlass.ts';
+
+const NODE_PORT = 31_778;
+
+const CONFIG = `
+apiVersion: windlass.dev/v1
+kind: Cluster
+metadata: { name: here }
+spec: { engine: docker, servers: [{ name: me, docker: "unix:///var/run/docker.sock" }] }
+---
+apiVersion: windlass.dev/v1
+kind: Pipeline
+metadata: { name: shop }
+spec: { deploy: [{ cluster: here, manifests: deploy/ }] }
+`;
+
+const WEB = `apiVersion: apps/v1
+kind: Deployment
+metadata: { name: web }
+spec:
+  replicas: 2
+  selector: { matchLabels: { app: web } }
+  template:
+    metadata: { labels: { app: web } }
+    spec:
+      terminationGracePeriodSeconds: 2
+      containers:
+        - name: web
+          image: busybox:1.36
+          command: [sh, -c, "mkdir -p /www && hostname > /www/page && exec httpd -f -p 8080 -h /www"]
+          ports: [{ name: http, containerPort: 8080 }]
+          readinessProbe: { httpGet: { path: /page, port: http }, periodSeconds: 1 }
+---
+apiVersion: v1
+kind: Service
+metadata: { name: web }
+spec: { type: NodePort, selector: { app: web }, ports: [{ port: 80, targetPort: http, nodePort: ${NODE_PORT} }] }
+`;
+
+function configMaps(...names: string[]): string {
+  return names
+    .map((name) => `apiVersion: v1\nkind: ConfigMap\nmetadata: { name: ${name} }\ndata: { a: b }\n`)
+    .join('---\n');
+}
+
+describe.sequential('by hand', () => {
+  let windlass: Windlass;
+  let repository: Repository;
+
+  beforeAll(async () => {
+    repository = await createRepository();
+    windlass = await startWindlass(CONFIG);
+    const remote = `${windlass.url.replace('//', `//dev:${windlass.token}@`)}/git/shop.git`;
+    await repository.git('remote', 'add', 'windlass', remote);
+    await repository.commit({
+      'deploy/web.yaml': WEB,
+      'deploy/maps.yaml': configMaps('one', 'two', 'three', 'four'),
+    });
+    const { output } = await push();
+    if (!/remote: DEPLOYED shop/.test(output)) throw new Error(output);
+  });
+
+  afterAll(async () => {
+    await windlass.stop();
+    await repository.remove();
+  });
+
+  function push(): Promise<GitResult> {
+    return repository.git('push', 'windlass', 'main');
+  }
+
+  function cli(...args: string[]): Promise<CliResult> {
+    return runCli(windlass, args);
+  }
+
+  async function owner(): Promise<ClusterView['owners'][number]> {
+    const { owners } = await windlass.get<ClusterView>('/api/v1/clusters/here/workloads');
+    const found = owners.find((each) => each.owner === 'shop/here');
+    if (found === undefined) throw new Error('shop/here is not told of');
+    return found;
+  }
+
+  it('keeps many deletions waiting until somebody confirms that release', async () => {
+    await repository.commit({ 'deploy/maps.yaml': configMaps('five') });
+    const { output } = await push();
+    expect(output).toMatch(/remote: .*- delete ConfigMap\/default\/one .*waits for a confirmation/);
+    expect(output).toMatch(/remote: ok deploy here.*4 deletions wait.*windlass confirm shop here/);
+    expect(output).toMatch(/remote: DEPLOYED shop/);
+    expect((await owner()).held).toHaveLength(4);
+    expect((await cli('status')).out).toContain('4 deletions wait for a confirmation');
+
+    // What one has confirmed is that release and no other.
+    const earlier = (await owner()).release;
+    await repository.commit({}, 'Something else');
+    await push();
+    expect((await owner()).held).toHaveLength(4);
+    const refused = windlass.post('/api/v1/entries/shop/here/confirm', { release: earlier });
+    await expect(refused).rejects.toThrow(/409/);
+
+    const confirmed = await cli('confirm', 'shop');
+    expect(confirmed.code).toBe(0);
+    expect(confirmed.out).toContain('- delete ConfigMap/default/four');
+    await waitUntil(async () => (await owner()).held.length === 0, 'the deletions');
+    const { resources, plan } = await owner();
+    expect(plan).toEqual([]);
+    expect(resources.map(({ key }) => key)).toContain('ConfigMap/default/five');
+    expect((await cli('confirm', 'shop')).notes).toContain('no deletion waits on shop/here');
+  });
+});
