@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { mkdir, stat } from 'node:fs/promises';
+import { mkdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { buffer, text } from 'node:stream/consumers';
 import { gitEnvironment } from './environment.ts';
@@ -21,6 +21,8 @@ export interface BareRepository {
   create(): Promise<void>;
   /** Runs git in it; any exit code but 0 is an error. */
   git(args: readonly string[], options?: GitOptions): Promise<string>;
+  /** The ref that `HEAD` names. */
+  head(): Promise<string>;
   /** The commit a ref points to. */
   resolve(ref: string): Promise<string | undefined>;
   /** Moves a ref, only where it still is at `before` (`''`: not there). */
@@ -49,6 +51,9 @@ export function openBare(folder: string, machine: Machine): BareRepository {
       if (await exists()) return;
       await mkdir(folder, { recursive: true, mode: 0o700 });
       await git(['init', '--quiet', '--bare', '--initial-branch=main', '.']);
+    },
+    async head() {
+      return (await readFile(join(folder, 'HEAD'), 'utf8')).trim().replace(/^ref: /, '');
     },
     async resolve(ref) {
       if (!(await exists())) return undefined;

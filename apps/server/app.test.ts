@@ -101,7 +101,7 @@ beforeEach(async () => {
       repositories,
       machine,
       hooks: folder,
-      hookSocket: () => '',
+      channels: { serve: () => undefined, close: () => undefined },
       maxPackBytes: 1_024,
     },
     log,

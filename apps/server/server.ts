@@ -20,7 +20,7 @@ import { createApp } from './app.ts';
 import type { Tls } from './app.ts';
 import { openConfigSource } from './config-source.ts';
 import { writeHooks } from './git/hook-files.ts';
-import { startHookServer } from './git/hook-server.ts';
+import { createHookChannels } from './git/hook-channels.ts';
 import { createPushHandler } from './git/receive-push.ts';
 import { createRepositories } from './git/repositories.ts';
 import type { Repositories } from './git/repositories.ts';
@@ -142,8 +142,7 @@ async function start(
     orchestrator,
     runs,
   });
-  const hookServer = await startHookServer(join(stateDir, 'hook.sock'), handlePush, log);
-  closers.push(() => hookServer.close());
+  const channels = createHookChannels(handlePush, log);
   const app = await createApp({
     runs,
     shared,
@@ -166,7 +165,7 @@ async function start(
       repositories,
       machine,
       hooks,
-      hookSocket: () => hookServer.path,
+      channels,
       maxPackBytes: options.maxPackBytes ?? MAX_PACK_BYTES,
     },
     log,
@@ -178,7 +177,7 @@ async function start(
   await app.listen(address);
   closers.push(async () => {
     // First the hooks, so that whoever waits for a push hears that the server stops.
-    await hookServer.close();
+    channels.close();
     await app.close();
   });
   const url = urlOf(options, address.host, app.server.address() as AddressInfo);

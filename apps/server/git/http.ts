@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import type { ServerResponse } from 'node:http';
-import type { Readable } from 'node:stream';
+import type { Duplex, Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
@@ -8,6 +8,8 @@ import { gitEnvironment } from '#adapters/git/environment.ts';
 import { Name } from '#core/declarations/pipeline.ts';
 import { roleOfHeader } from '../authorize.ts';
 import type { Role, Tokens } from '../state/tokens.ts';
+import { HOOK_DESCRIPTOR } from './hook-call.ts';
+import type { HookChannels } from './hook-channels.ts';
 import type { Repositories } from './repositories.ts';
 
 const HEADER_BYTES = 64 * 1_024;
@@ -20,8 +22,9 @@ export interface GitHttpDependencies {
   repositories: Repositories;
   tokens: Tokens;
   machine: Readonly<Record<string, string | undefined>>;
+  /** Folder of the hooks that every repository uses. */
   hooks: string;
-  hookSocket: () => string;
+  channels: HookChannels;
   maxPackBytes: number;
   log: Logger;
 }
@@ -121,8 +124,14 @@ function runBackend(
   const { log } = dependencies;
   const child = spawn('git', ['http-backend'], {
     env: environmentOf(request, asked, role, dependencies),
-    stdio: ['pipe', 'pipe', 'pipe'],
+    // The last is HOOK_DESCRIPTOR.
+    stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
     detached: true,
+  });
+  dependencies.channels.serve(child.stdio[HOOK_DESCRIPTOR] as Duplex, {
+    repository: asked.name,
+    url: `${request.protocol}://${request.host}`,
+    who: role,
   });
   let errors = '';
   child.once('error', (error) => {
@@ -156,7 +165,7 @@ function environmentOf(
   request: FastifyRequest,
   asked: Asked,
   role: Role,
-  { root, machine, hooks, hookSocket, maxPackBytes }: GitHttpDependencies,
+  { root, machine, hooks, maxPackBytes }: GitHttpDependencies,
 ): NodeJS.ProcessEnv {
   const { headers } = request;
   const config = [
@@ -184,9 +193,6 @@ function environmentOf(
     REQUEST_METHOD: request.method,
     REMOTE_USER: role,
     REMOTE_ADDR: request.ip,
-    WINDLASS_HOOK_SOCKET: hookSocket(),
-    WINDLASS_REPOSITORY: asked.name,
-    WINDLASS_URL: `${request.protocol}://${request.host}`,
     ...Object.fromEntries(Object.entries(optional).filter(([, value]) => value !== undefined)),
   };
 }

@@ -12,8 +12,8 @@ import type { ConfigSource } from '../config-source.ts';
 import { followRun } from '../follow-run.ts';
 import type { KnownPipelines } from '../known-pipelines.ts';
 import type { Orchestrator } from '../orchestrator.ts';
-import type { HandleHook } from './hook-server.ts';
-import type { HookCall } from './hook/protocol.ts';
+import type { HookCall } from './hook-call.ts';
+import type { HandleHook } from './hook-channels.ts';
 import type { Repositories } from './repositories.ts';
 
 const CONFIG = 'config';
@@ -221,8 +221,8 @@ async function pipelineAfter(
 /** So that a clone checks something out where the first branch is not `main`. */
 async function pointHead(name: string, ref: string, repositories: Repositories): Promise<void> {
   const repository = repositories.open(name);
-  const head = (await repository.git(['symbolic-ref', 'HEAD'])).trim();
-  if ((await repository.resolve(head)) === undefined)
+  const head = await repository.head();
+  if (head !== ref && (await repository.resolve(head)) === undefined)
     await repository.git(['symbolic-ref', 'HEAD', ref]);
 }
 
@@ -259,7 +259,7 @@ async function objectsOf(
 ): Promise<Record<string, string>> {
   if (objects === undefined) return {};
   const top = await realpath(repositories.open(repository).folder);
-  const directory = await realpath(objects.directory);
+  const directory = await realpath(objects);
   if (!directory.startsWith(`${top}/`)) throw new Error(`${directory} is not within ${top}`);
   return {
     GIT_OBJECT_DIRECTORY: directory,
