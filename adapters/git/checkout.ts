@@ -1,6 +1,6 @@
 import { mkdir, rm } from 'node:fs/promises';
-import { openGit } from './client.ts';
 import type { Environment } from './environment.ts';
+import { spawnGit } from './spawn-git.ts';
 
 interface Checkout {
   /** The bare repository that has the commit. */
@@ -21,7 +21,7 @@ export async function checkoutCommit(
   const index = `${into}.index`;
   await rm(into, { recursive: true, force: true });
   await mkdir(into, { recursive: true });
-  const git = openGit({
+  const client = {
     folder: mirror,
     environment: {
       ...environment,
@@ -30,10 +30,9 @@ export async function checkoutCommit(
       GIT_INDEX_FILE: index,
     },
     signal,
-  });
+  };
   try {
-    await git.raw('read-tree', commit);
-    await git.raw('checkout-index', '--all', '--force', `--prefix=${into}/`);
+    await spawnGit(client, ['read-tree', '--reset', '-u', commit]);
   } finally {
     await rm(index, { force: true });
     await rm(`${index}.lock`, { force: true });

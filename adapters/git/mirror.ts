@@ -13,7 +13,7 @@ import { resolveCommit } from './resolve.ts';
 import type { ResolvedCommit } from './resolve.ts';
 import { checkRef } from './ref.ts';
 import { createTreeReader } from './tree.ts';
-import { runRemoteGit } from './run-git.ts';
+import { spawnGit } from './spawn-git.ts';
 
 interface SourceRequest {
   url: string;
@@ -119,14 +119,14 @@ async function fetchAndCheckout(mirror: Mirror): Promise<CheckedOut> {
 async function readCommit({ folder, request, machine, signal }: Mirror): Promise<CheckedOut> {
   const environment = gitEnvironment(machine);
   const resolved = await resolveCommit(openGit({ folder, environment, signal }), request);
-  await checkoutCommit(
-    { mirror: folder, commit: resolved.commit, into: request.into, environment },
-    signal,
-  );
+  const { commit } = resolved;
+  const [files] = await Promise.all([
+    createTreeReader(folder, machine).files(commit, '', signal),
+    checkoutCommit({ mirror: folder, commit, into: request.into, environment }, signal),
+  ]);
   const now = new Date();
   // When it was last used, for the collection.
   await utimes(folder, now, now);
-  const files = await createTreeReader(folder, machine).files(resolved.commit, '', signal);
   return { ...resolved, objects: new Map(files.map(({ path, object }) => [path, object])) };
 }
 
@@ -154,7 +154,7 @@ async function fetch({ folder, request, machine, signal }: Mirror): Promise<void
       signal,
     };
     const options = ['--prune', '--force', '--no-tags', '--progress'];
-    await runRemoteGit(client, ['fetch', ...options, 'origin', ...refspecs(request.ref)]);
+    await spawnGit(client, ['fetch', ...options, 'origin', ...refspecs(request.ref)]);
   });
 }
 

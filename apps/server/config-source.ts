@@ -6,7 +6,7 @@ import type { Logger } from 'pino';
 import { openBare } from '#adapters/git/bare.ts';
 import { gitEnvironment } from '#adapters/git/environment.ts';
 import { explainFetch, redactUrl } from '#adapters/git/explain.ts';
-import { runRemoteGit } from '#adapters/git/run-git.ts';
+import { spawnGit } from '#adapters/git/spawn-git.ts';
 import type { ConfigView } from '#core/api/pipeline.ts';
 import type { Declarations } from '#core/declarations/declarations.ts';
 import { parseDeclarations } from '#core/declarations/parse.ts';
@@ -137,13 +137,7 @@ function reader({ config, gitRoot, machine }: ConfigSourceDependencies): ReadVer
     await repository.create();
     try {
       const client = { folder, environment: gitEnvironment(machine), signal };
-      await runRemoteGit(client, [
-        'fetch',
-        '--force',
-        '--no-tags',
-        config,
-        '+HEAD:refs/heads/main',
-      ]);
+      await spawnGit(client, ['fetch', '--force', '--no-tags', config, '+HEAD:refs/heads/main']);
     } catch (error) {
       signal.throwIfAborted();
       throw explainFetch(config, error);

@@ -7,10 +7,11 @@ const KILL_AFTER_MS = 2_000;
 const ERROR_CHARACTERS = 16_000;
 
 /**
- * A git command that speaks to a remote. Not through simple-git, which ends git alone: the helper that holds the
- * connection would live on after an abort. This ends the whole process group, and is done when it is gone.
+ * A git command whose output is of no use. Not through simple-git, which ends git alone on an abort, while a helper
+ * that holds a connection lives on, and which waits 50 ms for output after each command that has none. This ends the
+ * whole process group, and is done when it is gone.
  */
-export function runRemoteGit(
+export function spawnGit(
   { folder, environment, signal, silenceMs = SILENCE_MS }: GitClient,
   args: readonly string[],
 ): Promise<void> {
