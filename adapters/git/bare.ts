@@ -25,17 +25,32 @@ export interface BareRepository {
   head(): Promise<string>;
   /** The commit a ref points to. */
   resolve(ref: string): Promise<string | undefined>;
+  /** What refs point to, by full name; those that are not there are left out. */
+  refs(names: readonly string[]): Promise<Map<string, RefTarget>>;
+  /** The texts of objects, in one git process however many they are. */
+  texts(
+    objects: readonly string[],
+    environment?: Readonly<Record<string, string>>,
+  ): Promise<string[]>;
   /** Moves a ref, only where it still is at `before` (`''`: not there). */
   update(ref: string, commit: string, before: string): Promise<void>;
 }
 
+interface RefTarget {
+  commit: string;
+  tree: string;
+}
+
 export function openBare(folder: string, machine: Machine): BareRepository {
   const base = gitEnvironment(machine);
-  function git(args: readonly string[], options: GitOptions = {}): Promise<string> {
+  function gitBytes(args: readonly string[], options: GitOptions = {}): Promise<Buffer> {
     return runGit(folder, args, {
       ...options,
       environment: { ...base, GIT_DIR: folder, ...options.environment },
     });
+  }
+  async function git(args: readonly string[], options?: GitOptions): Promise<string> {
+    return (await gitBytes(args, options)).toString('utf8');
   }
   async function exists(): Promise<boolean> {
     return stat(join(folder, 'HEAD')).then(
@@ -61,6 +76,23 @@ export function openBare(folder: string, machine: Machine): BareRepository {
       const line = found.split('\n').find((each) => each.endsWith(`\0${ref}`));
       return line?.split('\0')[0];
     },
+    async refs(names) {
+      if (!(await exists())) return new Map();
+      const format = '--format=%(refname)%00%(objectname)%00%(tree)';
+      const lines = (await git(['for-each-ref', format, ...names])).split('\n');
+      const found = lines.map((line) => line.split('\0'));
+      return new Map(
+        found
+          .filter(([name]) => name !== undefined && names.includes(name))
+          .map(([name = '', commit = '', tree = '']) => [name, { commit, tree }]),
+      );
+    },
+    async texts(objects, environment = {}) {
+      if (objects.length === 0) return [];
+      const input = objects.map((object) => `${object}\n`).join('');
+      const output = await gitBytes(['cat-file', '--batch'], { input, environment });
+      return readBatch(output, objects);
+    },
     async update(ref, commit, before) {
       await git(['update-ref', ref, commit, before === '' ? '0'.repeat(commit.length) : before]);
     },
@@ -71,7 +103,7 @@ async function runGit(
   folder: string,
   args: readonly string[],
   { input = '', environment }: Required<Pick<GitOptions, 'environment'>> & GitOptions,
-): Promise<string> {
+): Promise<Buffer> {
   const child = spawn('git', args, {
     cwd: folder,
     env: environment,
@@ -91,6 +123,19 @@ async function runGit(
     text(child.stderr),
     ended,
   ]);
-  if (code === 0) return output.toString('utf8');
+  if (code === 0) return output;
   throw new Error(`git ${args[0]} ended with ${code ?? 'a signal'}: ${errors.trim()}`);
+}
+
+/** `<object> <type> <bytes>`, a line end, the bytes and a line end, for each. */
+function readBatch(output: Buffer, objects: readonly string[]): string[] {
+  let at = 0;
+  return objects.map((object) => {
+    const end = output.indexOf('\n', at);
+    const [, type, bytes] = output.toString('latin1', at, end).split(' ');
+    if (type !== 'blob') throw new Error(`${object} is ${type ?? 'nothing'}, not a file`);
+    const start = end + 1;
+    at = start + Number(bytes) + 1;
+    return output.toString('utf8', start, at - 1);
+  });
 }

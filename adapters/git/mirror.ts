@@ -9,10 +9,11 @@ import { withAccess } from './credentials.ts';
 import { gitEnvironment } from './environment.ts';
 import { explainFetch, isBrokenRepository, redactUrl } from './explain.ts';
 import { createKeyedLock } from './keyed-lock.ts';
+import { packRepository } from './pack.ts';
 import { resolveCommit } from './resolve.ts';
 import type { ResolvedCommit } from './resolve.ts';
 import { checkRef } from './ref.ts';
-import { createTreeReader } from './tree.ts';
+import { listFiles } from './tree.ts';
 import { spawnGit } from './spawn-git.ts';
 
 interface SourceRequest {
@@ -53,8 +54,6 @@ interface Mirror {
   signal: AbortSignal;
 }
 
-const PACK_TIMEOUT_MS = 600_000;
-
 const TEMPORARY_MARK = '.new-';
 
 /** Bare mirrors of repositories below `root`, one for each URL. `machine` is the environment git may look into. */
@@ -74,7 +73,7 @@ export function createMirrors(
       const names = await readdir(root).catch(() => []);
       for (const name of names.filter((each) => each.endsWith('.git'))) {
         const folder = join(root, name);
-        await lock(folder, signal, () => pack(folder, machine, signal));
+        await lock(folder, signal, () => packRepository(folder, machine, signal));
       }
     },
     remove: (name, signal) => {
@@ -121,7 +120,7 @@ async function readCommit({ folder, request, machine, signal }: Mirror): Promise
   const resolved = await resolveCommit(openGit({ folder, environment, signal }), request);
   const { commit } = resolved;
   const [files] = await Promise.all([
-    createTreeReader(folder, machine).files(commit, '', signal),
+    listFiles(folder, machine, commit, signal),
     checkoutCommit({ mirror: folder, commit, into: request.into, environment }, signal),
   ]);
   const now = new Date();
@@ -162,25 +161,6 @@ function refspecs(ref: string): string[] {
   const usual = ['+refs/heads/*:refs/heads/*', '+refs/tags/*:refs/tags/*'];
   const isUsual = ref.startsWith('refs/heads/') || ref.startsWith('refs/tags/');
   return isUsual ? usual : [...usual, `+${ref}:${ref}`];
-}
-
-/** Every fetch adds a pack or loose objects; git decides when it is time to put them together. */
-async function pack(
-  folder: string,
-  machine: Readonly<Record<string, string | undefined>>,
-  signal: AbortSignal,
-): Promise<void> {
-  const config = [
-    ['gc.auto', '2000'],
-    ['gc.autoPackLimit', '30'],
-    ['gc.autoDetach', 'false'],
-  ] as const;
-  const environment = gitEnvironment(machine, config);
-  await openGit({ folder, environment, signal, silenceMs: PACK_TIMEOUT_MS }).raw(
-    'gc',
-    '--auto',
-    '--quiet',
-  );
 }
 
 /** Moved away first: whoever looks at its place sees a whole mirror or none. */

@@ -15,36 +15,16 @@ export interface TreeFile {
   size: number;
 }
 
-/** Reads commits of a repository without checking anything out. */
-export interface TreeReader {
-  /** The commit a ref points to; absent where there is no such ref. */
-  resolve(name: string, signal: AbortSignal): Promise<string | undefined>;
-  /** All files below `folder` (`''` = everything), in git's order. */
-  files(commit: string, folder: string, signal: AbortSignal): Promise<TreeFile[]>;
-  /** The text of an object. */
-  text(object: string, signal: AbortSignal): Promise<string>;
-}
-
-export function createTreeReader(folder: string, machine: Machine): TreeReader {
-  function git(signal: AbortSignal): ReturnType<typeof openGit> {
-    return openGit({ folder, environment: gitEnvironment(machine), signal });
-  }
-  return {
-    resolve: async (name, signal) => {
-      const found = await git(signal).raw('for-each-ref', '--format=%(objectname)', name);
-      return found.split('\n').find((line) => line !== '');
-    },
-    files: async (commit, inside, signal) => {
-      checkObject(commit);
-      const paths = inside === '' || inside === '.' ? [] : [`:(literal)${inside}`];
-      const listing = await git(signal).raw('ls-tree', '-r', '-l', '-z', commit, '--', ...paths);
-      return parseListing(listing);
-    },
-    text: async (object, signal) => {
-      checkObject(object);
-      return git(signal).raw('cat-file', 'blob', object);
-    },
-  };
+/** All files of a commit, in git's order, without checking anything out. */
+export async function listFiles(
+  folder: string,
+  machine: Machine,
+  commit: string,
+  signal: AbortSignal,
+): Promise<TreeFile[]> {
+  checkObject(commit);
+  const git = openGit({ folder, environment: gitEnvironment(machine), signal });
+  return parseListing(await git.raw('ls-tree', '-r', '-l', '-z', commit));
 }
 
 /** `<mode> <type> <object> <size>\t<path>`, ended by NUL each. */

@@ -1,10 +1,11 @@
-import { access, constants, mkdir } from 'node:fs/promises';
+import { access, constants, mkdir, readdir } from 'node:fs/promises';
 import { isIPv4, isIPv6 } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { openSealer } from '#adapters/age/seal.ts';
+import { packRepository } from '#adapters/git/pack.ts';
 import { createJobQueue } from '#adapters/queue/job-queue.ts';
 import { createSecretReader } from '#adapters/secrets/read-secret.ts';
 import { connectRedis, isReachable } from '#adapters/store/redis.ts';
@@ -32,6 +33,7 @@ import { lockState } from './state/lock.ts';
 import { readTokens } from './state/tokens.ts';
 
 const SWEEP_MS = 60_000;
+const PACK_MS = 3_600_000;
 const REDIS_START_MS = 30_000;
 const MAX_PACK_BYTES = 512 * 1_024 * 1_024;
 
@@ -186,6 +188,7 @@ async function start(
     orchestrator.watch(signal),
     every(config.pollMs, () => refreshConfig(signal), signal, log),
     every(SWEEP_MS, () => orchestrator.sweep(), signal, log),
+    every(PACK_MS, () => packAll(gitRoot, machine, signal), signal, log),
   ]);
   closers.push(async () => {
     stopped.abort(new Error('the server stops'));
@@ -208,6 +211,19 @@ async function every(
       if (!signal.aborted) log.error({ err: error }, 'work in the background failed; trying again');
     }
     await sleep(pauseMs, undefined, { signal }).catch(() => undefined);
+  }
+}
+
+/** Those that are pushed, and those of releases. */
+async function packAll(
+  gitRoot: string,
+  machine: ServerOptions['environment'],
+  signal: AbortSignal,
+): Promise<void> {
+  for (const folder of [gitRoot, join(gitRoot, 'releases')]) {
+    const names = await readdir(folder).catch(() => []);
+    for (const name of names.filter((each) => each.endsWith('.git')))
+      await packRepository(join(folder, name), machine, signal);
   }
 }
 

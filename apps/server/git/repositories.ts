@@ -68,13 +68,16 @@ export async function readDeclaredFiles(
   const listing = await repository.git(['ls-tree', '-l', '-z', commit, '--', 'pipelines/'], {
     environment,
   });
-  const files: SourceFile[] = [];
-  for (const { path, object, size } of yamlFiles(listing)) {
+  const found = yamlFiles(listing);
+  for (const { path, size } of found) {
     if (size > FILE_BYTES)
       throw new UserError('invalid-input', `${path} is larger than 1 MiB, too large to declare`);
-    files.push({ path, text: await repository.git(['cat-file', 'blob', object], { environment }) });
   }
-  return files;
+  const texts = await repository.texts(
+    found.map(({ object }) => object),
+    environment,
+  );
+  return found.map(({ path }, index) => ({ path, text: texts[index] ?? '' }));
 }
 
 function yamlFiles(listing: string): { path: string; object: string; size: number }[] {

@@ -4,7 +4,7 @@ import { openBare } from '#adapters/git/bare.ts';
 import type { BareRepository } from '#adapters/git/bare.ts';
 import { createKeyedLock } from '#adapters/git/keyed-lock.ts';
 import { isCommitId } from '#adapters/git/ref.ts';
-import { createTreeReader } from '#adapters/git/tree.ts';
+import { parseListing } from '#adapters/git/tree.ts';
 import { Name } from '#core/declarations/pipeline.ts';
 import { UserError } from '#core/errors.ts';
 import type { ServerApi } from '#core/ports.ts';
@@ -32,7 +32,7 @@ export interface Releases extends Omit<ServerApi, 'byHand'> {
   ): Promise<Record<string, string>>;
   /** Whether any release was made from the source's commit. */
   namesSource(pipeline: string, commit: string): Promise<boolean>;
-  /** Forgets what a finished run rendered. */
+  /** Forgets what a finished run rendered, and that it released it. */
   forgetRendered(pipeline: string, runId: string): Promise<void>;
   folderOf(pipeline: string): string;
 }
@@ -83,15 +83,16 @@ export function createReleases(dependencies: ReleasesDependencies): Releases {
   async function sealed(pipeline: string, commit: string): Promise<Record<string, string>> {
     if (!isCommitId(commit))
       throw new UserError('invalid-input', `${JSON.stringify(commit)} is not a commit`);
-    if (!(await open(pipeline).exists())) throw unknownRelease(pipeline, commit);
-    const reader = createTreeReader(folderOf(pipeline), machine);
-    const signal = AbortSignal.timeout(60_000);
-    const files = await reader.files(commit, '', signal).catch((error: unknown) => {
-      throw unknownRelease(pipeline, commit, error);
-    });
-    const texts: Record<string, string> = {};
-    for (const { path, object } of files) texts[path] = await reader.text(object, signal);
-    return texts;
+    const repository = open(pipeline);
+    if (!(await repository.exists())) throw unknownRelease(pipeline, commit);
+    const listing = await repository
+      .git(['ls-tree', '-r', '-l', '-z', commit])
+      .catch((error: unknown) => {
+        throw unknownRelease(pipeline, commit, error);
+      });
+    const files = parseListing(listing);
+    const texts = await repository.texts(files.map(({ object }) => object));
+    return Object.fromEntries(files.map(({ path }, index) => [path, texts[index] ?? '']));
   }
 
   async function head(pipeline: string, entry: string): Promise<LoggedRelease | undefined> {
@@ -172,6 +173,7 @@ export function createReleases(dependencies: ReleasesDependencies): Releases {
           'for-each-ref',
           '--format=delete %(refname)',
           `refs/windlass/rendered/${runId}/`,
+          `refs/windlass/released/${runId}/`,
         ]);
         if (refs !== '') await repository.git(['update-ref', '--stdin'], { input: refs });
       });
@@ -193,12 +195,23 @@ async function releaseRun(
   entry: string,
   author: string,
 ): Promise<LoggedRelease> {
-  const before = await repository.resolve(branchRef(entry));
-  const made = before === undefined ? undefined : await madeBy(repository, entry, run.id);
-  if (made !== undefined) return made;
+  const [branch, released, rendered] = [
+    branchRef(entry),
+    releasedRef(run.id, entry),
+    renderedRef(run.id, entry),
+  ];
+  const refs = await repository.refs([branch, released, rendered]);
+  const made = refs.get(released);
+  const release = made === undefined ? undefined : await readOne(repository, entry, made.commit);
+  if (release !== undefined) return release;
   const old =
     run.restores === undefined ? undefined : await oldRelease(repository, entry, run.restores);
-  const tree = old?.tree ?? (await renderedTree(repository, run, entry));
+  const tree = old?.tree ?? refs.get(rendered)?.tree;
+  if (tree === undefined) {
+    throw new UserError('not-found', `what run ${run.id} rendered for ${entry} is not there`, {
+      hint: `build it again: windlass retry ${run.id}`,
+    });
+  }
   const message = releaseMessage(
     old === undefined
       ? (run.subject ?? `Release ${run.commit.slice(0, 12)}`)
@@ -211,7 +224,14 @@ async function releaseRun(
       Restores: old?.commit,
     },
   );
-  return commitTo(repository, entry, { tree, before, message, author: authorParts(author) });
+  const before = refs.get(branch)?.commit;
+  return commitTo(repository, entry, {
+    tree,
+    before,
+    message,
+    author: authorParts(author),
+    released,
+  });
 }
 
 async function restore(
@@ -258,12 +278,14 @@ interface NewCommit {
   before: string | undefined;
   message: string;
   author: { name: string; email: string };
+  /** A ref that is to tell which commit it was. */
+  released?: string;
 }
 
 async function commitTo(
   repository: BareRepository,
   entry: string,
-  { tree, before, message, author }: NewCommit,
+  { tree, before, message, author, released }: NewCommit,
 ): Promise<LoggedRelease> {
   const parents = before === undefined ? [] : ['-p', before];
   const made = await repository.git(['commit-tree', tree, ...parents], {
@@ -276,7 +298,11 @@ async function commitTo(
     },
   });
   const commit = made.trim();
-  await repository.update(branchRef(entry), commit, before ?? '');
+  const moves = [
+    `update ${branchRef(entry)} ${commit} ${before ?? '0'.repeat(commit.length)}\n`,
+    ...(released === undefined ? [] : [`update ${released} ${commit}\n`]),
+  ];
+  await repository.git(['update-ref', '--stdin'], { input: moves.join('') });
   const release = await readOne(repository, entry, commit);
   if (release === undefined) throw new Error(`release ${commit} cannot be read back`);
   return release;
@@ -288,17 +314,6 @@ async function readOne(
   commit: string,
 ): Promise<LoggedRelease | undefined> {
   return (await readLog(repository, entry, ['--max-count=1', commit]))[0];
-}
-
-/** A restoration after a failure names no run, so that it is not taken for the run's own release. */
-async function madeBy(
-  repository: BareRepository,
-  entry: string,
-  runId: string,
-): Promise<LoggedRelease | undefined> {
-  const selection = ['--fixed-strings', `--grep=Run: ${runId}`, branchRef(entry)];
-  const found = await readLog(repository, entry, selection);
-  return found.find((release) => release.runId === runId);
 }
 
 async function oldRelease(
@@ -313,15 +328,6 @@ async function oldRelease(
   if (old === undefined)
     throw new UserError('not-found', `${release} is no release of the entry ${entry}`);
   return old;
-}
-
-async function renderedTree(repository: BareRepository, run: Run, entry: string): Promise<string> {
-  const ref = renderedRef(run.id, entry);
-  const commit = await repository.resolve(ref);
-  if (commit !== undefined) return (await repository.git(['rev-parse', `${commit}^{tree}`])).trim();
-  throw new UserError('not-found', `what run ${run.id} rendered for ${entry} is not there`, {
-    hint: `build it again: windlass retry ${run.id}`,
-  });
 }
 
 async function contains(
@@ -358,6 +364,11 @@ function branchRef(entry: string): string {
 
 function renderedRef(runId: string, entry: string): string {
   return `refs/windlass/rendered/${runId}/${entry}`;
+}
+
+/** The commit by which a run under way released the entry, so that it is made once. */
+function releasedRef(runId: string, entry: string): string {
+  return `refs/windlass/released/${runId}/${entry}`;
 }
 
 function checkName(name: string): void {
