@@ -62,8 +62,16 @@ export interface OwnerStatus {
   failure?: string;
 }
 
+/** What an owner has on a cluster that nobody asked about. */
+export interface Orphan {
+  owner: OwnerKey;
+  resources: ResourceKey[];
+  pods: number;
+}
+
 export interface Reconciliation {
   owners: OwnerStatus[];
+  orphans: Orphan[];
   /** Changes carried out in this pass, per owner, for the log. Empty when nothing had to be done. */
   done: { owner: OwnerKey; plan: Plan }[];
   /** Run the next pass after this many milliseconds at the latest, even if no event comes. */

@@ -1,5 +1,5 @@
 import type { AllByHand } from '#core/by-hand/by-hand.ts';
-import type { Declarations } from '#core/declarations/declarations.ts';
+import type { Published } from '#core/declarations/declarations.ts';
 import type { Reconciliation } from '#core/engine.ts';
 import type { Release, RenderedEntry } from '#core/release/release.ts';
 import type { RunEvent } from '#core/run/events.ts';
@@ -49,11 +49,11 @@ export interface RunStore {
 
 /** Declarations and cluster status as shared between server and workers. */
 export interface SharedState {
-  putDeclarations(declarations: Declarations): Promise<void>;
-  declarations(): Promise<Declarations>;
+  putDeclarations(declarations: Published): Promise<void>;
+  declarations(): Promise<Published>;
   /** Calls back at once and at each change, until aborted. */
   followDeclarations(
-    onChange: (declarations: Declarations) => void,
+    onChange: (declarations: Published) => void,
     signal: AbortSignal,
   ): Promise<void>;
   /** Tells deploy workers that something was done by hand: they ask the server what. */
@@ -71,6 +71,10 @@ export interface ClusterStatus {
   /** Milliseconds since the epoch. */
   at: number;
   owners: Reconciliation['owners'];
+  /** The cluster itself is declared no longer. */
+  retired?: true;
+  /** What nobody declares any more and still is there. */
+  orphans: Reconciliation['orphans'];
   /** Why the cluster cannot be reached; absent when it can. */
   error?: string;
 }

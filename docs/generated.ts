@@ -83,7 +83,7 @@ const CLI_INTRODUCTION = `It speaks to the server's REST API only. The server is
 was logged in to, else the one whose \`.windlass\` folder is here or in a parent folder.
 
 Exit codes: 0 done; 1 an error, a problem in a file, or, with \`-f\`, a run that did not succeed; 2 of \`plan\`: there are
-changes; 130 interrupted. Results go to standard output, hints and errors to standard error. With \`--json\`, lists and
+changes, and of \`delete\` without \`--cascade\`; 130 interrupted. Results go to standard output, hints and errors to standard error. With \`--json\`, lists and
 objects are one document, logs one object a line, and errors \`{"error":{"code","message","hint"}}\` on standard error.
 Colours are used on a terminal only, and not where \`NO_COLOR\` is set.`;
 

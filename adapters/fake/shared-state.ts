@@ -1,12 +1,12 @@
-import type { Declarations } from '#core/declarations/declarations.ts';
+import type { Published } from '#core/declarations/declarations.ts';
 import type { ClusterStatus, SharedState } from '#core/ports.ts';
 
 /** SharedState in memory, for tests. */
 export function createMemorySharedState(): SharedState {
-  let current: Declarations = { pipelines: {}, clusters: {} };
+  let current: Published = { pipelines: {}, clusters: {}, retired: {} };
   const statuses = new Map<string, ClusterStatus>();
   const listeners = new Set<() => void>();
-  const followers = new Set<(declarations: Declarations) => void>();
+  const followers = new Set<(declarations: Published) => void>();
   return {
     async putDeclarations(declarations) {
       current = declarations;

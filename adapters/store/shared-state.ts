@@ -1,5 +1,7 @@
 import type { Redis } from 'ioredis';
-import type { Declarations } from '#core/declarations/declarations.ts';
+import type { Published } from '#core/declarations/declarations.ts';
+import type { OwnerStatus } from '#core/engine.ts';
+import type { Plan } from '#core/plan/change.ts';
 import type { ClusterStatus, SharedState } from '#core/ports.ts';
 import { subscribe } from './subscribe.ts';
 
@@ -34,14 +36,14 @@ export function createSharedState(redis: Redis): SharedState {
     },
     clusterStatus: async (cluster) => {
       const text = await redis.get(statusKey(cluster));
-      return text === null ? undefined : (JSON.parse(text) as ClusterStatus);
+      return text === null ? undefined : readStatus(text);
     },
   };
 }
 
 function followDeclarations(
   redis: Redis,
-  onChange: (declarations: Declarations) => void,
+  onChange: (declarations: Published) => void,
   signal: AbortSignal,
 ): Promise<void> {
   async function tell(): Promise<void> {
@@ -55,9 +57,21 @@ function followDeclarations(
   });
 }
 
-async function declarations(redis: Redis): Promise<Declarations> {
+async function declarations(redis: Redis): Promise<Published> {
   const text = await redis.get(DECLARATIONS);
-  return text === null ? { pipelines: {}, clusters: {} } : (JSON.parse(text) as Declarations);
+  const nothing: Published = { pipelines: {}, clusters: {}, retired: {} };
+  return text === null ? nothing : { ...nothing, ...(JSON.parse(text) as Published) };
+}
+
+/** Also as an earlier version wrote it, until its deploy worker tells anew. */
+function readStatus(text: string): ClusterStatus {
+  const status = JSON.parse(text) as ClusterStatus & { orphans?: ClusterStatus['orphans'] };
+  const owners: (Omit<OwnerStatus, 'held'> & { held?: Plan })[] = status.owners;
+  return {
+    ...status,
+    orphans: status.orphans ?? [],
+    owners: owners.map((owner) => ({ ...owner, held: owner.held ?? [] })),
+  };
 }
 
 function statusKey(cluster: string): string {

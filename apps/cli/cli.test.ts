@@ -159,7 +159,9 @@ describe('logs', () => {
     const path =
       'GET /api/v1/clusters/local/logs?workload=Deployment%2Fweb&namespace=shop&tail=5&follow=1';
     const { run } = await open({
-      'GET /api/v1/clusters': { clusters: [{ name: 'local', engine: 'docker', owners: [] }] },
+      'GET /api/v1/clusters': {
+        clusters: [{ name: 'local', engine: 'docker', declared: true, owners: [], orphans: [] }],
+      },
       [path]: [{ pod: 'web-1', container: 'web', stream: 'stdout', line: 'hi' }],
     });
     const { out } = await run('logs', '-w', 'Deployment/web', '-n', 'shop', '-f', '--tail', '5');
@@ -179,6 +181,8 @@ describe('status', () => {
     engine: 'docker',
     controller: 'worker-1',
     at: FAKE_NOW - 3_000,
+    declared: true,
+    orphans: [],
     owners: [
       {
         owner: 'hello/local',

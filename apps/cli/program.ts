@@ -2,6 +2,8 @@ import { Command, CommanderError } from 'commander';
 import { UserError } from '#core/errors.ts';
 import { cancelCommand } from './commands/cancel.ts';
 import { confirmCommand } from './commands/confirm.ts';
+import { deleteCommand } from './commands/delete.ts';
+import { forgetCommand } from './commands/forget.ts';
 import { initCommand } from './commands/init.ts';
 import { loginCommand } from './commands/login.ts';
 import { logsCommand } from './commands/logs.ts';
@@ -44,7 +46,9 @@ export function createProgram(context: CliContext): Command {
     .addCommand(retryCommand(context))
     .addCommand(rollbackCommand(context))
     .addCommand(releasesCommand(context))
-    .addCommand(confirmCommand(context));
+    .addCommand(confirmCommand(context))
+    .addCommand(deleteCommand(context))
+    .addCommand(forgetCommand(context));
   return redirected(program, context);
 }
 

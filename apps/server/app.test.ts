@@ -19,6 +19,7 @@ import type { Trigger } from '#core/run/run.ts';
 import { createByHandActions } from './by-hand/by-hand.ts';
 import { openByHandStore } from './by-hand/store.ts';
 import { createApp } from './app.ts';
+import { openClusterRegistry } from './cluster-registry.ts';
 import { createRepositories } from './git/repositories.ts';
 import { createKnownPipelines } from './known-pipelines.ts';
 import { createOrchestrator } from './orchestrator.ts';
@@ -60,7 +61,13 @@ beforeEach(async () => {
     refresh: async () => false,
     pollMs: 1_000,
   };
-  const pipelines = createKnownPipelines(config, repositories, shared);
+  const store = await openByHandStore(join(folder, 'by-hand.json'));
+  const pipelines = createKnownPipelines(config, repositories, {
+    shared,
+    registry: await openClusterRegistry(join(folder, 'clusters.json')),
+    byHand: store,
+    now: Date.now,
+  });
   const releases = createReleases({
     root: join(folder, 'releases'),
     machine,
@@ -69,11 +76,7 @@ beforeEach(async () => {
     entriesOn: (cluster) => pipelines.entriesOn(cluster),
     authorOf: async () => undefined,
   });
-  const byHand = createByHandActions({
-    store: await openByHandStore(join(folder, 'by-hand.json')),
-    shared,
-    pipelines,
-  });
+  const byHand = createByHandActions({ store, shared, pipelines, repositories });
   orchestrator = createOrchestrator({
     runs,
     queue,
@@ -219,7 +222,7 @@ describe('clusters', () => {
   it('tells of those that nobody reported on', async () => {
     const answer = await app.inject({ url: '/api/v1/clusters', headers: ADMIN });
     expect(ClusterList.parse(answer.json()).clusters).toEqual([
-      { name: 'local', engine: 'docker', owners: [] },
+      { name: 'local', engine: 'docker', declared: true, owners: [], orphans: [] },
     ]);
   });
 

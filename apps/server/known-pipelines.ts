@@ -1,7 +1,12 @@
+import type { ByHand } from '#core/by-hand/by-hand.ts';
+import { ownersOn } from '#core/declarations/declarations.ts';
 import type { Declarations } from '#core/declarations/declarations.ts';
 import { entryName } from '#core/declarations/pipeline.ts';
 import type { Pipeline } from '#core/declarations/pipeline.ts';
+import { UserError } from '#core/errors.ts';
 import type { SharedState } from '#core/ports.ts';
+import type { ByHandStore } from './by-hand/store.ts';
+import type { ClusterRegistry } from './cluster-registry.ts';
 import type { ConfigSource } from './config-source.ts';
 import type { Repositories } from './git/repositories.ts';
 
@@ -15,16 +20,34 @@ export interface KnownPipelines {
   all(): Promise<KnownPipeline[]>;
   find(name: string): Promise<KnownPipeline | undefined>;
   clusters(): Declarations['clusters'];
+  /** Also those that are declared no longer. */
+  allClusters(): Declarations['clusters'];
   entriesOn(cluster: string): Promise<{ pipeline: string; entry: string }[]>;
   /** Tells the workers. */
   publish(): Promise<void>;
+  /** Of a cluster that is declared no longer: what runs on it is left to itself. */
+  forgetCluster(name: string): Promise<void>;
+  /** Forgets those of which their deploy workers say that nothing is left on them. */
+  forgetEmpty(): Promise<void>;
+}
+
+interface KnownPipelinesDependencies {
+  shared: Pick<SharedState, 'putDeclarations' | 'clusterStatus'>;
+  registry: ClusterRegistry;
+  byHand: ByHandStore;
+  now: () => number;
 }
 
 export function createKnownPipelines(
   config: Pick<ConfigSource, 'declarations'>,
   repositories: Pick<Repositories, 'pipelines'>,
-  shared: Pick<SharedState, 'putDeclarations'>,
+  { shared, registry, byHand, now }: KnownPipelinesDependencies,
 ): KnownPipelines {
+  function retired(): Declarations['clusters'] {
+    const all = Object.entries(registry.retired());
+    return Object.fromEntries(all.map(([name, { cluster }]) => [name, cluster]));
+  }
+
   async function all(): Promise<KnownPipeline[]> {
     const declared = config.declarations().pipelines;
     const carried = Object.values(await repositories.pipelines()).filter(
@@ -38,21 +61,56 @@ export function createKnownPipelines(
       ...carried.map((pipeline): KnownPipeline => ({ pipeline, declaredIn: 'repository' })),
     ];
   }
+
+  async function publish(): Promise<void> {
+    const pipelines = Object.fromEntries(
+      (await all()).map(({ pipeline }) => [pipeline.metadata.name, pipeline]),
+    );
+    const { clusters } = config.declarations();
+    await registry.declare(clusters, now());
+    for (const cluster of Object.keys(clusters)) {
+      for (const owner of ownersOn(cluster, { pipelines, clusters }))
+        await byHand.change(owner, (before) => withoutDeletion(before, cluster));
+    }
+    await shared.putDeclarations({ pipelines, clusters, retired: retired() });
+  }
+
   return {
     all,
     find: async (name) => (await all()).find(({ pipeline }) => pipeline.metadata.name === name),
     clusters: () => config.declarations().clusters,
+    allClusters: () => ({ ...retired(), ...config.declarations().clusters }),
     entriesOn: async (cluster) =>
       (await all()).flatMap(({ pipeline }) =>
         pipeline.spec.deploy
           .filter((deploy) => deploy.cluster === cluster)
           .map((deploy) => ({ pipeline: pipeline.metadata.name, entry: entryName(deploy) })),
       ),
-    async publish() {
-      const pipelines = Object.fromEntries(
-        (await all()).map(({ pipeline }) => [pipeline.metadata.name, pipeline]),
-      );
-      await shared.putDeclarations({ pipelines, clusters: config.declarations().clusters });
+    publish,
+    async forgetCluster(name) {
+      if (!Object.hasOwn(registry.retired(), name))
+        throw new UserError('conflict', `the cluster ${name} is declared, or was never known`, {
+          hint: 'only one that was taken out of the configuration can be forgotten',
+        });
+      await registry.forget(name);
+      await publish();
+    },
+    async forgetEmpty() {
+      for (const name of Object.keys(registry.retired())) {
+        const status = await shared.clusterStatus(name);
+        if (status?.retired !== true || status.error !== undefined) continue;
+        if (status.owners.length + status.orphans.length > 0) continue;
+        await registry.forget(name);
+        await publish();
+      }
     },
   };
+}
+
+/** What is declared again is not to be deleted when it is taken out another time. */
+function withoutDeletion(before: ByHand, cluster: string): ByHand {
+  const { deleted, ...others } = before;
+  if (deleted === undefined || deleted.every((each) => each.cluster !== cluster)) return before;
+  const left = deleted.filter((each) => each.cluster !== cluster);
+  return left.length === 0 ? others : { ...others, deleted: left };
 }

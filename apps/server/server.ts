@@ -19,6 +19,7 @@ import { createByHandActions } from './by-hand/by-hand.ts';
 import { openByHandStore } from './by-hand/store.ts';
 import { createApp } from './app.ts';
 import type { Tls } from './app.ts';
+import { openClusterRegistry } from './cluster-registry.ts';
 import { openConfigSource } from './config-source.ts';
 import { writeHooks } from './git/hook-files.ts';
 import { createHookChannels } from './git/hook-channels.ts';
@@ -34,6 +35,8 @@ import { readTokens } from './state/tokens.ts';
 
 const SWEEP_MS = 60_000;
 const PACK_MS = 3_600_000;
+/** How often it is looked whether clusters that are declared no longer are empty. */
+const FORGET_MS = 10_000;
 const REDIS_START_MS = 30_000;
 const MAX_PACK_BYTES = 512 * 1_024 * 1_024;
 
@@ -104,7 +107,13 @@ async function start(
     { config: options.config, gitRoot, machine, last: await lastConfig(shared, repositories), log },
     signal,
   );
-  const pipelines = createKnownPipelines(config, repositories, shared);
+  const store = await openByHandStore(join(stateDir, 'by-hand.json'));
+  const pipelines = createKnownPipelines(config, repositories, {
+    shared,
+    registry: await openClusterRegistry(join(stateDir, 'clusters.json')),
+    byHand: store,
+    now: Date.now,
+  });
   const releases = createReleases({
     root: join(gitRoot, 'releases'),
     machine,
@@ -113,11 +122,7 @@ async function start(
     entriesOn: (cluster) => pipelines.entriesOn(cluster),
     authorOf: (pipeline, commit) => repositories.authorOf(pipeline, commit),
   });
-  const byHand = createByHandActions({
-    store: await openByHandStore(join(stateDir, 'by-hand.json')),
-    shared,
-    pipelines,
-  });
+  const byHand = createByHandActions({ store, shared, pipelines, repositories });
   const orchestrator = createOrchestrator({
     runs,
     queue,
@@ -189,6 +194,7 @@ async function start(
     every(config.pollMs, () => refreshConfig(signal), signal, log),
     every(SWEEP_MS, () => orchestrator.sweep(), signal, log),
     every(PACK_MS, () => packAll(gitRoot, machine, signal), signal, log),
+    every(FORGET_MS, () => pipelines.forgetEmpty(), signal, log),
   ]);
   closers.push(async () => {
     stopped.abort(new Error('the server stops'));

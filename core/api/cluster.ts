@@ -51,7 +51,13 @@ export const ClusterView = z.object({
   controller: z.string().exactOptional(),
   /** When it was reported, in milliseconds since the epoch. */
   at: z.number().exactOptional(),
+  /** False where the configuration does not have it any more. */
+  declared: z.boolean(),
   owners: z.array(OwnerView),
+  /** What entries have on it that are not declared there any more. */
+  orphans: z.array(
+    z.object({ owner: z.string(), resources: z.array(z.string()), pods: z.number() }),
+  ),
   /** Why the cluster cannot be reached. */
   error: z.string().exactOptional(),
 });

@@ -12,6 +12,8 @@ export type Note = z.infer<typeof Note>;
 export const ByHand = z.strictObject({
   /** The deletions of that release may be carried out, however many they are. */
   confirmed: Note.extend({ release: z.string() }).exactOptional(),
+  /** Everything it has on that cluster goes, as long as it is not declared there. */
+  deleted: z.array(Note.extend({ cluster: z.string() })).exactOptional(),
 });
 export type ByHand = z.infer<typeof ByHand>;
 

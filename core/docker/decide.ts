@@ -10,8 +10,9 @@ import type { AddressedService } from '#core/docker/proxy.ts';
 import { isReady, unreadyReason } from '#core/docker/readiness.ts';
 import type { Decision, LivePod, LiveRecord, Step, World } from '#core/docker/world.ts';
 import { normalise, sortWorkloads } from '#core/docker/workloads.ts';
-import type { DesiredState, OwnerStatus, ResourceStatus } from '#core/engine.ts';
+import type { DesiredState, Orphan, OwnerStatus, ResourceStatus } from '#core/engine.ts';
 import { UserError } from '#core/errors.ts';
+import type { OwnerKey } from '#core/owner.ts';
 import type { Change, Plan } from '#core/plan/change.ts';
 import { planResources } from '#core/plan/plan.ts';
 import { guardPrune } from '#core/plan/prune-guard.ts';
@@ -60,8 +61,25 @@ export function decide(
         settled: traffic.settled,
       }),
     ),
+    orphans: findOrphans(world, new Set(desired.map(({ owner }) => owner))),
     ...earliest([...kept.values()].flat().map(({ wakeAt }) => wakeAt)),
   };
+}
+
+function findOrphans({ records, pods }: World, asked: ReadonlySet<OwnerKey>): Orphan[] {
+  const left = pods.filter(({ deletingSince }) => deletingSince === undefined);
+  const owners = new Set([...records, ...left].map(({ owner }) => owner));
+  return [...owners]
+    .filter((owner) => !asked.has(owner))
+    .toSorted()
+    .map((owner) => ({
+      owner,
+      resources: records
+        .filter((record) => record.owner === owner)
+        .map(({ key }) => key)
+        .toSorted(),
+      pods: left.filter((pod) => pod.owner === owner).length,
+    }));
 }
 
 interface PlannedOwner {

@@ -1,4 +1,4 @@
-import type { OwnerStatus } from '#core/engine.ts';
+import type { Orphan, OwnerStatus } from '#core/engine.ts';
 import type { OwnerKey } from '#core/owner.ts';
 import type { Resource, ResourceKey } from '#core/resources/resource.ts';
 
@@ -204,6 +204,8 @@ export interface Decision {
   steps: Step[];
   /** Each desired owner as it stands before these steps; its `plan` is what they and the ones after them carry out. */
   owners: OwnerStatus[];
+  /** What others have, who are not asked about. */
+  orphans: Orphan[];
   /** When time alone changes the answer (a deadline, a probe's patience), ms since the epoch. */
   wakeAt?: number;
 }

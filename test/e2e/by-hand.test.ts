@@ -1,5 +1,9 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { ClusterView } from '#core/api/cluster.ts';
+import { callDocker } from '#adapters/docker/call.ts';
+import { connectDocker } from '#adapters/docker/connect.ts';
+import type { ClusterList, ClusterView } from '#core/api/cluster.ts';
 import { runCli } from '../support/cli.ts';
 import type { CliResult } from '../support/cli.ts';
 import { createRepository } from '../support/repository.ts';
@@ -7,6 +11,8 @@ import type { GitResult, Repository } from '../support/repository.ts';
 import { startWindlass, waitUntil } from '../support/windlass.ts';
 import type { Windlass } from '../support/windlass.ts';
 
+const never = new AbortController().signal;
+const docker = connectDocker('unix:///var/run/docker.sock');
 const NODE_PORT = 31_778;
 
 const CONFIG = `
@@ -19,6 +25,19 @@ apiVersion: windlass.dev/v1
 kind: Pipeline
 metadata: { name: shop }
 spec: { deploy: [{ cluster: here, manifests: deploy/ }] }
+`;
+
+/** A cluster and a pipeline that are taken out of the configuration. */
+const LEAVING = `---
+apiVersion: windlass.dev/v1
+kind: Cluster
+metadata: { name: there }
+spec: { engine: docker, servers: [{ name: me, docker: "unix:///var/run/docker.sock" }] }
+---
+apiVersion: windlass.dev/v1
+kind: Pipeline
+metadata: { name: blog }
+spec: { deploy: [{ cluster: there, manifests: deploy/ }] }
 `;
 
 const WEB = `apiVersion: apps/v1
@@ -56,7 +75,7 @@ describe.sequential('by hand', () => {
 
   beforeAll(async () => {
     repository = await createRepository();
-    windlass = await startWindlass(CONFIG);
+    windlass = await startWindlass(CONFIG + LEAVING);
     const remote = `${windlass.url.replace('//', `//dev:${windlass.token}@`)}/git/shop.git`;
     await repository.git('remote', 'add', 'windlass', remote);
     await repository.commit({
@@ -74,6 +93,27 @@ describe.sequential('by hand', () => {
 
   function push(): Promise<GitResult> {
     return repository.git('push', 'windlass', 'main');
+  }
+
+  function declare(config: string): Promise<void> {
+    return writeFile(join(windlass.folder, 'config', 'pipelines', 'all.yaml'), config);
+  }
+
+  function clusters(): Promise<ClusterList> {
+    return windlass.get('/api/v1/clusters');
+  }
+
+  /** Ids of the containers of pods on a cluster. */
+  async function containersOn(cluster: string): Promise<string[]> {
+    const labels = { installation: windlass.installation, cluster, role: 'container' };
+    const label = Object.entries(labels).map(([name, value]) => `windlass.dev/${name}=${value}`);
+    const listed = await callDocker<{ Id: string }[]>(docker, {
+      method: 'GET',
+      path: '/containers/json',
+      query: { all: true, filters: JSON.stringify({ label }) },
+      signal: never,
+    });
+    return listed.map(({ Id }) => Id).toSorted();
   }
 
   function cli(...args: string[]): Promise<CliResult> {
@@ -112,5 +152,43 @@ describe.sequential('by hand', () => {
     expect(plan).toEqual([]);
     expect(resources.map(({ key }) => key)).toContain('ConfigMap/default/five');
     expect((await cli('confirm', 'shop')).notes).toContain('no deletion waits on shop/here');
+  });
+
+  it('leaves what is declared no longer running, tells of it, and removes it when asked', async () => {
+    const blog = await createRepository();
+    const remote = `${windlass.url.replace('//', `//dev:${windlass.token}@`)}/git/blog.git`;
+    const manifests = WEB.replace(`nodePort: ${NODE_PORT}`, `nodePort: ${NODE_PORT + 1}`);
+    await blog.commit({ 'deploy/web.yaml': manifests });
+    const pushed = await blog.git('push', remote, 'main');
+    await blog.remove();
+    expect(pushed.output).toMatch(/remote: DEPLOYED blog/);
+    const [shop, running] = [await containersOn('here'), await containersOn('there')];
+    expect(running).toHaveLength(2);
+
+    const refused = await cli('delete', 'blog', '--cascade');
+    expect(refused.notes).toContain('take it out of the configuration first');
+    await declare(CONFIG);
+    await waitUntil(async () => {
+      const { clusters: all } = await clusters();
+      return all.some(({ name, orphans }) => name === 'there' && orphans.length === 1);
+    }, 'an orphan');
+    const status = await cli('status', 'there');
+    expect(status.out).toContain('not declared any more; what is on it stays as it is');
+    expect(status.out).toContain(
+      'blog/there orphaned: not declared here any more; 2 resources, 2 pods',
+    );
+    expect(await containersOn('there')).toEqual(running);
+
+    const asked = await cli('delete', 'blog');
+    expect(asked).toMatchObject({ code: 2, notes: expect.stringContaining('add --cascade') });
+    expect(asked.out).toContain('- Deployment/default/web');
+    const deleted = await cli('delete', 'blog', '--cascade', '--json');
+    expect(JSON.parse(deleted.out)).toMatchObject({
+      cascade: true,
+      deleted: [{ owner: 'blog/there', cluster: 'there', pods: 2 }],
+    });
+    await waitUntil(async () => (await clusters()).clusters.length === 1, 'the cluster to be gone');
+    expect(await containersOn('there')).toEqual([]);
+    expect(await containersOn('here')).toEqual(shop);
   });
 });

@@ -8,18 +8,16 @@ import { pruneGuard } from '#core/declarations/cluster.ts';
 import type { Cluster } from '#core/declarations/cluster.ts';
 import type { Engine } from '#core/engine.ts';
 import { messageOf, UserError } from '#core/errors.ts';
-import { ownerKey } from '#core/owner.ts';
 import type { RunStore, ServerApi, SharedState } from '#core/ports.ts';
 import { clusterQueue, jobs } from '#core/queue/jobs.ts';
 import { isFinished } from '#core/run/run.ts';
-import { createRefresher } from './refresher.ts';
 import { createController } from './controller.ts';
 import type { Controller } from './controller.ts';
 import { readDesired } from './desired.ts';
+import { followServer } from './follow-server.ts';
 import { runDeploy } from './run-deploy.ts';
 
 const DEPLOYS_AT_ONCE = 32;
-const HEADS_RETRY_MS = 2_000;
 
 export interface ClusterWorkerDependencies {
   redis: Redis;
@@ -32,9 +30,15 @@ export interface ClusterWorkerDependencies {
   log: Logger;
 }
 
+export interface Controlled {
+  cluster: Cluster;
+  /** It is declared no longer: what is on it is told of, and removed where somebody says so. */
+  retired: boolean;
+}
+
 /** Controls one cluster until aborted: its loop, and the jobs of its queue. The caller holds the cluster's lease. */
 export async function controlCluster(
-  cluster: Cluster,
+  { cluster, retired }: Controlled,
   dependencies: ClusterWorkerDependencies,
   stop: AbortSignal,
 ): Promise<void> {
@@ -46,21 +50,20 @@ export async function controlCluster(
     engine,
     guard: pruneGuard(cluster),
     intervalMs: cluster.spec.reconcile.intervalSeconds * 1_000,
-    publish: (status) => shared.putClusterStatus(name, { ...status, controller: holder }),
+    publish: (status) =>
+      shared.putClusterStatus(name, {
+        ...status,
+        controller: holder,
+        ...(retired ? { retired } : {}),
+      }),
     now: Date.now,
     log,
   });
   // BullMQ ends only those connections that it has made itself.
   const connection = redis.duplicate();
   try {
-    const byHand = createRefresher(
-      async () => controller.takeByHand(await dependencies.server.byHand(stop)),
-      'what was done by hand is not known',
-      { log, signal: stop },
-    );
-    await byHand.refresh();
-    await adoptHeads(name, controller, dependencies, stop);
-    const following = shared.followByHand(() => void byHand.refresh(), stop);
+    const following = await followServer(name, controller, dependencies, stop);
+    stop.throwIfAborted();
     const worker = new Worker(
       clusterQueue(name),
       (job, token) => process(job, token, { ...dependencies, controller, engine }, stop),
@@ -77,37 +80,10 @@ export async function controlCluster(
     log.info({ cluster: name }, 'cluster under control');
     await controller.run(stop);
     await worker.close();
-    await following;
+    await Promise.all(following);
   } finally {
     connection.disconnect();
     await engine.close();
-  }
-}
-
-/** What every deploy entry of the cluster wants, from the release branches; waits for the server as long as it takes. */
-async function adoptHeads(
-  cluster: string,
-  controller: Controller,
-  { server, log }: ClusterWorkerDependencies,
-  stop: AbortSignal,
-): Promise<void> {
-  for (;;) {
-    stop.throwIfAborted();
-    try {
-      for (const head of await server.heads(cluster, stop)) {
-        const owner = ownerKey(head.pipeline, head.entry);
-        controller.keep(
-          await readDesired(owner, head.commit, () =>
-            server.manifests(head.pipeline, head.commit, stop),
-          ),
-        );
-      }
-      return;
-    } catch (error) {
-      if (!(error instanceof UserError && error.transient)) throw error;
-      log.warn({ cluster, err: error }, 'waiting for the server to tell the releases');
-      await sleep(HEADS_RETRY_MS, stop);
-    }
   }
 }
 
@@ -196,18 +172,4 @@ async function asJobError(job: Job, error: unknown, { runs, log }: JobContext): 
     });
   }
   return new UnrecoverableError(messageOf(error));
-}
-
-function sleep(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms);
-    signal.addEventListener(
-      'abort',
-      () => {
-        clearTimeout(timer);
-        resolve();
-      },
-      { once: true },
-    );
-  });
 }

@@ -41,8 +41,10 @@ interface Deployment {
 export interface Controller {
   /** Runs the loop until aborted. */
   run(signal: AbortSignal): Promise<void>;
-  /** What an owner wants from now on, without waiting for it. */
-  keep(desired: DesiredState): void;
+  /** What a declared owner wants of which no release is known here; of any other it changes nothing. */
+  adopt(desired: DesiredState): void;
+  /** The owners that are declared now; answers those of which no release is known here. */
+  declare(owners: readonly OwnerKey[]): OwnerKey[];
   /** What people did by hand, as it is from now on. */
   takeByHand(all: AllByHand): void;
   /** Wants it, and waits until it serves, has failed, or another deploy of the owner took over. Rejects when aborted. */
@@ -65,7 +67,7 @@ interface Waiting extends Deployment {
  */
 export function createController(dependencies: ControllerDependencies): Controller {
   const { cluster, engine, intervalMs, publish, now, log } = dependencies;
-  const wanted = createWanted(dependencies.guard);
+  const wanted = createWanted(cluster, dependencies.guard);
   const waiting = new Map<OwnerKey, Waiting>();
   const bell = createBell();
   let tail: Promise<unknown> = Promise.resolve();
@@ -99,13 +101,14 @@ export function createController(dependencies: ControllerDependencies): Controll
   }
 
   async function pass(signal: AbortSignal): Promise<Reconciliation> {
-    const states = wanted.all();
+    const states = wanted.all(new Set(waiting.keys()));
     const result = await exclusive(() => engine.reconcile(states, signal));
     for (const { owner, plan } of result.done)
       log.info({ cluster, owner, plan }, 'changes carried out');
     for (const status of result.owners) observeDeploy(status, result);
     expireDeploys();
-    await tell({ cluster, at: now(), owners: result.owners });
+    const owners = result.owners.filter((status) => !isGone(status));
+    await tell({ cluster, at: now(), owners, orphans: result.orphans });
     return result;
   }
 
@@ -150,7 +153,7 @@ export function createController(dependencies: ControllerDependencies): Controll
       else deploy.onWaiting(messageOf(error));
     }
     expireDeploys();
-    await tell({ cluster, at: now(), owners: [], error: messageOf(error) });
+    await tell({ cluster, at: now(), owners: [], orphans: [], error: messageOf(error) });
   }
 
   async function tell(status: Omit<ClusterStatus, 'controller'>): Promise<void> {
@@ -166,6 +169,16 @@ export function createController(dependencies: ControllerDependencies): Controll
   function keep(state: DesiredState): void {
     wanted.keep(state);
     bell.ring();
+  }
+
+  function adopt(state: DesiredState): void {
+    if (wanted.unknown().includes(state.owner)) keep(state);
+  }
+
+  function declare(owners: readonly OwnerKey[]): OwnerKey[] {
+    wanted.declare(owners, new Set(waiting.keys()));
+    bell.ring();
+    return wanted.unknown();
   }
 
   function takeByHand(all: AllByHand): void {
@@ -199,11 +212,17 @@ export function createController(dependencies: ControllerDependencies): Controll
 
   return {
     run,
-    keep,
+    adopt,
+    declare,
     takeByHand,
     deploy,
     plan: (state, signal) => exclusive(() => engine.plan(wanted.asTaken(state), signal)),
   };
+}
+
+/** Of an owner that was deleted nothing is left to tell. */
+function isGone({ release, plan, resources }: OwnerStatus): boolean {
+  return release === '' && plan.length === 0 && resources.length === 0;
 }
 
 /** What it waits for, in one line: the first resources that are not healthy, with their reasons. */

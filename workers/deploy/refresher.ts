@@ -1,16 +1,17 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
+import { UserError } from '#core/errors.ts';
 
 const FIRST_RETRY_MS = 500;
 const LONGEST_RETRY_MS = 10_000;
 
 /** Work that makes something current; asked for again while it is done, it is done once more. */
 export interface Refresher {
-  /** Resolves once a refresh that began after the call has succeeded, or the signal ended it. */
+  /** Settles with a refresh that began after the call; resolves where the signal ended it. */
   refresh(): Promise<void>;
 }
 
-/** Tries again until it succeeds or is aborted; what it fails with is logged as `failure`. */
+/** What may pass by itself is tried again until aborted, and logged as `failure`; anything else is thrown. */
 export function createRefresher(
   work: () => Promise<void>,
   failure: string,
@@ -26,6 +27,7 @@ export function createRefresher(
         return;
       } catch (error) {
         if (signal.aborted) return;
+        if (!(error instanceof UserError && error.transient)) throw error;
         log.warn({ err: error }, failure);
         await sleep(Math.min(delayMs, LONGEST_RETRY_MS), undefined, { signal }).catch(() => {
           // Aborted: the loop ends.
@@ -44,10 +46,14 @@ export function createRefresher(
   return {
     refresh() {
       if (running === undefined) return begin();
-      next ??= running.then(() => {
-        next = undefined;
-        return begin();
-      });
+      next ??= running
+        .catch(() => {
+          // Told to whoever awaits that one.
+        })
+        .then(() => {
+          next = undefined;
+          return begin();
+        });
       return next;
     },
   };

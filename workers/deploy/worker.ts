@@ -1,9 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Cluster } from '#core/declarations/cluster.ts';
 import { messageOf } from '#core/errors.ts';
 import type { Lease } from '#core/ports.ts';
 import { controlCluster } from './cluster-worker.ts';
-import type { ClusterWorkerDependencies } from './cluster-worker.ts';
+import type { ClusterWorkerDependencies, Controlled } from './cluster-worker.ts';
 
 const LEASE_MS = 15_000;
 const RENEW_MS = 5_000;
@@ -18,9 +17,16 @@ export async function startDeployWorker(
   signal: AbortSignal,
 ): Promise<void> {
   const running = new Map<string, { text: string; stop: AbortController; ended: Promise<void> }>();
-  await dependencies.shared.followDeclarations(({ clusters }) => {
+  await dependencies.shared.followDeclarations(({ clusters: declared, retired }) => {
+    const clusters = { ...retired, ...declared };
+    function isRetired(name: string): boolean {
+      return !Object.hasOwn(declared, name);
+    }
+    function textOf(name: string): string {
+      return JSON.stringify({ cluster: clusters[name], retired: isRetired(name) });
+    }
     for (const [name, { text, stop }] of running) {
-      if (JSON.stringify(clusters[name]) === text) continue;
+      if (textOf(name) === text) continue;
       // Removed, or to be begun again as it is declared now; what runs on it stays.
       stop.abort();
       running.delete(name);
@@ -28,8 +34,9 @@ export async function startDeployWorker(
     for (const [name, cluster] of Object.entries(clusters)) {
       if (running.has(name)) continue;
       const stop = new AbortController();
-      const ended = keepControl(cluster, dependencies, AbortSignal.any([signal, stop.signal]));
-      running.set(name, { text: JSON.stringify(cluster), stop, ended });
+      const until = AbortSignal.any([signal, stop.signal]);
+      const ended = keepControl({ cluster, retired: isRetired(name) }, dependencies, until);
+      running.set(name, { text: textOf(name), stop, ended });
     }
   }, signal);
   await Promise.all([...running.values()].map(({ ended }) => ended));
@@ -37,12 +44,12 @@ export async function startDeployWorker(
 
 /** Controls the cluster whenever this worker gets its lease; begins again when the controller breaks. */
 async function keepControl(
-  cluster: Cluster,
+  controlled: Controlled,
   dependencies: DeployWorkerDependencies,
   signal: AbortSignal,
 ): Promise<void> {
   const { lease, holder, log, shared } = dependencies;
-  const { name } = cluster.metadata;
+  const { name } = controlled.cluster.metadata;
   const key = `cluster:${name}`;
   while (!signal.aborted) {
     if (!(await lease.acquire(key, holder, LEASE_MS))) {
@@ -52,7 +59,7 @@ async function keepControl(
     const lost = new AbortController();
     const renewing = renew(key, dependencies, lost, signal);
     try {
-      await controlCluster(cluster, dependencies, AbortSignal.any([signal, lost.signal]));
+      await controlCluster(controlled, dependencies, AbortSignal.any([signal, lost.signal]));
     } catch (error) {
       if (!signal.aborted) {
         log.error({ cluster: name, err: error }, 'the controller stopped');
@@ -61,6 +68,7 @@ async function keepControl(
           controller: holder,
           at: Date.now(),
           owners: [],
+          orphans: [],
           error: messageOf(error),
         });
         await pause(RESTART_MS, signal);

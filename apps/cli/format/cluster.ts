@@ -25,12 +25,14 @@ const COLOURS: Record<HealthStatus, Colour> = {
 export function clusterLines(cluster: ClusterView, paint: Paint, now: number): string[] {
   return [
     `cluster ${paint('bold', cluster.name)} (${cluster.engine}): ${reported(cluster, paint, now)}`,
+    ...(cluster.declared ? [] : [paint('yellow', undeclared(cluster))]),
     ...cluster.owners.flatMap((owner) => ['', ...ownerLines(owner, paint)]),
+    ...cluster.orphans.flatMap((orphan) => ['', ...orphanLines(orphan, paint)]),
   ];
 }
 
 function reported(
-  { controller, at, error, owners }: ClusterView,
+  { controller, at, error, owners, orphans }: ClusterView,
   paint: Paint,
   now: number,
 ): string {
@@ -38,7 +40,7 @@ function reported(
   if (controller === undefined || at === undefined) {
     return paint('yellow', 'no deploy worker has reported on it yet');
   }
-  const what = owners.length === 0 ? 'nothing is deployed, ' : '';
+  const what = owners.length + orphans.length === 0 ? 'nothing is deployed, ' : '';
   return `${what}seen ${formatAge(now - at)} ago by ${controller}`;
 }
 
@@ -51,6 +53,28 @@ function ownerLines(owner: Owner, paint: Paint): string[] {
     ...planLines(owner.plan).map((line) => `  ${paintPlanLine(line, paint)}`),
     ...heldLines(owner, paint),
   ];
+}
+
+function undeclared({ name, orphans }: ClusterView): string {
+  const left = orphans.length === 0 ? '' : '; what is on it stays as it is';
+  return `not declared any more${left}; to have it told no longer: windlass forget ${name}`;
+}
+
+function orphanLines(
+  { owner, resources, pods }: ClusterView['orphans'][number],
+  paint: Paint,
+): string[] {
+  const [pipeline = '', entry = ''] = owner.split('/');
+  const many = `${counted(resources.length, 'resource')}, ${counted(pods, 'pod')}`;
+  return [
+    `${paint('bold', owner)} ${paint('yellow', 'orphaned')}: not declared here any more; ${many}`,
+    ...resources.map((key) => `  ${displayKey(key)}`),
+    `  remove it: windlass delete ${pipeline} ${entry} --cascade`,
+  ];
+}
+
+function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? '' : 's'}`;
 }
 
 function heldLines({ owner, held }: Owner, paint: Paint): string[] {

@@ -1,10 +1,11 @@
+import type { ByHandAnswer, DeleteAnswer } from '#core/api/by-hand.ts';
 import type { AllByHand, Note } from '#core/by-hand/by-hand.ts';
-import type { ByHandAnswer } from '#core/api/by-hand.ts';
 import { UserError } from '#core/errors.ts';
 import { ownerKey } from '#core/owner.ts';
 import type { OwnerKey } from '#core/owner.ts';
-import type { ClusterStatus, SharedState } from '#core/ports.ts';
-import type { KnownPipelines } from '../known-pipelines.ts';
+import type { ClusterStatus } from '#core/ports.ts';
+import { deletePipeline } from './delete-pipeline.ts';
+import type { DeleteDependencies } from './delete-pipeline.ts';
 import type { ByHandStore } from './store.ts';
 
 interface Entry {
@@ -17,19 +18,15 @@ export interface ByHandActions {
   all(): AllByHand;
   /** Lets the deletions of `release` pass that wait now. */
   confirm(entry: Entry, release: string, note: Note): Promise<ByHandAnswer>;
+  /** Removes what nobody declares any more; without `cascade` it only tells what that is. */
+  remove(wanted: Parameters<typeof deletePipeline>[0], note: Note): Promise<DeleteAnswer>;
 }
 
-export interface ByHandDependencies {
-  store: ByHandStore;
-  shared: Pick<SharedState, 'clusterStatus' | 'ringByHand'>;
-  pipelines: Pick<KnownPipelines, 'clusters'>;
-}
+export type ByHandDependencies = DeleteDependencies;
 
-export function createByHandActions({
-  store,
-  shared,
-  pipelines,
-}: ByHandDependencies): ByHandActions {
+export function createByHandActions(dependencies: ByHandDependencies): ByHandActions {
+  const { store, shared, pipelines } = dependencies;
+
   async function change(
     owner: OwnerKey,
     to: Parameters<ByHandStore['change']>[1],
@@ -49,6 +46,7 @@ export function createByHandActions({
 
   return {
     all: () => store.all(),
+    remove: (wanted, note) => deletePipeline(wanted, note, dependencies),
     async confirm({ pipeline, entry }, release, note) {
       const owner = ownerKey(pipeline, entry);
       const [status] = await statusOf(owner);

@@ -1,4 +1,4 @@
-import { rename, readFile, readdir, writeFile } from 'node:fs/promises';
+import { rename, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openBare } from '#adapters/git/bare.ts';
 import type { BareRepository } from '#adapters/git/bare.ts';
@@ -23,6 +23,8 @@ export interface Repositories {
   ): Promise<SourceFile[]>;
   pipelines(): Promise<Record<string, Pipeline>>;
   keepPipeline(pipeline: Pipeline): Promise<void>;
+  /** What the repository declares counts no longer, until it is pushed to again. */
+  forgetPipeline(name: string): Promise<void>;
   authorOf(name: string, commit: string): Promise<string | undefined>;
 }
 
@@ -48,6 +50,7 @@ export function createRepositories(root: string, machine: Machine): Repositories
       await writeFile(`${file}.part`, JSON.stringify(pipeline));
       await rename(`${file}.part`, file);
     },
+    forgetPipeline: (name) => rm(join(open(name).folder, DECLARATION), { force: true }),
     async authorOf(name, commit) {
       const repository = open(name);
       if (!(await repository.exists())) return undefined;

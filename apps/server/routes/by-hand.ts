@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify';
-import { ConfirmRequest, EntryPath } from '#core/api/by-hand.ts';
+import { ConfirmRequest, DeleteRequest, EntryPath } from '#core/api/by-hand.ts';
 import type { Note } from '#core/by-hand/by-hand.ts';
 import type { ByHandActions } from '../by-hand/by-hand.ts';
 import { readInput } from '../read-input.ts';
@@ -18,6 +18,10 @@ export async function byHandRoutes(
   app.post('/entries/:pipeline/:entry/confirm', async (request) => {
     const { release } = readInput(ConfirmRequest, request.body);
     return byHand.confirm(readInput(EntryPath, request.params), release, noteOf());
+  });
+  app.post('/pipelines/:pipeline/delete', async (request) => {
+    const { pipeline } = readInput(EntryPath.pick({ pipeline: true }), request.params);
+    return byHand.remove({ pipeline, ...readInput(DeleteRequest, request.body) }, noteOf());
   });
 }
 

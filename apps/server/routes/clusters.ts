@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import type { StreamMessage } from '#adapters/store/stream.ts';
+import type { ForgetAnswer } from '#core/api/by-hand.ts';
 import { WorkloadLogQuery } from '#core/api/cluster.ts';
 import type { ClusterView } from '#core/api/cluster.ts';
 import { UserError } from '#core/errors.ts';
@@ -41,7 +42,7 @@ export async function clusterRoutes(
 
   function known(params: unknown): string {
     const { name } = readInput(NamePath, params);
-    const clusters = pipelines.clusters();
+    const clusters = pipelines.allClusters();
     if (Object.hasOwn(clusters, name)) return name;
     const names = Object.keys(clusters).join(', ');
     throw new UserError('not-found', `the cluster ${name} is not declared`, {
@@ -50,17 +51,32 @@ export async function clusterRoutes(
   }
 
   async function view(name: string): Promise<ClusterView> {
-    const engine = pipelines.clusters()[name]?.spec.engine ?? '';
+    const engine = pipelines.allClusters()[name]?.spec.engine ?? '';
+    const declared = Object.hasOwn(pipelines.clusters(), name);
     const status = await shared.clusterStatus(name);
-    if (status === undefined) return { name, engine, owners: [] };
-    const { controller, at, owners, error } = status;
-    return { name, engine, controller, at, owners, ...(error === undefined ? {} : { error }) };
+    if (status === undefined) return { name, engine, declared, owners: [], orphans: [] };
+    const { controller, at, owners, orphans, error } = status;
+    return {
+      name,
+      engine,
+      controller,
+      at,
+      declared,
+      owners,
+      orphans,
+      ...(error === undefined ? {} : { error }),
+    };
   }
 
   app.get('/clusters', async () => ({
-    clusters: await Promise.all(Object.keys(pipelines.clusters()).map(view)),
+    clusters: await Promise.all(Object.keys(pipelines.allClusters()).map(view)),
   }));
   app.get('/clusters/:name/workloads', async (request) => view(known(request.params)));
+  app.post('/clusters/:name/forget', async (request): Promise<ForgetAnswer> => {
+    const { name } = readInput(NamePath, request.params);
+    await pipelines.forgetCluster(name);
+    return { forgotten: name };
+  });
   app.get('/clusters/:name/logs', async (request, reply) => {
     const cluster = known(request.params);
     const query = readInput(WorkloadLogQuery, request.query);

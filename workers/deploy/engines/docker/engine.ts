@@ -82,7 +82,7 @@ export function createDockerEngine(options: DockerEngineOptions): Engine {
       ? await ensureNetwork(context, subnet, signal)
       : await findNetwork(context, signal);
     if (network === undefined)
-      return { owners: desired.map(nothing), done: [], wakeAfterMs: LONGEST_WAKE_MS };
+      return { owners: desired.map(nothing), orphans: [], done: [], wakeAfterMs: LONGEST_WAKE_MS };
     const done = new Map<OwnerKey, Plan>();
     for (let round = 0; ; round += 1) {
       const observed = await observe(state, network, signal);
@@ -102,6 +102,7 @@ export function createDockerEngine(options: DockerEngineOptions): Engine {
       const wakeAt = Math.min(decision.wakeAt ?? Infinity, observed.taken?.retryAt ?? Infinity);
       return {
         owners: withFailures(decision.owners, [...failures, ...takenPorts(observed, desired)]),
+        orphans: decision.orphans,
         done: [...done].map(([owner, changes]) => ({ owner, plan: changes })),
         wakeAfterMs: Math.max(0, Math.min(LONGEST_WAKE_MS, wakeAt - now)),
       };

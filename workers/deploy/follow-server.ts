@@ -1,0 +1,64 @@
+import type { Logger } from 'pino';
+import { ownersOn } from '#core/declarations/declarations.ts';
+import type { OwnerKey } from '#core/owner.ts';
+import { ownerKey } from '#core/owner.ts';
+import type { ServerApi, SharedState } from '#core/ports.ts';
+import type { Controller } from './controller.ts';
+import { readDesired } from './desired.ts';
+import { createRefresher } from './refresher.ts';
+
+interface FollowDependencies {
+  shared: SharedState;
+  server: ServerApi;
+  log: Logger;
+}
+
+/**
+ * Keeps the controller told of what is declared, released and done by hand. Resolves once it knows all that (with the
+ * server away it waits as long as it takes), and answers a promise of the end of following.
+ */
+export async function followServer(
+  cluster: string,
+  controller: Controller,
+  { shared, server, log }: FollowDependencies,
+  signal: AbortSignal,
+): Promise<Promise<unknown>[]> {
+  const context = { log, signal };
+  let lacking: ReadonlySet<OwnerKey> = new Set();
+
+  const byHand = createRefresher(
+    async () => controller.takeByHand(await server.byHand(signal)),
+    'waiting for the server to tell what was done by hand',
+    context,
+  );
+  const heads = createRefresher(
+    async () => {
+      const wanted = lacking;
+      for (const { pipeline, entry, commit } of await server.heads(cluster, signal)) {
+        const owner = ownerKey(pipeline, entry);
+        if (!wanted.has(owner)) continue;
+        controller.adopt(
+          await readDesired(owner, commit, () => server.manifests(pipeline, commit, signal)),
+        );
+      }
+    },
+    'waiting for the server to tell the releases',
+    context,
+  );
+  async function declare(owners: readonly OwnerKey[]): Promise<void> {
+    lacking = new Set(controller.declare(owners));
+    if (lacking.size > 0) await heads.refresh();
+  }
+
+  await byHand.refresh();
+  await declare(ownersOn(cluster, await shared.declarations()));
+  function later(work: Promise<void>): void {
+    work.catch((error: unknown) =>
+      log.error({ cluster, err: error }, 'what the server tells cannot be taken'),
+    );
+  }
+  return [
+    shared.followByHand(() => later(byHand.refresh()), signal),
+    shared.followDeclarations((told) => later(declare(ownersOn(cluster, told))), signal),
+  ];
+}
