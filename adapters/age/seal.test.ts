@@ -21,9 +21,13 @@ function secret(fields: string): Record<string, string> {
   };
 }
 
+async function none(): Promise<Record<string, string>> {
+  return {};
+}
+
 describe('openSealer', () => {
   it('hides values and brings them back as data', async () => {
-    const sealed = await sealer.seal(secret('stringData: {a: hidden}\ndata: {b: AP8=}\n'), {});
+    const sealed = await sealer.seal(secret('stringData: {a: hidden}\ndata: {b: AP8=}\n'), none);
     expect(Object.values(sealed).join('')).not.toContain('hidden');
     const opened = await sealer.open(sealed);
     expect(parse(opened['secret_default_a.yaml'] ?? '')).toMatchObject({
@@ -32,8 +36,8 @@ describe('openSealer', () => {
   });
 
   it('keeps the ciphertext of what did not change', async () => {
-    const first = await sealer.seal(secret('stringData: {a: one, b: two}\n'), {});
-    const second = await sealer.seal(secret('stringData: {a: one, b: other}\n'), first);
+    const first = await sealer.seal(secret('stringData: {a: one, b: two}\n'), none);
+    const second = await sealer.seal(secret('stringData: {a: one, b: other}\n'), async () => first);
     const [before, after] = [first, second].map(
       (each) =>
         (parse(each['secret_default_a.yaml'] ?? '') as { data: Record<string, string> }).data,
@@ -43,7 +47,7 @@ describe('openSealer', () => {
   });
 
   it('takes its key up again, which only its owner can read', async () => {
-    const sealed = await sealer.seal(secret('stringData: {a: x}\n'), {});
+    const sealed = await sealer.seal(secret('stringData: {a: x}\n'), none);
     const again = await openSealer(join(folder, 'age.key'));
     expect(await again.open(sealed)).toEqual(await sealer.open(sealed));
     expect((await stat(join(folder, 'age.key'))).mode & 0o777).toBe(0o600);
@@ -51,7 +55,7 @@ describe('openSealer', () => {
 
   it('leaves other kinds as they are', async () => {
     const map = { 'a.yaml': 'kind: ConfigMap\ndata: {a: age:x}\n' };
-    expect(await sealer.seal(map, {})).toEqual(map);
+    expect(await sealer.seal(map, none)).toEqual(map);
     expect(await sealer.open(map)).toEqual(map);
   });
 });

@@ -10,8 +10,8 @@ type Fields = Record<string, unknown>;
 
 /** Seals the values of Secrets in manifests (path to YAML text), and opens them again. */
 export interface Sealer {
-  /** A value that `before` has sealed at the same path and key keeps its ciphertext. */
-  seal(manifests: Manifests, before: Manifests): Promise<Record<string, string>>;
+  /** A value that `before` has sealed at the same path and key keeps its ciphertext; asked for only if there are Secrets. */
+  seal(manifests: Manifests, before: () => Promise<Manifests>): Promise<Record<string, string>>;
   open(manifests: Manifests): Promise<Record<string, string>>;
 }
 
@@ -42,9 +42,13 @@ export async function openSealer(file: string): Promise<Sealer> {
     return MARK + Buffer.from(await encrypter.encrypt(value)).toString('base64');
   }
 
-  async function sealText(text: string, before: string | undefined): Promise<string> {
+  async function sealText(
+    text: string,
+    readBefore: () => Promise<string | undefined>,
+  ): Promise<string> {
     const secret = readSecret(text);
     if (secret === undefined) return text;
+    const before = await readBefore();
     const old = fieldsOf(before === undefined ? undefined : readSecret(before)?.['data']);
     const data: Fields = {};
     for (const [key, value] of Object.entries(clearValues(secret))) {
@@ -65,7 +69,15 @@ export async function openSealer(file: string): Promise<Sealer> {
   }
 
   return {
-    seal: (manifests, before) => mapTexts(manifests, (text, path) => sealText(text, before[path])),
+    seal: (manifests, readBefore) => {
+      let before: Promise<Manifests> | undefined;
+      return mapTexts(manifests, (text, path) =>
+        sealText(text, async () => {
+          before ??= readBefore();
+          return (await before)[path];
+        }),
+      );
+    },
     open: (manifests) => mapTexts(manifests, openText),
   };
 }

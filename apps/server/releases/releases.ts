@@ -104,9 +104,10 @@ export function createReleases(dependencies: ReleasesDependencies): Releases {
     entry: string,
     manifests: Readonly<Record<string, string>>,
   ): Promise<Record<string, string>> {
-    const before = await head(pipeline, entry);
-    const old = before === undefined ? {} : await sealed(pipeline, before.commit);
-    return sealer.seal(manifests, old);
+    return sealer.seal(manifests, async () => {
+      const before = await open(pipeline).resolve(branchRef(entry));
+      return before === undefined ? {} : sealed(pipeline, before);
+    });
   }
 
   return {
