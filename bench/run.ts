@@ -3,11 +3,13 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { pushToServing } from './push-to-serving.ts';
+import { webhooks } from './webhooks.ts';
 import type { Figure } from './figure.ts';
 
 /** Every benchmark, by the name it is run by. */
 const BENCHMARKS: Readonly<Record<string, () => Promise<Figure>>> = {
   'push-to-serving': pushToServing,
+  webhooks,
 };
 
 const { values, positionals } = parseArgs({

@@ -30,8 +30,8 @@ export interface RunStore {
   get(id: string): Promise<Run | undefined>;
   /** Newest first. */
   list(filter: { pipeline?: string; branch?: string; limit: number }): Promise<Run[]>;
-  /** Every run that is queued or running. */
-  unfinished(): Promise<Run[]>;
+  /** Every run that is queued or running; with `beside`, those of the same branches where there are others than these. */
+  unfinished(beside?: readonly Run[]): Promise<Run[]>;
   /** Applies the event by compare-and-set; answers the run after it. An event that no longer applies changes nothing. */
   apply(id: string, event: RunEvent): Promise<Run>;
   /** The commit of the newest run recorded for that branch. */

@@ -37,7 +37,13 @@ export function createMemoryRunStore(): RunStore {
         .filter((run) => branch === undefined || run.branch === branch)
         .toSorted((one, other) => other.createdAt - one.createdAt)
         .slice(0, limit),
-    unfinished: async () => [...all.values()].filter((run) => !isFinished(run)),
+    unfinished: async (beside) =>
+      [...all.values()].filter(
+        (run) =>
+          !isFinished(run) &&
+          (beside?.some((one) => one.pipeline === run.pipeline && one.branch === run.branch) ??
+            true),
+      ),
     async apply(id, event) {
       const run = all.get(id);
       if (run === undefined) throw new UserError('not-found', `run ${id} is not known`);

@@ -10,27 +10,33 @@ import { subscribe } from './subscribe.ts';
 const DELIVERY_KEPT_SECONDS = 30 * 24 * 3_600;
 const LOG_LINES_KEPT = 20_000;
 const RUNS_KEPT = 1_000;
+const UNFINISHED = 'windlass:unfinished';
 const LOG_KEPT_SECONDS = 30 * 24 * 3_600;
 
-/** KEYS: run, unfinished, channel. ARGV: expected, next, id, finished, news. Answers 1 where it was written. */
+/** KEYS: run, unfinished, unfinished of the branch, channel. ARGV: expected, next, id, finished, news. Answers 1 where it was written. */
 const SWAP = `
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[2])
-if ARGV[4] == '1' then redis.call('SREM', KEYS[2], ARGV[3]) end
-redis.call('PUBLISH', KEYS[3], ARGV[5])
+if ARGV[4] == '1' then
+  redis.call('SREM', KEYS[2], ARGV[3])
+  redis.call('SREM', KEYS[3], ARGV[3])
+end
+redis.call('PUBLISH', KEYS[4], ARGV[5])
 return 1`;
 
-/** KEYS: delivery or '', unfinished, runs, heads. ARGV: delivery, seconds, then per run: id, json, score, pipeline, head field, commit. */
+/** KEYS: delivery or '', unfinished, runs, heads. ARGV: delivery, seconds, then per run: id, json, score, pipeline, branch, head field, commit, news. */
 const RECORD = `
 if ARGV[1] ~= '' then
   if not redis.call('SET', KEYS[1], '1', 'NX', 'EX', ARGV[2]) then return 0 end
 end
-for i = 3, #ARGV, 6 do
+for i = 3, #ARGV, 8 do
   redis.call('SET', 'windlass:run:' .. ARGV[i], ARGV[i + 1])
   redis.call('SADD', KEYS[2], ARGV[i])
+  redis.call('SADD', KEYS[2] .. ':' .. ARGV[i + 3] .. ' ' .. ARGV[i + 4], ARGV[i])
   redis.call('ZADD', KEYS[3], ARGV[i + 2], ARGV[i])
   redis.call('ZADD', KEYS[3] .. ':' .. ARGV[i + 3], ARGV[i + 2], ARGV[i])
-  if ARGV[i + 4] ~= '' then redis.call('HSET', KEYS[4], ARGV[i + 4], ARGV[i + 5]) end
+  if ARGV[i + 5] ~= '' then redis.call('HSET', KEYS[4], ARGV[i + 5], ARGV[i + 6]) end
+  redis.call('PUBLISH', 'windlass:news:' .. ARGV[i], ARGV[i + 7])
 end
 return 1`;
 
@@ -40,7 +46,7 @@ export function createRunStore(redis: Redis): RunStore {
     record: (runs, delivery) => record(redis, runs, delivery),
     get: (id) => get(redis, id),
     list: (filter) => list(redis, filter),
-    unfinished: async () => getMany(redis, await redis.smembers('windlass:unfinished')),
+    unfinished: (beside) => unfinished(redis, beside),
     apply: (id, event) => apply(redis, id, event),
     handledHead: async (pipeline, branch) =>
       (await redis.hget('windlass:heads', headField(pipeline, branch))) ?? undefined,
@@ -56,15 +62,17 @@ async function record(redis: Redis, runs: readonly Run[], delivery = ''): Promis
     JSON.stringify(run),
     run.createdAt,
     run.pipeline,
+    run.branch,
     // A rollback or a retry of an old commit handles no head.
     run.trigger.kind === 'rollback' || run.attempt > 1 ? '' : headField(run.pipeline, run.branch),
     run.commit,
+    JSON.stringify({ kind: 'run', run } satisfies RunNews),
   ]);
   const written = await redis.eval(
     RECORD,
     4,
     `windlass:delivery:${delivery}`,
-    'windlass:unfinished',
+    UNFINISHED,
     'windlass:runs',
     'windlass:heads',
     delivery,
@@ -72,7 +80,6 @@ async function record(redis: Redis, runs: readonly Run[], delivery = ''): Promis
     ...fields,
   );
   if (written !== 1) return false;
-  await Promise.all(runs.map((run) => announce(redis, { kind: 'run', run })));
   await Promise.all(
     [...new Set(runs.map((run) => run.pipeline))].map((pipeline) => forgetOld(redis, pipeline)),
   );
@@ -116,6 +123,15 @@ async function getMany(redis: Redis, ids: readonly string[]): Promise<Run[]> {
   return texts.flatMap((text) => (text === null ? [] : [parseRun(text)]));
 }
 
+async function unfinished(redis: Redis, beside?: readonly Run[]): Promise<Run[]> {
+  if (beside === undefined) return getMany(redis, await redis.smembers(UNFINISHED));
+  const branches = [...new Set(beside.map(unfinishedOf))];
+  const ids = branches.length === 0 ? [] : await redis.sunion(branches);
+  const known = new Set(beside.map(({ id }) => id));
+  const hasOthers = ids.some((id) => !known.has(id)) || branches.length < beside.length;
+  return hasOthers ? getMany(redis, ids) : [];
+}
+
 async function apply(redis: Redis, id: string, event: RunEvent): Promise<Run> {
   for (;;) {
     const current = await redis.get(`windlass:run:${id}`);
@@ -126,9 +142,10 @@ async function apply(redis: Redis, id: string, event: RunEvent): Promise<Run> {
     const news: RunNews = { kind: 'run', run: next, event };
     const swapped = await redis.eval(
       SWAP,
-      3,
+      4,
       `windlass:run:${id}`,
-      'windlass:unfinished',
+      UNFINISHED,
+      unfinishedOf(run),
       channelOf(id),
       current,
       JSON.stringify(next),
@@ -177,12 +194,12 @@ function follow(
   });
 }
 
-async function announce(redis: Redis, news: Extract<RunNews, { kind: 'run' }>): Promise<void> {
-  await redis.publish(channelOf(news.run.id), JSON.stringify(news));
-}
-
 function channelOf(runId: string): string {
   return `windlass:news:${runId}`;
+}
+
+function unfinishedOf({ pipeline, branch }: Pick<Run, 'pipeline' | 'branch'>): string {
+  return `${UNFINISHED}:${pipeline} ${branch}`;
 }
 
 function headField(pipeline: string, branch: string): string {

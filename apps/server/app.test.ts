@@ -176,8 +176,10 @@ describe('runs', () => {
   it('supersedes the older of two pushes and takes its job out', async () => {
     const older = await receive('a'.repeat(40));
     const newer = await receive('b'.repeat(40));
-    expect(await runs.get(older.id)).toMatchObject({ state: 'superseded', supersededBy: newer.id });
-    expect([...queue.jobs.keys()]).toEqual([`${newer.id}.build`]);
+    await expect
+      .poll(() => runs.get(older.id))
+      .toMatchObject({ state: 'superseded', supersededBy: newer.id });
+    await expect.poll(() => [...queue.jobs.keys()]).toEqual([`${newer.id}.build`]);
   });
 
   it('brings a lost job back, and ends a run whose job has failed', async () => {

@@ -17,7 +17,7 @@ interface KnownPipeline {
 
 /** All pipelines: those of the configuration, and those that pushed repositories carry themselves. */
 export interface KnownPipelines {
-  all(): Promise<KnownPipeline[]>;
+  all(): Promise<readonly KnownPipeline[]>;
   find(name: string): Promise<KnownPipeline | undefined>;
   clusters(): Declarations['clusters'];
   /** Also those that are declared no longer. */
@@ -48,18 +48,15 @@ export function createKnownPipelines(
     return Object.fromEntries(all.map(([name, { cluster }]) => [name, cluster]));
   }
 
-  async function all(): Promise<KnownPipeline[]> {
+  let last: { declared: object; carried: object; all: readonly KnownPipeline[] } | undefined;
+
+  /** The same list as long as nothing was declared anew. */
+  async function all(): Promise<readonly KnownPipeline[]> {
     const declared = config.declarations().pipelines;
-    const carried = Object.values(await repositories.pipelines()).filter(
-      ({ metadata }) => !Object.hasOwn(declared, metadata.name),
-    );
-    return [
-      ...Object.values(declared).map((pipeline): KnownPipeline => ({
-        pipeline,
-        declaredIn: 'configuration',
-      })),
-      ...carried.map((pipeline): KnownPipeline => ({ pipeline, declaredIn: 'repository' })),
-    ];
+    const carried = await repositories.pipelines();
+    if (last?.declared !== declared || last.carried !== carried)
+      last = { declared, carried, all: listAll(declared, carried) };
+    return last.all;
   }
 
   async function publish(): Promise<void> {
@@ -113,4 +110,19 @@ function withoutDeletion(before: ByHand, cluster: string): ByHand {
   if (deleted === undefined || deleted.every((each) => each.cluster !== cluster)) return before;
   const left = deleted.filter((each) => each.cluster !== cluster);
   return left.length === 0 ? others : { ...others, deleted: left };
+}
+
+function listAll(
+  declared: Declarations['pipelines'],
+  carried: Readonly<Record<string, Pipeline>>,
+): KnownPipeline[] {
+  return [
+    ...Object.values(declared).map((pipeline): KnownPipeline => ({
+      pipeline,
+      declaredIn: 'configuration',
+    })),
+    ...Object.values(carried)
+      .filter(({ metadata }) => !Object.hasOwn(declared, metadata.name))
+      .map((pipeline): KnownPipeline => ({ pipeline, declaredIn: 'repository' })),
+  ];
 }

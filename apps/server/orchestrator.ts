@@ -10,6 +10,7 @@ import { branchOf, newRun } from '#core/run/new-run.ts';
 import { isFinished } from '#core/run/run.ts';
 import type { Run, Trigger } from '#core/run/run.ts';
 import { isDeploying, isSupersededBy } from '#core/run/transition.ts';
+import { createBatches } from './batches.ts';
 import type { Repositories } from './git/repositories.ts';
 import type { KnownPipelines } from './known-pipelines.ts';
 import type { Releases } from './releases/releases.ts';
@@ -21,6 +22,23 @@ interface Target {
   spec: PipelineSpec;
 }
 
+/** Runs to record; none where there is nothing to record after all. */
+interface Recording {
+  make: () => Promise<readonly Run[]> | readonly Run[];
+  delivery?: string;
+}
+
+interface Made {
+  runs: readonly Run[];
+  delivery: string | undefined;
+}
+
+interface Recorded {
+  runs: readonly Run[];
+  /** False where the delivery was recorded before, and so nothing now. */
+  isNew: boolean;
+}
+
 /** Makes runs of triggers and sees to it that each unfinished run has its job. */
 export interface Orchestrator {
   /** A new run, recorded and queued; with a delivery that was seen before, nothing. */
@@ -29,7 +47,7 @@ export interface Orchestrator {
     trigger: Trigger,
     targets: readonly Target[],
     delivery: string,
-  ): Promise<{ runs: Run[]; seenBefore: boolean }>;
+  ): Promise<{ runs: readonly Run[]; seenBefore: boolean }>;
   retry(id: string, who: string): Promise<Run>;
   cancel(id: string, who: string): Promise<Run>;
   rollback(pipeline: string, wanted: { entry?: string; to?: string }, who: string): Promise<Run>;
@@ -76,25 +94,56 @@ export function createOrchestrator(dependencies: OrchestratorDependencies): Orch
     return lock('receive', AbortSignal.timeout(RECORD_TIMEOUT_MS), use);
   }
 
-  async function record(made: readonly Run[], delivery?: string): Promise<boolean> {
-    if (!(await runs.record(made, delivery))) return false;
-    await supersedeOlder(await runs.unfinished());
-    for (const run of made) await ensureJobs(run);
-    return true;
+  const record = createBatches((batch: readonly Recording[]) => alone(() => recordAll(batch)));
+
+  async function recordAll(batch: readonly Recording[]): Promise<Recorded[]> {
+    const made = await Promise.all(
+      batch.map(async ({ make, delivery }) => ({ runs: await make(), delivery })),
+    );
+    const recorded = await Promise.all(made.map(recordAndQueue));
+    const all = recorded.flatMap((each) => (each.isNew ? each.runs : []));
+    if (all.length > 0) {
+      // Whoever waits need not wait for this; were it lost, the sweep would do it.
+      supersedeAmong(all).catch((error: unknown) =>
+        log.error({ err: error }, 'older runs were not superseded; the sweep tries again'),
+      );
+    }
+    return recorded;
+  }
+
+  /** Both at once, in this order: a job whose run was not recorded after all ends by itself. */
+  async function recordAndQueue({ runs: made, delivery }: Made): Promise<Recorded> {
+    const [isNew] = await Promise.all([
+      runs.record(made, delivery),
+      ...made.flatMap(jobsOf).map((job) => queue.add(job)),
+    ]);
+    return { runs: made, isNew };
+  }
+
+  async function supersedeAmong(branches: readonly Run[]): Promise<void> {
+    await supersedeOlder(await runs.unfinished(branches));
+  }
+
+  async function recordOne(make: () => Run): Promise<Run> {
+    const { runs: made } = await record({ make: () => [make()] });
+    const [run] = made;
+    if (run === undefined) throw new Error('no run was made');
+    return run;
   }
 
   async function supersedeOlder(unfinished: readonly Run[]): Promise<void> {
-    for (const older of unfinished) {
+    const ended = unfinished.flatMap((older) => {
       const [newer] = unfinished
         .filter((each) => isSupersededBy(older, each))
         .toSorted(newestFirst);
-      if (newer !== undefined) await supersede(older, newer);
-    }
-  }
-
-  async function supersede(older: Run, newer: Run): Promise<void> {
-    await runs.apply(older.id, { kind: 'superseded', by: newer.id, at: dependencies.now() });
-    await removeJobs(older);
+      return newer === undefined ? [] : [{ older, newer }];
+    });
+    await Promise.all(
+      ended.map(async ({ older, newer }) => {
+        await runs.apply(older.id, { kind: 'superseded', by: newer.id, at: dependencies.now() });
+        await removeJobs(older);
+      }),
+    );
   }
 
   /** A job that a worker has is not taken out: the worker sees how the run stands. */
@@ -123,19 +172,20 @@ export function createOrchestrator(dependencies: OrchestratorDependencies): Orch
   }
 
   async function receive(trigger: Trigger, target: Target): Promise<Run> {
-    return alone(async () => {
-      const swept = await sweptAlready(trigger, target);
-      if (swept !== undefined) return swept;
-      const run = fresh(target, trigger);
-      await record([run]);
-      return run;
+    const { runs: made } = await record({
+      make: async () =>
+        (await sweptAlready(trigger, target)) === undefined ? [fresh(target, trigger)] : [],
     });
+    const run = made[0] ?? (await sweptAlready(trigger, target));
+    if (run === undefined) throw new Error(`the run of ${trigger.after} went away`);
+    return run;
   }
 
   /** The minute's sweep may have been faster than the push's own hook. */
   async function sweptAlready(trigger: Trigger, target: Target): Promise<Run | undefined> {
     if (trigger.kind !== 'push') return undefined;
     const branch = branchOf(trigger.ref);
+    if ((await runs.handledHead(target.pipeline, branch)) !== trigger.after) return undefined;
     const [newest] = await runs.list({ pipeline: target.pipeline, branch, limit: 1 });
     const same = newest?.trigger.kind === 'sweep' && newest.trigger.after === trigger.after;
     return same ? newest : undefined;
@@ -161,25 +211,28 @@ export function createOrchestrator(dependencies: OrchestratorDependencies): Orch
     const ref = `refs/heads/${branch}`;
     const head = await dependencies.repositories.open(target.pipeline).resolve(ref);
     if (head === undefined) return;
-    await alone(async () => {
-      const handled = await runs.handledHead(target.pipeline, branch);
-      if (handled === head) return;
-      // Nothing is remembered of any push where Redis was lost: what was released is no news then.
-      if (handled === undefined && (await releases.namesSource(target.pipeline, head))) return;
-      const run = fresh(target, { kind: 'sweep', ref, after: head, who: 'windlass' });
-      log.info({ run: run.id, pipeline: target.pipeline, branch }, 'a pushed head had no run');
-      await record([run]);
+    await record({
+      async make() {
+        const handled = await runs.handledHead(target.pipeline, branch);
+        if (handled === head) return [];
+        // Nothing is remembered of any push where Redis was lost: what was released is no news then.
+        if (handled === undefined && (await releases.namesSource(target.pipeline, head))) return [];
+        const run = fresh(target, { kind: 'sweep', ref, after: head, who: 'windlass' });
+        log.info({ run: run.id, pipeline: target.pipeline, branch }, 'a pushed head had no run');
+        return [run];
+      },
     });
   }
 
   return {
     receive,
-    receiveAll: (trigger, targets, delivery) =>
-      alone(async () => {
-        const made = targets.map((target) => fresh(target, trigger));
-        const recorded = await record(made, delivery);
-        return { runs: recorded ? made : [], seenBefore: !recorded };
-      }),
+    async receiveAll(trigger, targets, delivery) {
+      const { runs: made, isNew } = await record({
+        make: () => targets.map((target) => fresh(target, trigger)),
+        delivery,
+      });
+      return { runs: isNew ? made : [], seenBefore: !isNew };
+    },
     async retry(id, who) {
       const run = await knownRun(id);
       if (!isFinished(run)) {
@@ -190,11 +243,7 @@ export function createOrchestrator(dependencies: OrchestratorDependencies): Orch
       const known = await pipelines.find(run.pipeline);
       const target = { pipeline: run.pipeline, spec: known?.pipeline.spec ?? run.spec };
       const trigger: Trigger = { kind: 'retry', ref: run.trigger.ref, after: run.commit, who };
-      return alone(async () => {
-        const again = fresh(target, trigger, { ...run, attempt: run.attempt + 1 });
-        await record([again]);
-        return again;
-      });
+      return recordOne(() => fresh(target, trigger, { ...run, attempt: run.attempt + 1 }));
     },
     async cancel(id, who) {
       const before = await knownRun(id);
@@ -210,12 +259,8 @@ export function createOrchestrator(dependencies: OrchestratorDependencies): Orch
       const entry = entryOf(name, spec, wanted.entry);
       const { to, ref } = await releaseToRestore(releases, name, entry, wanted.to);
       const trigger: Trigger = { kind: 'rollback', ref, after: to.source, who };
-      return alone(async () => {
-        const restores = { entry, release: to.commit };
-        const run = fresh({ pipeline: name, spec }, trigger, { restores });
-        await record([run]);
-        return run;
-      });
+      const restores = { entry, release: to.commit };
+      return recordOne(() => fresh({ pipeline: name, spec }, trigger, { restores }));
     },
     async sweep() {
       await alone(async () => supersedeOlder(await runs.unfinished()));
@@ -226,7 +271,8 @@ export function createOrchestrator(dependencies: OrchestratorDependencies): Orch
       runs.follow(
         undefined,
         (news) => {
-          if (news.kind !== 'run') return;
+          // Whoever records a run adds its jobs.
+          if (news.kind !== 'run' || news.event === undefined) return;
           react(news.run).catch((error: unknown) =>
             log.error({ run: news.run.id, err: error }, 'a change of a run was not followed up'),
           );
@@ -236,8 +282,9 @@ export function createOrchestrator(dependencies: OrchestratorDependencies): Orch
   };
 
   async function react(run: Run): Promise<void> {
-    if (isFinished(run)) await releases.forgetRendered(run.pipeline, run.id);
-    else await ensureJobs(run);
+    if (!isFinished(run)) return ensureJobs(run);
+    const render = run.steps.find(({ name }) => name === 'render');
+    if (render?.startedAt !== undefined) await releases.forgetRendered(run.pipeline, run.id);
   }
 }
 

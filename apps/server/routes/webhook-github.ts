@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import { z } from 'zod';
 import type { ReadSecret } from '#adapters/secrets/read-secret.ts';
-import type { Pipeline } from '#core/declarations/pipeline.ts';
+import type { Pipeline, SecretRef } from '#core/declarations/pipeline.ts';
 import { messageOf, UserError } from '#core/errors.ts';
 import { branchOf } from '#core/run/new-run.ts';
 import type { KnownPipelines } from '../known-pipelines.ts';
@@ -55,9 +55,12 @@ export async function githubWebhook(
     if (signed.length === 0) throw unauthorized();
     const payload = parseJson(body);
     const { repository } = readInput(Event, payload);
-    const matching = signed.filter((pipeline) => isSource(pipeline, repository));
+    const told = new Set(Object.values(repository).map(placeOf));
+    const matching = signed.flatMap(({ byPlace }) =>
+      [...told].flatMap((place) => byPlace.get(place) ?? []),
+    );
     if (matching.length === 0) {
-      const names = signed.map(({ metadata }) => metadata.name);
+      const names = signed.flatMap(namesOf);
       const said = repository.clone_url ?? repository.html_url;
       dependencies.log.warn(
         { pipelines: names, repository: said },
@@ -105,23 +108,19 @@ async function receivePush(
   return seenBefore ? { runs: ids, ignored: 'this delivery was received before' } : { runs: ids };
 }
 
-/** Pipelines with whose secret the body is signed. */
+/** Pipelines with the secret by which the body is signed. */
 async function signedPipelines(
   body: Buffer,
   signature: string,
   { pipelines, readSecret, log }: WebhookDependencies,
-): Promise<Pipeline[]> {
-  const signed: Pipeline[] = [];
-  for (const { pipeline } of await pipelines.all()) {
-    const { webhookSecret } = pipeline.spec.source;
-    if (webhookSecret === undefined) continue;
+): Promise<SharedSecret[]> {
+  const signed: SharedSecret[] = [];
+  for (const shared of bySecret(await pipelines.all())) {
     try {
-      const secret = await readSecret(webhookSecret);
-      const digest = createHmac('sha256', secret.reveal()).update(body).digest('hex');
-      if (isSame(`sha256=${digest}`, signature)) signed.push(pipeline);
+      if (await isSigned(body, signature, shared.secret, readSecret)) signed.push(shared);
     } catch (error) {
       log.warn(
-        { pipeline: pipeline.metadata.name, reason: messageOf(error) },
+        { pipelines: namesOf(shared), reason: messageOf(error) },
         'the webhook secret cannot be read',
       );
     }
@@ -129,10 +128,46 @@ async function signedPipelines(
   return signed;
 }
 
-function isSource({ spec }: Pipeline, repository: z.infer<typeof Repository>): boolean {
-  const { url } = spec.source;
-  if (url === undefined) return false;
-  return Object.values(repository).some((each) => placeOf(each) === placeOf(url));
+interface SharedSecret {
+  secret: SecretRef;
+  /** Pipelines by where their source is. */
+  byPlace: Map<string, Pipeline[]>;
+}
+
+function namesOf({ byPlace }: SharedSecret): string[] {
+  return [...byPlace.values()].flat().map(({ metadata }) => metadata.name);
+}
+
+const grouped = new WeakMap<object, readonly SharedSecret[]>();
+
+/** Many pipelines mostly share few secrets: a body is hashed once with each. */
+function bySecret(all: readonly { pipeline: Pipeline }[]): readonly SharedSecret[] {
+  const known = grouped.get(all);
+  if (known !== undefined) return known;
+  const groups = new Map<string, SharedSecret>();
+  for (const { pipeline } of all) {
+    const { webhookSecret: secret, url } = pipeline.spec.source;
+    if (secret === undefined || url === undefined) continue;
+    const key = JSON.stringify(secret);
+    const group = groups.get(key) ?? { secret, byPlace: new Map<string, Pipeline[]>() };
+    const place = placeOf(url);
+    group.byPlace.set(place, [...(group.byPlace.get(place) ?? []), pipeline]);
+    groups.set(key, group);
+  }
+  const list = [...groups.values()];
+  grouped.set(all, list);
+  return list;
+}
+
+async function isSigned(
+  body: Buffer,
+  signature: string,
+  reference: SecretRef,
+  readSecret: ReadSecret,
+): Promise<boolean> {
+  const secret = await readSecret(reference);
+  const digest = createHmac('sha256', secret.reveal()).update(body).digest('hex');
+  return isSame(`sha256=${digest}`, signature);
 }
 
 /** Host and path, however the remote is spelt: `https://host/a/b.git` and `git@host:a/b` are one place. */
