@@ -10,6 +10,8 @@ export interface DesiredState {
   /** Commit on the release branch. */
   release: string;
   resources: readonly Resource[];
+  /** It is looked at and told of; nothing is done for it. */
+  suspended?: boolean;
   /** Holds deletions back that are too many; absent where somebody has confirmed them. */
   guard?: PruneGuard;
 }
@@ -106,6 +108,7 @@ export interface WorkloadLogLine {
  *   waits for health. Killed at any point and called again, it continues correctly: names are deterministic and
  *   the engine's own records say what was done. Owners absent from `desired` are left running and untouched;
  *   an owner with no resources has its resources deleted.
+ * - A suspended owner's plan says what would be done; nothing of it is, and it is not in `done`.
  * - What another installation, or nobody, made is never touched.
  */
 export interface Engine {

@@ -1,6 +1,7 @@
-import type { AllByHand } from '#core/by-hand/by-hand.ts';
+import type { AllByHand, Note } from '#core/by-hand/by-hand.ts';
+import type { Override } from '#core/by-hand/overrides.ts';
 import type { Published } from '#core/declarations/declarations.ts';
-import type { Reconciliation } from '#core/engine.ts';
+import type { OwnerStatus, Reconciliation } from '#core/engine.ts';
 import type { Release, RenderedEntry } from '#core/release/release.ts';
 import type { RunEvent } from '#core/run/events.ts';
 import type { Run } from '#core/run/run.ts';
@@ -64,13 +65,19 @@ export interface SharedState {
   clusterStatus(cluster: string): Promise<ClusterStatus | undefined>;
 }
 
+/** How an owner stands, with what people have done to it. */
+export interface OwnerReport extends OwnerStatus {
+  suspended?: Note;
+  overrides: Override[];
+}
+
 export interface ClusterStatus {
   cluster: string;
   /** The deploy worker that controls it. */
   controller: string;
   /** Milliseconds since the epoch. */
   at: number;
-  owners: Reconciliation['owners'];
+  owners: OwnerReport[];
   /** The cluster itself is declared no longer. */
   retired?: true;
   /** What nobody declares any more and still is there. */

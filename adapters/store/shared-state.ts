@@ -1,8 +1,6 @@
 import type { Redis } from 'ioredis';
 import type { Published } from '#core/declarations/declarations.ts';
-import type { OwnerStatus } from '#core/engine.ts';
-import type { Plan } from '#core/plan/change.ts';
-import type { ClusterStatus, SharedState } from '#core/ports.ts';
+import type { ClusterStatus, OwnerReport, SharedState } from '#core/ports.ts';
 import { subscribe } from './subscribe.ts';
 
 const DECLARATIONS = 'windlass:declarations';
@@ -66,11 +64,11 @@ async function declarations(redis: Redis): Promise<Published> {
 /** Also as an earlier version wrote it, until its deploy worker tells anew. */
 function readStatus(text: string): ClusterStatus {
   const status = JSON.parse(text) as ClusterStatus & { orphans?: ClusterStatus['orphans'] };
-  const owners: (Omit<OwnerStatus, 'held'> & { held?: Plan })[] = status.owners;
+  const owners: (Omit<OwnerReport, 'held' | 'overrides'> & Partial<OwnerReport>)[] = status.owners;
   return {
     ...status,
     orphans: status.orphans ?? [],
-    owners: owners.map((owner) => ({ ...owner, held: owner.held ?? [] })),
+    owners: owners.map((owner) => ({ held: [], overrides: [], ...owner })),
   };
 }
 

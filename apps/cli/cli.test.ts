@@ -164,14 +164,16 @@ describe('logs', () => {
       },
       [path]: [{ pod: 'web-1', container: 'web', stream: 'stdout', line: 'hi' }],
     });
-    const { out } = await run('logs', '-w', 'Deployment/web', '-n', 'shop', '-f', '--tail', '5');
+    const { out } = await run('logs', '-w', 'deployment/web', '-n', 'shop', '-f', '--tail', '5');
     expect(out).toEqual(['web-1 web | hi']);
   });
 
   it('wants either a run or a workload', async () => {
     const { run } = await open();
     expect((await run('logs')).notes[0]).toBe('error: name either a run or, with -w, a workload');
-    expect((await run('logs', '-w', 'web')).notes[0]).toBe('error: web is not a workload');
+    expect((await run('logs', '-w', 'web')).notes[0]).toContain(
+      'Write kind and name, e.g. deployment/web.',
+    );
   });
 });
 
@@ -189,6 +191,7 @@ describe('status', () => {
         release: 'b'.repeat(40),
         plan: [],
         held: [],
+        overrides: [],
         serving: false,
         failure: 'web crashes',
         resources: [

@@ -9,11 +9,14 @@ import { loginCommand } from './commands/login.ts';
 import { logsCommand } from './commands/logs.ts';
 import { planCommand } from './commands/plan.ts';
 import { releasesCommand } from './commands/releases.ts';
+import { restartCommand } from './commands/restart.ts';
 import { retryCommand } from './commands/retry.ts';
 import { rollbackCommand } from './commands/rollback.ts';
 import { runCommand } from './commands/run.ts';
 import { runsCommand } from './commands/runs.ts';
+import { scaleCommand } from './commands/scale.ts';
 import { statusCommand } from './commands/status.ts';
+import { resumeCommand, suspendCommand } from './commands/suspend.ts';
 import { validateCommand } from './commands/validate.ts';
 import type { CliContext } from './context.ts';
 import { painter } from './format/colour.ts';
@@ -46,6 +49,10 @@ export function createProgram(context: CliContext): Command {
     .addCommand(retryCommand(context))
     .addCommand(rollbackCommand(context))
     .addCommand(releasesCommand(context))
+    .addCommand(suspendCommand(context))
+    .addCommand(resumeCommand(context))
+    .addCommand(restartCommand(context))
+    .addCommand(scaleCommand(context))
     .addCommand(confirmCommand(context))
     .addCommand(deleteCommand(context))
     .addCommand(forgetCommand(context));

@@ -1,5 +1,4 @@
-import { WorkloadLogEvent, WorkloadLogQuery } from '#core/api/cluster.ts';
-import { UserError } from '#core/errors.ts';
+import { WorkloadLogEvent } from '#core/api/cluster.ts';
 import { findCluster } from './find-cluster.ts';
 import { apiPath } from './client.ts';
 import type { ApiClient } from './client.ts';
@@ -24,11 +23,6 @@ export async function printWorkloadLog(
   options: WorkloadLog,
 ): Promise<void> {
   const { workload, namespace, container, tail } = options;
-  if (!WorkloadLogQuery.shape.workload.safeParse(workload).success) {
-    throw new UserError('invalid-input', `${workload} is not a workload`, {
-      hint: 'write kind and name, e.g. Deployment/web',
-    });
-  }
   const cluster = await findCluster(client, options.cluster);
   const follow = options.follow ? '1' : undefined;
   const query = { workload, namespace, container, tail, follow };

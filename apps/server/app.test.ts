@@ -18,6 +18,7 @@ import type { RunStore } from '#core/ports.ts';
 import type { Trigger } from '#core/run/run.ts';
 import { createByHandActions } from './by-hand/by-hand.ts';
 import { openByHandStore } from './by-hand/store.ts';
+import { checkNotSuspended } from './by-hand/suspension.ts';
 import { createApp } from './app.ts';
 import { openClusterRegistry } from './cluster-registry.ts';
 import { createRepositories } from './git/repositories.ts';
@@ -75,8 +76,16 @@ beforeEach(async () => {
     run: (id) => runs.get(id),
     entriesOn: (cluster) => pipelines.entriesOn(cluster),
     authorOf: async () => undefined,
+    checkMayRelease: (pipeline, entry) => checkNotSuspended(store, pipeline, entry),
   });
-  const byHand = createByHandActions({ store, shared, pipelines, repositories });
+  const byHand = createByHandActions({
+    store,
+    shared,
+    pipelines,
+    repositories,
+    releases,
+    now: Date.now,
+  });
   orchestrator = createOrchestrator({
     runs,
     queue,

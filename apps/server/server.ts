@@ -17,6 +17,7 @@ import { UserError } from '#core/errors.ts';
 import type { SharedState } from '#core/ports.ts';
 import { createByHandActions } from './by-hand/by-hand.ts';
 import { openByHandStore } from './by-hand/store.ts';
+import { checkNotSuspended } from './by-hand/suspension.ts';
 import { createApp } from './app.ts';
 import type { Tls } from './app.ts';
 import { openClusterRegistry } from './cluster-registry.ts';
@@ -121,8 +122,16 @@ async function start(
     run: (id) => runs.get(id),
     entriesOn: (cluster) => pipelines.entriesOn(cluster),
     authorOf: (pipeline, commit) => repositories.authorOf(pipeline, commit),
+    checkMayRelease: (pipeline, entry) => checkNotSuspended(store, pipeline, entry),
   });
-  const byHand = createByHandActions({ store, shared, pipelines, repositories });
+  const byHand = createByHandActions({
+    store,
+    shared,
+    pipelines,
+    repositories,
+    releases,
+    now: Date.now,
+  });
   const orchestrator = createOrchestrator({
     runs,
     queue,

@@ -1,6 +1,9 @@
 import { z } from 'zod';
+import { Note } from '#core/by-hand/by-hand.ts';
+import type { Override } from '#core/by-hand/overrides.ts';
 import { PlanView } from '#core/api/plan.ts';
 import { HEALTH_ORDER } from '#core/health.ts';
+import type { ResourceKey } from '#core/resources/resource.ts';
 
 const ContainerView = z.object({
   name: z.string(),
@@ -30,6 +33,17 @@ const ResourceView = z.object({
   pods: z.array(PodView).exactOptional(),
 });
 
+const OverrideView: z.ZodType<Override> = z.discriminatedUnion('kind', [
+  Note.extend({
+    kind: z.literal('scale'),
+    resource: z.string(),
+    replicas: z.number(),
+    released: z.number(),
+    until: z.number(),
+  }),
+  Note.extend({ kind: z.literal('restart'), resource: z.string() }),
+]);
+
 const OwnerView = z.object({
   owner: z.string(),
   release: z.string(),
@@ -38,6 +52,10 @@ const OwnerView = z.object({
   held: PlanView,
   resources: z.array(ResourceView),
   serving: z.boolean(),
+  /** Since when nothing is done for it, by whom and why. */
+  suspended: Note.exactOptional(),
+  /** In what it differs from git by hand, with who wanted it and until when. */
+  overrides: z.array(OverrideView),
   failure: z.string().exactOptional(),
 });
 
@@ -66,9 +84,26 @@ export type ClusterView = z.infer<typeof ClusterView>;
 export const ClusterList = z.object({ clusters: z.array(ClusterView) });
 export type ClusterList = z.infer<typeof ClusterList>;
 
+/** `Deployment/web`. */
+export const WorkloadName = z
+  .string()
+  .regex(/^[A-Z][A-Za-z]*\/[^/]+$/, 'must be Kind/name, e.g. Deployment/web');
+
+/** `Deployment/shop/web` of `Deployment/web` in the namespace `shop`. */
+export function workloadKey({
+  workload,
+  namespace,
+}: {
+  workload: string;
+  namespace: string;
+}): ResourceKey {
+  const [kind, name] = workload.split('/');
+  return `${kind}/${namespace}/${name}`;
+}
+
 /** `GET /api/v1/clusters/:name/logs?workload=Deployment/web&namespace=&container=&follow=1&tail=`. */
 export const WorkloadLogQuery = z.strictObject({
-  workload: z.string().regex(/^[A-Z][A-Za-z]*\/[^/]+$/, 'must be Kind/name, e.g. Deployment/web'),
+  workload: WorkloadName,
   namespace: z.string().default('default'),
   container: z.string().exactOptional(),
   follow: z.enum(['0', '1']).default('0'),

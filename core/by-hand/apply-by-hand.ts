@@ -1,4 +1,5 @@
 import type { ByHand } from '#core/by-hand/by-hand.ts';
+import { activeOverrides, override } from '#core/by-hand/overrides.ts';
 import type { DesiredState } from '#core/engine.ts';
 import type { PruneGuard } from '#core/plan/prune-guard.ts';
 
@@ -7,6 +8,19 @@ export function applyByHand(
   state: DesiredState,
   hand: ByHand | undefined,
   guard: PruneGuard,
+  now: number,
 ): DesiredState {
-  return hand?.confirmed?.release === state.release ? state : { ...state, guard };
+  const overrides = activeOverrides(state, hand, now);
+  return {
+    ...state,
+    resources: state.resources.map((resource) => override(resource, overrides)),
+    ...(hand?.suspended === undefined ? {} : { suspended: true }),
+    ...(hand?.confirmed?.release === state.release ? {} : { guard }),
+  };
+}
+
+/** When what people did next changes by time alone (ms since the epoch). */
+export function nextEnd(hand: ByHand | undefined, now: number): number {
+  const ends = (hand?.scaled ?? []).map(({ until }) => until).filter((until) => until > now);
+  return Math.min(Infinity, ...ends);
 }

@@ -8,10 +8,27 @@ export const Note = z.strictObject({
 });
 export type Note = z.infer<typeof Note>;
 
+/** Another number of replicas than in git. */
+const Scaled = Note.extend({
+  /** Key of the workload. */
+  resource: z.string(),
+  replicas: z.int().min(0),
+  /** It ends then (ms since the epoch), or with the next release. */
+  until: z.number(),
+  release: z.string(),
+});
+
+/** New pods in the place of all there were. Holds for as long as git has the pod template of which this is the hash. */
+const Restarted = Note.extend({ resource: z.string(), template: z.string() });
+
 /** What people did to a deploy entry beside git. What names a release holds for that release only. */
 export const ByHand = z.strictObject({
+  /** Nothing is changed, healed or released any more, until it is resumed. */
+  suspended: Note.exactOptional(),
   /** The deletions of that release may be carried out, however many they are. */
   confirmed: Note.extend({ release: z.string() }).exactOptional(),
+  scaled: z.array(Scaled).exactOptional(),
+  restarted: z.array(Restarted).exactOptional(),
   /** Everything it has on that cluster goes, as long as it is not declared there. */
   deleted: z.array(Note.extend({ cluster: z.string() })).exactOptional(),
 });

@@ -385,6 +385,36 @@ describe('from any state', () => {
   });
 });
 
+describe('a suspended owner', () => {
+  it('is told of, and has nothing done for it, while others go on', () => {
+    const { world } = converge([state(app(shape))], emptyWorld());
+    const broken = {
+      ...world,
+      pods: world.pods.slice(1),
+      records: world.records.filter(({ resource }) => resource.kind !== 'ConfigMap'),
+    };
+    const suspended = { ...state(app({ ...shape, image: 'web@sha256:2' })), suspended: true };
+    const other = state([configMap('x', 'x')], 'blog/local');
+    const { steps, owners, wakeAt } = decide([suspended, other], broken, 2_000_000, seal);
+    expect(steps.map(({ kind }) => kind)).toEqual(['record', 'configureProxy', 'configureEdge']);
+    expect(steps[0]).toMatchObject({ owner: 'blog/local' });
+    expect(wakeAt).toBeUndefined();
+    expect(owners[0]?.plan.map(({ action, key }) => `${action} ${key}`)).toEqual([
+      'create ConfigMap/default/web',
+      'update Deployment/default/web',
+    ]);
+    expect(owners[0]?.failure).toBeUndefined();
+  });
+
+  it('keeps what its release does not have, and goes on where it was', () => {
+    const { world } = converge([state(app(shape))], emptyWorld());
+    const gone = { ...state([]), suspended: true };
+    expect(decide([gone], world, 2_000_000, seal).steps).toEqual([]);
+    const { world: after } = converge([{ ...gone, suspended: false }], world);
+    expect(after).toMatchObject({ records: [], pods: [] });
+  });
+});
+
 describe('the prune guard', () => {
   const guard = { share: 0.3, atLeast: 3 };
   const renamed = app(shape, 'shop');

@@ -36,20 +36,22 @@ export function decide(
   seal: Seal,
 ): Decision {
   const owners = desired.map((state) => planOwner(state, world, seal));
-  const records = recordsAfter(owners, world);
+  const acting = owners.filter(({ state }) => state.suspended !== true);
+  const records = recordsAfter(acting, world);
   const kept = new Map(
     owners.map((owner) => [owner.state.owner, keepOwner(owner, records, world, now)]),
   );
-  const orphans = owners.flatMap((owner) => podsToDrop(owner, world));
-  const leaving = [...[...kept.values()].flat().flatMap((pods) => pods.leaving), ...orphans];
+  const keeping = acting.flatMap(({ state }) => kept.get(state.owner) ?? []);
+  const unwanted = acting.flatMap((owner) => podsToDrop(owner, world));
+  const leaving = [...keeping.flatMap((pods) => pods.leaving), ...unwanted];
   const traffic = trafficSteps(records, world, leaving);
   const steps = [
-    ...owners.flatMap(({ recording }) => recording.map((step) => withAddress(step, records))),
+    ...acting.flatMap(({ recording }) => recording.map((step) => withAddress(step, records))),
     ...traffic.names,
-    ...[...kept.values()].flat().flatMap((pods) => pods.steps),
+    ...keeping.flatMap((pods) => pods.steps),
     ...traffic.proxies,
     ...leaving.map(deleteStep),
-    ...owners.flatMap((owner) => forgetSteps(owner, world)),
+    ...acting.flatMap((owner) => forgetSteps(owner, world)),
   ];
   return {
     steps,
@@ -62,7 +64,7 @@ export function decide(
       }),
     ),
     orphans: findOrphans(world, new Set(desired.map(({ owner }) => owner))),
-    ...earliest([...kept.values()].flat().map(({ wakeAt }) => wakeAt)),
+    ...earliest(keeping.map(({ wakeAt }) => wakeAt)),
   };
 }
 
@@ -276,7 +278,8 @@ function ownerStatus(
   const { state, conflict } = owner;
   const plan = withPodChanges(owner.plan, kept);
   const resources = owner.resources.map((resource) => resourceStatus(resource, kept, scope));
-  const failure = conflict ?? kept.find((pods) => pods.failure !== undefined)?.failure;
+  const stuck = kept.find((pods) => pods.failure !== undefined)?.failure;
+  const failure = conflict ?? (state.suspended === true ? undefined : stuck);
   const ending = scope.world.pods.some(
     (pod) => pod.owner === state.owner && pod.deletingSince === undefined && !isKept(pod, owner),
   );

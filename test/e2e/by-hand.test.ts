@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { callDocker } from '#adapters/docker/call.ts';
 import { connectDocker } from '#adapters/docker/connect.ts';
 import type { ClusterList, ClusterView } from '#core/api/cluster.ts';
+import type { RunView } from '#core/api/run.ts';
 import { runCli } from '../support/cli.ts';
 import type { CliResult } from '../support/cli.ts';
 import { createRepository } from '../support/repository.ts';
@@ -152,6 +153,87 @@ describe.sequential('by hand', () => {
     expect(plan).toEqual([]);
     expect(resources.map(({ key }) => key)).toContain('ConfigMap/default/five');
     expect((await cli('confirm', 'shop')).notes).toContain('no deletion waits on shop/here');
+  });
+
+  it('changes nothing of what is suspended, until it is resumed', async () => {
+    const suspended = await cli('suspend', 'shop', '--reason', 'looking at it');
+    expect(suspended).toMatchObject({
+      code: 0,
+      out: 'shop/here is suspended; what runs goes on\n',
+    });
+    await waitUntil(async () => (await owner()).suspended !== undefined, 'the suspension');
+    const [gone = '', left] = await containersOn('here');
+    await callDocker(docker, {
+      method: 'DELETE',
+      path: `/containers/${gone}`,
+      query: { force: true },
+      signal: never,
+    });
+    // The pass that sees it would have healed it.
+    await waitUntil(async () => (await owner()).plan.length === 1, 'what would be done');
+    expect(await containersOn('here')).toEqual([left]);
+    expect((await cli('status')).out).toMatch(/Suspended by admin \d+s ago: looking at it/);
+
+    await repository.commit({}, 'While it is suspended');
+    expect((await push()).output).toMatch(
+      /remote: FAILED shop: .*shop\/here is suspended by admin .*windlass resume shop here/,
+    );
+    const scaled = await cli('scale', 'deployment/web=3', '--cluster', 'here');
+    expect(scaled.notes).toContain('shop/here is suspended by admin');
+
+    expect((await cli('resume', 'shop')).code).toBe(0);
+    await waitUntil(async () => (await containersOn('here')).length === 2, 'a new container');
+    expect((await cli('resume', 'shop')).notes).toContain('shop/here is not suspended');
+    const run = await windlass.lastRun('shop');
+    const { id } = await windlass.post<RunView>(`/api/v1/runs/${run.id}/retry`);
+    const again = await windlass.runUntil(id, ({ endedAt }) => endedAt !== undefined);
+    expect(again.state).toBe('succeeded');
+  });
+
+  it('scales until the next release, and tells who wanted it', async () => {
+    const args = ['--cluster', 'here', '--for', '2h', '--reason', 'the sale'];
+    const { out } = await cli('scale', 'deployment/web=3', ...args);
+    expect(out).toMatch(/Deployment\/web of shop\/here has 3 replicas for 1h|2h/);
+    await waitUntil(async () => (await containersOn('here')).length === 3, 'three containers');
+    expect((await cli('status')).out).toMatch(
+      /Deployment\/default\/web scaled from 2 to 3 by admin until \S+ or the next release: the sale/,
+    );
+    await repository.commit({}, 'The next release');
+    const { output } = await push();
+    expect(output).toMatch(/remote: DEPLOYED shop/);
+    expect(output).toMatch(/spec\.replicas: 3 -> 2/);
+    await waitUntil(async () => (await containersOn('here')).length === 2, 'two containers');
+    expect((await owner()).overrides).toEqual([]);
+  });
+
+  it('restarts without losing a request, and once only', async () => {
+    const before = await containersOn('here');
+    let going = true;
+    const failures: string[] = [];
+    async function ask(): Promise<void> {
+      while (going) {
+        await fetch(`http://127.0.0.1:${NODE_PORT}/page`, { headers: { connection: 'close' } })
+          .then(async (response) => {
+            await response.text();
+            if (!response.ok) failures.push(String(response.status));
+          })
+          .catch((error: unknown) => failures.push(String(error)));
+      }
+    }
+    const asking = ask();
+    expect((await cli('restart', 'deployment/web', '--cluster', 'here')).code).toBe(0);
+    async function isNew(): Promise<boolean> {
+      const now = await containersOn('here');
+      return now.length === 2 && now.every((id) => !before.includes(id)) && (await owner()).serving;
+    }
+    await waitUntil(isNew, 'new containers');
+    going = false;
+    await asking;
+    expect(failures).toEqual([]);
+    const restarted = await containersOn('here');
+    await repository.commit({}, 'After the restart');
+    expect((await push()).output).toMatch(/remote: DEPLOYED shop/);
+    expect(await containersOn('here')).toEqual(restarted);
   });
 
   it('leaves what is declared no longer running, tells of it, and removes it when asked', async () => {

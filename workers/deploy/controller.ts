@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import type { AllByHand } from '#core/by-hand/by-hand.ts';
+import type { AllByHand, Note } from '#core/by-hand/by-hand.ts';
 import type { DesiredState, Engine, OwnerStatus, Reconciliation } from '#core/engine.ts';
 import { messageOf, UserError } from '#core/errors.ts';
 import type { OwnerKey } from '#core/owner.ts';
@@ -26,7 +26,9 @@ export interface ControllerDependencies {
 export type Outcome =
   | { kind: 'serving'; held: Plan }
   | { kind: 'failed'; reason: string }
-  | { kind: 'superseded'; by: string };
+  | { kind: 'superseded'; by: string }
+  /** Somebody did that by hand; once resumed it goes on. */
+  | { kind: 'suspended'; by: Note };
 
 interface Deployment {
   desired: DesiredState;
@@ -67,7 +69,7 @@ interface Waiting extends Deployment {
  */
 export function createController(dependencies: ControllerDependencies): Controller {
   const { cluster, engine, intervalMs, publish, now, log } = dependencies;
-  const wanted = createWanted(cluster, dependencies.guard);
+  const wanted = createWanted(cluster, dependencies.guard, dependencies.now);
   const waiting = new Map<OwnerKey, Waiting>();
   const bell = createBell();
   let tail: Promise<unknown> = Promise.resolve();
@@ -89,7 +91,9 @@ export function createController(dependencies: ControllerDependencies): Controll
       try {
         const result = await pass(signal);
         failures = 0;
-        await bell.wait(Math.min(result.wakeAfterMs, intervalMs, untilDeadline()), signal);
+        const untilEnd = wanted.endsAt() - now();
+        const pauseMs = Math.min(result.wakeAfterMs, intervalMs, untilDeadline(), untilEnd);
+        await bell.wait(Math.max(0, pauseMs), signal);
       } catch (error) {
         if (signal.aborted) break;
         failures += 1;
@@ -104,10 +108,12 @@ export function createController(dependencies: ControllerDependencies): Controll
     const states = wanted.all(new Set(waiting.keys()));
     const result = await exclusive(() => engine.reconcile(states, signal));
     for (const { owner, plan } of result.done)
-      log.info({ cluster, owner, plan }, 'changes carried out');
+      log.info({ cluster, owner, plan: wanted.explain(owner, plan) }, 'changes carried out');
     for (const status of result.owners) observeDeploy(status, result);
     expireDeploys();
-    const owners = result.owners.filter((status) => !isGone(status));
+    const owners = result.owners
+      .filter((status) => !isGone(status))
+      .map((status) => wanted.report(status));
     await tell({ cluster, at: now(), owners, orphans: result.orphans });
     return result;
   }
@@ -181,8 +187,14 @@ export function createController(dependencies: ControllerDependencies): Controll
     return wanted.unknown();
   }
 
+  function settleSuspended(owner: OwnerKey): void {
+    const by = wanted.suspension(owner);
+    if (by !== undefined) settle(owner, { kind: 'suspended', by });
+  }
+
   function takeByHand(all: AllByHand): void {
     wanted.takeByHand(all);
+    for (const owner of waiting.keys()) settleSuspended(owner);
     bell.ring();
   }
 
@@ -207,6 +219,7 @@ export function createController(dependencies: ControllerDependencies): Controll
       signal.addEventListener('abort', abort, { once: true });
       waiting.set(owner, entry);
       keep(deployment.desired);
+      settleSuspended(owner);
     });
   }
 
@@ -216,7 +229,10 @@ export function createController(dependencies: ControllerDependencies): Controll
     declare,
     takeByHand,
     deploy,
-    plan: (state, signal) => exclusive(() => engine.plan(wanted.asTaken(state), signal)),
+    plan: (state, signal) =>
+      exclusive(async () =>
+        wanted.explain(state.owner, await engine.plan(wanted.asTaken(state), signal)),
+      ),
   };
 }
 

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import type { Note } from '#core/by-hand/by-hand.ts';
 import type { DesiredState } from '#core/engine.ts';
 import { messageOf, UserError } from '#core/errors.ts';
 import { ownerKey } from '#core/owner.ts';
@@ -193,6 +194,14 @@ async function end(
     case 'superseded':
       await runs.apply(run.id, { kind: 'superseded', by: outcome.by, at: now() });
       return;
+    case 'suspended':
+      await runs.apply(run.id, {
+        kind: 'deploy-failed',
+        entry,
+        reason: suspendedText(run, entry, outcome.by),
+        at: now(),
+      });
+      return;
     case 'failed': {
       const restored = await restore(run, entry, release, outcome.reason, context, stop);
       const reason =
@@ -255,6 +264,11 @@ async function restore(
     throw new UserError('deploy-failed', messageOf(error), { cause: error });
   }
   return restored;
+}
+
+function suspendedText({ pipeline }: Run, entry: string, { who, reason }: Note): string {
+  const why = reason === undefined ? '' : ` (${reason})`;
+  return `${who} suspended ${ownerKey(pipeline, entry)}${why}; it goes on with: windlass resume ${pipeline} ${entry}`;
 }
 
 function restoredCommit(release: Release | undefined): { restored?: string } {

@@ -12,7 +12,7 @@ function release(owner: string, commit = 'r1'): DesiredState {
 
 describe('createWanted', () => {
   it('wants what declared owners have released, guarded', () => {
-    const wanted = createWanted('here', GUARD);
+    const wanted = createWanted('here', GUARD, () => 1_000);
     wanted.declare(['shop/here', 'blog/here'], NOBODY);
     wanted.keep(release('shop/here'));
     expect(wanted.unknown()).toEqual(['blog/here']);
@@ -20,7 +20,7 @@ describe('createWanted', () => {
   });
 
   it('leaves what is declared no longer alone, and has it told anew when it is back', () => {
-    const wanted = createWanted('here', GUARD);
+    const wanted = createWanted('here', GUARD, () => 1_000);
     wanted.declare(['shop/here'], NOBODY);
     wanted.keep(release('shop/here'));
     wanted.declare([], NOBODY);
@@ -30,7 +30,7 @@ describe('createWanted', () => {
   });
 
   it('goes on with a deploy of what is declared no longer', () => {
-    const wanted = createWanted('here', GUARD);
+    const wanted = createWanted('here', GUARD, () => 1_000);
     const deploying = new Set(['shop/here']);
     wanted.keep(release('shop/here'));
     wanted.declare([], deploying);
@@ -39,7 +39,7 @@ describe('createWanted', () => {
   });
 
   it('guards no release whose deletions were confirmed', () => {
-    const wanted = createWanted('here', GUARD);
+    const wanted = createWanted('here', GUARD, () => 1_000);
     wanted.declare(['shop/here'], NOBODY);
     wanted.keep(release('shop/here'));
     wanted.takeByHand({ 'shop/here': { confirmed: { ...note, release: 'r1' } } });
@@ -58,7 +58,7 @@ describe('createWanted', () => {
       owners: [],
     },
   ])('$name', ({ cluster, declared, owners }) => {
-    const wanted = createWanted('here', GUARD);
+    const wanted = createWanted('here', GUARD, () => 1_000);
     wanted.declare(declared, NOBODY);
     wanted.takeByHand({ 'shop/here': { deleted: [{ ...note, cluster }] } });
     const all = wanted.all(NOBODY);

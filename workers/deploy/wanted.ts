@@ -1,8 +1,11 @@
-import { applyByHand } from '#core/by-hand/apply-by-hand.ts';
-import type { AllByHand } from '#core/by-hand/by-hand.ts';
-import type { DesiredState } from '#core/engine.ts';
+import { applyByHand, nextEnd } from '#core/by-hand/apply-by-hand.ts';
+import type { AllByHand, Note } from '#core/by-hand/by-hand.ts';
+import { activeOverrides, explainOverrides } from '#core/by-hand/overrides.ts';
+import type { DesiredState, OwnerStatus } from '#core/engine.ts';
 import type { OwnerKey } from '#core/owner.ts';
+import type { Plan } from '#core/plan/change.ts';
 import type { PruneGuard } from '#core/plan/prune-guard.ts';
+import type { OwnerReport } from '#core/ports.ts';
 
 /** What the owners on a cluster want now: their releases, as people have altered them by hand. */
 export interface Wanted {
@@ -13,19 +16,30 @@ export interface Wanted {
   /** Declared owners of which no release is known here. */
   unknown(): OwnerKey[];
   takeByHand(all: AllByHand): void;
+  suspension(owner: OwnerKey): Note | undefined;
   /** A state that is no owner's yet, as it would be taken. */
   asTaken(state: DesiredState): DesiredState;
   /** Also of owners that are being deployed, whether they are declared or not. */
   all(deploying: ReadonlySet<OwnerKey>): DesiredState[];
+  /** When it changes by time alone (ms since the epoch). */
+  endsAt(): number;
+  /** With what people have altered, by whom and until when. */
+  explain(owner: OwnerKey, plan: Plan): Plan;
+  report(status: OwnerStatus): OwnerReport;
 }
 
-export function createWanted(cluster: string, guard: PruneGuard): Wanted {
+export function createWanted(cluster: string, guard: PruneGuard, now: () => number): Wanted {
   const releases = new Map<OwnerKey, DesiredState>();
   let declared: ReadonlySet<OwnerKey> = new Set();
   let byHand: AllByHand = {};
 
   function asTaken(state: DesiredState): DesiredState {
-    return applyByHand(state, byHand[state.owner], guard);
+    return applyByHand(state, byHand[state.owner], guard, now());
+  }
+
+  function overrides(owner: OwnerKey): OwnerReport['overrides'] {
+    const state = releases.get(owner);
+    return state === undefined ? [] : activeOverrides(state, byHand[owner], now());
   }
 
   function deletions(deploying: ReadonlySet<OwnerKey>): DesiredState[] {
@@ -33,6 +47,10 @@ export function createWanted(cluster: string, guard: PruneGuard): Wanted {
       .filter(([owner]) => !declared.has(owner) && !deploying.has(owner))
       .filter(([, { deleted = [] }]) => deleted.some((each) => each.cluster === cluster))
       .map(([owner]) => ({ owner, release: '', resources: [] }));
+  }
+
+  function explain(owner: OwnerKey, plan: Plan): Plan {
+    return explainOverrides(plan, overrides(owner));
   }
 
   return {
@@ -48,6 +66,7 @@ export function createWanted(cluster: string, guard: PruneGuard): Wanted {
     takeByHand(all) {
       byHand = all;
     },
+    suspension: (owner) => byHand[owner]?.suspended,
     asTaken,
     all: (deploying) => [
       ...[...releases.values()]
@@ -55,5 +74,17 @@ export function createWanted(cluster: string, guard: PruneGuard): Wanted {
         .map(asTaken),
       ...deletions(deploying),
     ],
+    endsAt: () =>
+      Math.min(Infinity, ...[...releases.keys()].map((owner) => nextEnd(byHand[owner], now()))),
+    explain,
+    report(status) {
+      const suspended = byHand[status.owner]?.suspended;
+      return {
+        ...status,
+        plan: explain(status.owner, status.plan),
+        overrides: overrides(status.owner),
+        ...(suspended === undefined ? {} : { suspended }),
+      };
+    },
   };
 }

@@ -7,6 +7,7 @@ import type { CliContext } from '../context.ts';
 import { findRun } from '../find-run.ts';
 import { connect } from '../find-server.ts';
 import { printRunLog } from '../run-log.ts';
+import { parseWorkload } from '../workload.ts';
 import { printWorkloadLog } from '../workload-log.ts';
 
 interface LogsOptions extends JsonOption {
@@ -21,11 +22,15 @@ interface LogsOptions extends JsonOption {
 export function logsCommand(context: CliContext): Command {
   return describeCommand('logs', "print a run's log, or what the pods of a workload print", [
     'windlass logs last -f',
-    'windlass logs -w Deployment/web -n shop -f',
+    'windlass logs -w deployment/web -n shop -f',
   ])
     .argument('[run]', "a run's id or its beginning; `last` is the newest")
     .option('-f, --follow', 'go on as lines come; of a run until it ends, and exit 1 if it failed')
-    .option('-w, --workload <kind/name>', 'a workload instead of a run, e.g. Deployment/web')
+    .option(
+      '-w, --workload <kind/name>',
+      'a workload instead of a run, e.g. deployment/web',
+      parseWorkload,
+    )
     .option('-n, --namespace <name>', "the workload's namespace", 'default')
     .option('--cluster <name>', "the workload's cluster; may be left out where there is one")
     .option('--container <name>', 'of this container only')

@@ -1,4 +1,6 @@
 import type { ClusterView } from '#core/api/cluster.ts';
+import type { Note } from '#core/by-hand/by-hand.ts';
+import { overrideText } from '#core/by-hand/overrides.ts';
 import type { HealthStatus } from '#core/health.ts';
 import { displayKey, displayText } from '#core/present/display.ts';
 import { heldText } from '#core/present/held-text.ts';
@@ -26,7 +28,7 @@ export function clusterLines(cluster: ClusterView, paint: Paint, now: number): s
   return [
     `cluster ${paint('bold', cluster.name)} (${cluster.engine}): ${reported(cluster, paint, now)}`,
     ...(cluster.declared ? [] : [paint('yellow', undeclared(cluster))]),
-    ...cluster.owners.flatMap((owner) => ['', ...ownerLines(owner, paint)]),
+    ...cluster.owners.flatMap((owner) => ['', ...ownerLines(owner, paint, now)]),
     ...cluster.orphans.flatMap((orphan) => ['', ...orphanLines(orphan, paint)]),
   ];
 }
@@ -44,15 +46,25 @@ function reported(
   return `${what}seen ${formatAge(now - at)} ago by ${controller}`;
 }
 
-function ownerLines(owner: Owner, paint: Paint): string[] {
-  const state = owner.serving ? paint('green', 'serving') : notServing(owner, paint);
+function ownerLines(owner: Owner, paint: Paint, now: number): string[] {
   const rows = owner.resources.flatMap((resource) => resourceRows(resource, paint));
   return [
-    `${paint('bold', owner.owner)} release ${shortCommit(owner.release)}: ${state}`,
+    `${paint('bold', owner.owner)} release ${shortCommit(owner.release)}: ${stateOf(owner, paint, now)}`,
     ...(rows.length === 0 ? [] : tableLines(['  RESOURCE', 'HEALTH', ''], rows)),
     ...planLines(owner.plan).map((line) => `  ${paintPlanLine(line, paint)}`),
+    ...owner.overrides.map((each) => `  ${overrideLine(each, paint)}`),
     ...heldLines(owner, paint),
   ];
+}
+
+function suspendedText({ who, at, reason }: Note, now: number): string {
+  const why = reason === undefined ? '' : `: ${displayText(reason)}`;
+  return `Suspended by ${who} ${formatAge(now - at)} ago${why}`;
+}
+
+function overrideLine(each: Owner['overrides'][number], paint: Paint): string {
+  const colour = each.kind === 'scale' ? 'yellow' : 'dim';
+  return paint(colour, `${displayKey(each.resource)} ${overrideText(each)}`);
 }
 
 function undeclared({ name, orphans }: ClusterView): string {
@@ -86,7 +98,9 @@ function heldLines({ owner, held }: Owner, paint: Paint): string[] {
   ];
 }
 
-function notServing({ failure }: Owner, paint: Paint): string {
+function stateOf({ suspended, serving, failure }: Owner, paint: Paint, now: number): string {
+  if (suspended !== undefined) return paint('yellow', suspendedText(suspended, now));
+  if (serving) return paint('green', 'serving');
   return failure === undefined
     ? paint('cyan', 'not serving yet')
     : paint('red', displayText(failure));

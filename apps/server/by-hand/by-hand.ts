@@ -1,12 +1,22 @@
-import type { ByHandAnswer, DeleteAnswer } from '#core/api/by-hand.ts';
+import type { z } from 'zod';
+import type {
+  ByHandAnswer,
+  DeleteAnswer,
+  RestartRequest,
+  ScaleRequest,
+} from '#core/api/by-hand.ts';
 import type { AllByHand, Note } from '#core/by-hand/by-hand.ts';
+import { entryName } from '#core/declarations/pipeline.ts';
 import { UserError } from '#core/errors.ts';
 import { ownerKey } from '#core/owner.ts';
 import type { OwnerKey } from '#core/owner.ts';
 import type { ClusterStatus } from '#core/ports.ts';
 import { deletePipeline } from './delete-pipeline.ts';
 import type { DeleteDependencies } from './delete-pipeline.ts';
+import type { KnownPipelines } from '../known-pipelines.ts';
 import type { ByHandStore } from './store.ts';
+import { restart, scale } from './workloads.ts';
+import type { WorkloadDependencies } from './workloads.ts';
 
 interface Entry {
   pipeline: string;
@@ -18,11 +28,19 @@ export interface ByHandActions {
   all(): AllByHand;
   /** Lets the deletions of `release` pass that wait now. */
   confirm(entry: Entry, release: string, note: Note): Promise<ByHandAnswer>;
+  suspend(entry: Entry, note: Note): Promise<ByHandAnswer>;
+  resume(entry: Entry): Promise<ByHandAnswer>;
+  scale(cluster: string, wanted: z.output<typeof ScaleRequest>, note: Note): Promise<ByHandAnswer>;
+  restart(
+    cluster: string,
+    wanted: z.output<typeof RestartRequest>,
+    note: Note,
+  ): Promise<ByHandAnswer>;
   /** Removes what nobody declares any more; without `cascade` it only tells what that is. */
   remove(wanted: Parameters<typeof deletePipeline>[0], note: Note): Promise<DeleteAnswer>;
 }
 
-export type ByHandDependencies = DeleteDependencies;
+export type ByHandDependencies = DeleteDependencies & WorkloadDependencies;
 
 export function createByHandActions(dependencies: ByHandDependencies): ByHandActions {
   const { store, shared, pipelines } = dependencies;
@@ -46,6 +64,29 @@ export function createByHandActions(dependencies: ByHandDependencies): ByHandAct
 
   return {
     all: () => store.all(),
+    async suspend(entry, note) {
+      await checkDeclared(entry, pipelines);
+      return change(ownerKey(entry.pipeline, entry.entry), (before) =>
+        before.suspended === undefined ? { ...before, suspended: note } : before,
+      );
+    },
+    async resume({ pipeline, entry }) {
+      const owner = ownerKey(pipeline, entry);
+      if (store.all()[owner]?.suspended === undefined)
+        throw new UserError('conflict', `${owner} is not suspended`);
+      return change(owner, (before) => {
+        const { suspended: _, ...others } = before;
+        return others;
+      });
+    },
+    async scale(cluster, wanted, note) {
+      const { owner, to } = await scale(cluster, wanted, note, dependencies);
+      return change(owner, to);
+    },
+    async restart(cluster, wanted, note) {
+      const { owner, to } = await restart(cluster, wanted, note, dependencies);
+      return change(owner, to);
+    },
     remove: (wanted, note) => deletePipeline(wanted, note, dependencies),
     async confirm({ pipeline, entry }, release, note) {
       const owner = ownerKey(pipeline, entry);
@@ -61,4 +102,17 @@ export function createByHandActions(dependencies: ByHandDependencies): ByHandAct
       return change(owner, (before) => ({ ...before, confirmed: { ...note, release } }));
     },
   };
+}
+
+async function checkDeclared(
+  { pipeline, entry }: Entry,
+  pipelines: Pick<KnownPipelines, 'find'>,
+): Promise<void> {
+  const known = await pipelines.find(pipeline);
+  const entries = known?.pipeline.spec.deploy.map(entryName) ?? [];
+  if (entries.includes(entry)) return;
+  throw new UserError('not-found', `there is no deploy entry ${ownerKey(pipeline, entry)}`, {
+    hint:
+      entries.length === 0 ? '`windlass status` lists them' : `there are: ${entries.join(', ')}`,
+  });
 }

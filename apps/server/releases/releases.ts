@@ -47,6 +47,8 @@ export interface ReleasesDependencies {
   entriesOn: (cluster: string) => Promise<{ pipeline: string; entry: string }[]>;
   /** Who wrote a source's commit, as `Name <address>`, where that is known here. */
   authorOf: (pipeline: string, commit: string) => Promise<string | undefined>;
+  /** Throws where nothing is to be released at that entry for now. */
+  checkMayRelease: (pipeline: string, entry: string) => void;
 }
 
 export function createReleases(dependencies: ReleasesDependencies): Releases {
@@ -135,7 +137,10 @@ export function createReleases(dependencies: ReleasesDependencies): Releases {
       const author =
         run.restores === undefined ? await authorOf(run.pipeline, run.commit) : undefined;
       return locked(run.pipeline, signal, (repository) =>
-        releaseRun(repository, run, entry, author ?? run.trigger.who),
+        releaseRun(repository, run, entry, {
+          author: author ?? run.trigger.who,
+          check: () => dependencies.checkMayRelease(run.pipeline, entry),
+        }),
       );
     },
     restore: (pipeline, entry, failed, reason, signal) =>
@@ -194,7 +199,7 @@ async function releaseRun(
   repository: BareRepository,
   run: Run,
   entry: string,
-  author: string,
+  { author, check }: { author: string; check: () => void },
 ): Promise<LoggedRelease> {
   const [branch, released, rendered] = [
     branchRef(entry),
@@ -205,6 +210,7 @@ async function releaseRun(
   const made = refs.get(released);
   const release = made === undefined ? undefined : await readOne(repository, entry, made.commit);
   if (release !== undefined) return release;
+  check();
   const old =
     run.restores === undefined ? undefined : await oldRelease(repository, entry, run.restores);
   const tree = old?.tree ?? refs.get(rendered)?.tree;

@@ -4,7 +4,7 @@ import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import type { StreamMessage } from '#adapters/store/stream.ts';
 import type { ForgetAnswer } from '#core/api/by-hand.ts';
-import { WorkloadLogQuery } from '#core/api/cluster.ts';
+import { workloadKey, WorkloadLogQuery } from '#core/api/cluster.ts';
 import type { ClusterView } from '#core/api/cluster.ts';
 import { UserError } from '#core/errors.ts';
 import type { JobQueue, SharedState } from '#core/ports.ts';
@@ -105,12 +105,6 @@ export async function clusterRoutes(
     await reading.catch(() => undefined);
     return reply;
   });
-}
-
-/** `Deployment/shop/web` of `Deployment/web` in the namespace `shop`. */
-function workloadKey({ workload, namespace }: z.infer<typeof WorkloadLogQuery>): string {
-  const [kind, name] = workload.split('/');
-  return `${kind}/${namespace}/${name}`;
 }
 
 interface Collected {

@@ -77,7 +77,9 @@ export function createDockerEngine(options: DockerEngineOptions): Engine {
     desired: readonly DesiredState[],
     signal: AbortSignal,
   ): Promise<Reconciliation> {
-    const hasWork = desired.some(({ resources }) => resources.length > 0);
+    const acting = desired.filter(({ suspended }) => suspended !== true);
+    const hasWork = acting.some(({ resources }) => resources.length > 0);
+    const owners = new Set(acting.map(({ owner }) => owner));
     const network = hasWork
       ? await ensureNetwork(context, subnet, signal)
       : await findNetwork(context, signal);
@@ -89,7 +91,7 @@ export function createDockerEngine(options: DockerEngineOptions): Engine {
       const now = Date.now();
       const decision = decide(desired, observed.world, now, seal);
       for (const { owner, plan: changes } of decision.owners) {
-        if (changes.length > 0 && !done.has(owner)) done.set(owner, changes);
+        if (changes.length > 0 && owners.has(owner) && !done.has(owner)) done.set(owner, changes);
       }
       const { steps } = decision;
       const { changed, failures } =
