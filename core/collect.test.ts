@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { LocalImage, RegistryTag } from '#core/collect.ts';
 import {
@@ -6,8 +7,11 @@ import {
   NAMELESS_KEPT_MS,
   planCheckoutCollection,
   planImageCollection,
+  planLogCollection,
   planMirrorCollection,
   planRegistryCollection,
+  planRunCollection,
+  RUNS_MOST,
 } from '#core/collect.ts';
 
 const NOW = 1_000_000_000_000;
@@ -110,5 +114,44 @@ describe('planMirrorCollection', () => {
     ['half a clone of old', 'abc.git.new-1', NOW - CHECKOUT_KEPT_MS - 1, ['abc.git.new-1']],
   ])('%s', (_case, name, usedAt, goes) => {
     expect(planMirrorCollection([{ name, usedAt }], NOW)).toEqual(goes);
+  });
+});
+
+describe('planRunCollection', () => {
+  const DAY = 24 * 3_600_000;
+  const run = fc.record({ age: fc.integer({ min: -DAY, max: 60 * DAY }), isOpen: fc.boolean() });
+  const keep = fc.record({ runs: fc.integer({ min: 1, max: 40 }), days: fc.nat(40) });
+
+  it('forgets none that goes on, none of the newest and none that is young', () => {
+    fc.assert(
+      fc.property(fc.array(run, { maxLength: 60 }), keep, (made, kept) => {
+        const runs = made.map(({ age }, index) => ({ id: String(index), at: NOW - age }));
+        const open = new Set(runs.flatMap(({ id }, index) => (made[index]?.isOpen ? [id] : [])));
+        const goes = new Set(planRunCollection(runs, open, kept, NOW));
+        const newest = runs.toSorted((one, other) => other.at - one.at);
+        for (const [index, { id, at }] of newest.entries()) {
+          const isOld = index >= kept.runs && NOW - at > kept.days * DAY;
+          expect(goes.has(id)).toBe(isOld && !open.has(id));
+        }
+        const left = runs.filter(({ id }) => !goes.has(id));
+        expect(planRunCollection(left, open, kept, NOW)).toEqual([]);
+      }),
+    );
+  });
+
+  it('keeps no more than it can hold, however young', () => {
+    const runs = Array.from({ length: RUNS_MOST + 3 }, (_, at) => ({ id: `r${at}`, at }));
+    const keeps = { runs: 100, days: 30 };
+    expect(planRunCollection(runs, new Set(), keeps, RUNS_MOST)).toEqual(['r2', 'r1', 'r0']);
+    expect(planRunCollection(runs, new Set(['r1']), keeps, RUNS_MOST)).toEqual(['r2', 'r0']);
+  });
+
+  it('forgets logs without a run when they are old', () => {
+    const logs = [
+      { id: 'known', at: 0 },
+      { id: 'lost', at: NOW - 2 * DAY },
+      { id: 'young', at: NOW },
+    ];
+    expect(planLogCollection(logs, new Set(['known']), { days: 1 }, NOW)).toEqual(['lost']);
   });
 });

@@ -1,3 +1,5 @@
+import type { Keep } from '#core/declarations/pipeline.ts';
+
 /** Of how many commits a pipeline's images are kept in the build engine and in the registry. */
 export const COMMITS_KEPT = 5;
 /** Of how many releases of a deploy entry the images are kept in the registry, so that one can go back to them. */
@@ -70,6 +72,45 @@ export function planRegistryCollection(
 export interface KeptFolder {
   name: string;
   usedAt: number;
+}
+
+/** More runs of a pipeline are never kept, whatever it says. */
+export const RUNS_MOST = 1_000;
+const DAY_MS = 24 * 3_600_000;
+
+/** A run by when it was recorded. */
+export interface RunAge {
+  id: string;
+  at: number;
+}
+
+/** Which runs of a pipeline are forgotten, with their logs. None that goes on. */
+export function planRunCollection(
+  runs: readonly RunAge[],
+  unfinished: ReadonlySet<string>,
+  keep: Pick<Keep, 'runs' | 'days'>,
+  now: number,
+): string[] {
+  return runs
+    .toSorted((one, other) => other.at - one.at)
+    .filter(({ at }, newer) => {
+      if (newer >= RUNS_MOST) return true;
+      return newer >= keep.runs && now - at > keep.days * DAY_MS;
+    })
+    .map(({ id }) => id)
+    .filter((id) => !unfinished.has(id));
+}
+
+/** Logs whose run was lost before it ended: nobody can ask for them, but a look into the file may still help. */
+export function planLogCollection(
+  logs: readonly RunAge[],
+  known: ReadonlySet<string>,
+  keep: Pick<Keep, 'days'>,
+  now: number,
+): string[] {
+  return logs
+    .filter(({ id, at }) => !known.has(id) && now - at > keep.days * DAY_MS)
+    .map(({ id }) => id);
 }
 
 /** Checkouts are named after their run. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { RELEASES_KEPT } from '#core/collect.ts';
-import { Image } from '#core/declarations/pipeline.ts';
+import { Image, Keep } from '#core/declarations/pipeline.ts';
 import { keptImages } from '#core/kept-images.ts';
 import { newRun } from '#core/run/new-run.ts';
 import type { Run } from '#core/run/run.ts';
@@ -11,6 +11,7 @@ function run(commit: string, change: Partial<Run> = {}): Run {
     images: [Image.parse({ name: 'web' })],
     deploy: [],
     timeoutSeconds: 60,
+    keep: Keep.parse({}),
   };
   const trigger = { kind: 'push' as const, ref: 'refs/heads/main', after: commit, who: 'ann' };
   const fresh = newRun({ id: commit, pipeline: 'hello', spec, trigger, at: 0 });

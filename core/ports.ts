@@ -38,14 +38,36 @@ export interface RunStore {
   /** The commit of the newest run recorded for that branch. */
   handledHead(pipeline: string, branch: string): Promise<string | undefined>;
   appendLog(runId: string, lines: readonly LogLine[]): Promise<void>;
-  /** The tail that is kept, oldest first. */
-  readLog(runId: string): Promise<LogLine[]>;
   /** Hears of changes to one run, or all, from now on, until aborted. Reconnects by itself. */
   follow(
     runId: string | undefined,
     onNews: (news: RunNews) => void,
     signal: AbortSignal,
   ): Promise<void>;
+}
+
+/** Lines as they were appended together. `n` counts from 1 on within a run; where one is missing it was too much to hold. */
+export interface LogBatch {
+  n: number;
+  lines: LogLine[];
+}
+
+/** What the one server asks for, so that runs and their logs are files that outlive Redis, and are forgotten in time. */
+export interface RunKeeping {
+  /** Batches after `n` that are still held, oldest first. */
+  logAfter(runId: string, n: number, limit: number): Promise<LogBatch[]>;
+  /** Runs of which something may not be in files yet: each one until `archived` was told of its end. */
+  unarchived(): Promise<string[]>;
+  /** The run has ended, and it is in files with its log up to batch `n`. Without effect where there are later batches. */
+  archived(runId: string, n: number): Promise<void>;
+  /** Those of the ids that are not known. */
+  unknown(ids: readonly string[]): Promise<string[]>;
+  /** Records runs that ended and were lost, newest first, each as the head it handled where none is remembered. */
+  restore(runs: readonly Run[]): Promise<void>;
+  /** A pipeline's runs, newest first; `at` is when they were recorded. */
+  index(pipeline: string): Promise<{ id: string; at: number }[]>;
+  /** Forgets runs of a pipeline and what is held of their logs. */
+  forget(pipeline: string, ids: readonly string[]): Promise<void>;
 }
 
 /** Declarations and cluster status as shared between server and workers. */

@@ -1,13 +1,14 @@
 import { UserError } from '#core/errors.ts';
-import type { LogLine, RunNews, RunStore } from '#core/ports.ts';
+import type { LogBatch, RunKeeping, RunNews, RunStore } from '#core/ports.ts';
 import { isFinished } from '#core/run/run.ts';
 import type { Run } from '#core/run/run.ts';
 import { transition } from '#core/run/transition.ts';
 
-/** A RunStore in memory, for tests. */
-export function createMemoryRunStore(): RunStore {
+/** Runs in memory, for tests. */
+export function createMemoryRunStore(): RunStore & RunKeeping {
   const all = new Map<string, Run>();
-  const logs = new Map<string, LogLine[]>();
+  const logs = new Map<string, LogBatch[]>();
+  const unarchived = new Set<string>();
   const heads = new Map<string, string>();
   const deliveries = new Set<string>();
   const followers = new Set<{ id: string | undefined; onNews: (news: RunNews) => void }>();
@@ -24,6 +25,7 @@ export function createMemoryRunStore(): RunStore {
       if (delivery !== undefined) deliveries.add(delivery);
       for (const run of runs) {
         all.set(run.id, run);
+        unarchived.add(run.id);
         if (run.trigger.kind !== 'rollback' && run.attempt === 1)
           heads.set(`${run.pipeline} ${run.branch}`, run.commit);
         tell(run.id, { kind: 'run', run });
@@ -55,10 +57,12 @@ export function createMemoryRunStore(): RunStore {
     },
     handledHead: async (pipeline, branch) => heads.get(`${pipeline} ${branch}`),
     async appendLog(runId, lines) {
-      logs.set(runId, [...(logs.get(runId) ?? []), ...lines]);
+      if (lines.length === 0) return;
+      const batches = logs.get(runId) ?? [];
+      logs.set(runId, [...batches, { n: batches.length + 1, lines: [...lines] }]);
+      unarchived.add(runId);
       tell(runId, { kind: 'log', runId, lines: [...lines] });
     },
-    readLog: async (runId) => logs.get(runId) ?? [],
     async follow(id, onNews, signal) {
       if (signal.aborted) return;
       const follower = { id, onNews };
@@ -71,6 +75,23 @@ export function createMemoryRunStore(): RunStore {
         });
       }
       followers.delete(follower);
+    },
+    logAfter: async (runId, n, limit) => (logs.get(runId) ?? []).slice(n, n + limit),
+    unarchived: async () => [...unarchived],
+    async archived(runId, n) {
+      if ((logs.get(runId) ?? []).length <= n) unarchived.delete(runId);
+    },
+    unknown: async (ids) => ids.filter((id) => !all.has(id)),
+    async restore(runs) {
+      for (const run of runs) if (!all.has(run.id)) all.set(run.id, run);
+    },
+    index: async (pipeline) =>
+      [...all.values()]
+        .filter((run) => run.pipeline === pipeline)
+        .map(({ id, createdAt }) => ({ id, at: createdAt }))
+        .toSorted((one, other) => other.at - one.at),
+    async forget(_pipeline, ids) {
+      for (const id of ids) for (const held of [all, logs]) held.delete(id);
     },
   };
 }

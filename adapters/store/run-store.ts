@@ -1,17 +1,25 @@
 import type { Redis } from 'ioredis';
-import type { LogLine, RunNews, RunStore } from '#core/ports.ts';
 import { UserError } from '#core/errors.ts';
+import type { RunNews, RunStore } from '#core/ports.ts';
 import type { RunEvent } from '#core/run/events.ts';
 import { isFinished } from '#core/run/run.ts';
 import type { Run } from '#core/run/run.ts';
 import { transition } from '#core/run/transition.ts';
+import { appendLog } from './run-log.ts';
+import {
+  channelOf,
+  handledHeadField,
+  headField,
+  HEADS,
+  runKey,
+  RUNS,
+  runsOf,
+  UNARCHIVED,
+} from './run-keys.ts';
 import { subscribe } from './subscribe.ts';
 
 const DELIVERY_KEPT_SECONDS = 30 * 24 * 3_600;
-const LOG_LINES_KEPT = 20_000;
-const RUNS_KEPT = 1_000;
 const UNFINISHED = 'windlass:unfinished';
-const LOG_KEPT_SECONDS = 30 * 24 * 3_600;
 
 /** KEYS: run, unfinished, unfinished of the branch, channel. ARGV: expected, next, id, finished, news. Answers 1 where it was written. */
 const SWAP = `
@@ -24,7 +32,7 @@ end
 redis.call('PUBLISH', KEYS[4], ARGV[5])
 return 1`;
 
-/** KEYS: delivery or '', unfinished, runs, heads. ARGV: delivery, seconds, then per run: id, json, score, pipeline, branch, head field, commit, news. */
+/** KEYS: delivery or '', unfinished, runs, heads, unarchived. ARGV: delivery, seconds, then per run: id, json, score, pipeline, branch, head field, commit, news. */
 const RECORD = `
 if ARGV[1] ~= '' then
   if not redis.call('SET', KEYS[1], '1', 'NX', 'EX', ARGV[2]) then return 0 end
@@ -33,6 +41,7 @@ for i = 3, #ARGV, 8 do
   redis.call('SET', 'windlass:run:' .. ARGV[i], ARGV[i + 1])
   redis.call('SADD', KEYS[2], ARGV[i])
   redis.call('SADD', KEYS[2] .. ':' .. ARGV[i + 3] .. ' ' .. ARGV[i + 4], ARGV[i])
+  redis.call('SADD', KEYS[5], ARGV[i])
   redis.call('ZADD', KEYS[3], ARGV[i + 2], ARGV[i])
   redis.call('ZADD', KEYS[3] .. ':' .. ARGV[i + 3], ARGV[i + 2], ARGV[i])
   if ARGV[i + 5] ~= '' then redis.call('HSET', KEYS[4], ARGV[i + 5], ARGV[i + 6]) end
@@ -49,9 +58,8 @@ export function createRunStore(redis: Redis): RunStore {
     unfinished: (beside) => unfinished(redis, beside),
     apply: (id, event) => apply(redis, id, event),
     handledHead: async (pipeline, branch) =>
-      (await redis.hget('windlass:heads', headField(pipeline, branch))) ?? undefined,
+      (await redis.hget(HEADS, headField(pipeline, branch))) ?? undefined,
     appendLog: (runId, lines) => appendLog(redis, runId, lines),
-    readLog: (runId) => readLog(redis, runId),
     follow: (runId, onNews, signal) => follow(redis, runId, onNews, signal),
   };
 }
@@ -63,45 +71,27 @@ async function record(redis: Redis, runs: readonly Run[], delivery = ''): Promis
     run.createdAt,
     run.pipeline,
     run.branch,
-    // A rollback or a retry of an old commit handles no head.
-    run.trigger.kind === 'rollback' || run.attempt > 1 ? '' : headField(run.pipeline, run.branch),
+    handledHeadField(run) ?? '',
     run.commit,
     JSON.stringify({ kind: 'run', run } satisfies RunNews),
   ]);
   const written = await redis.eval(
     RECORD,
-    4,
+    5,
     `windlass:delivery:${delivery}`,
     UNFINISHED,
-    'windlass:runs',
-    'windlass:heads',
+    RUNS,
+    HEADS,
+    UNARCHIVED,
     delivery,
     DELIVERY_KEPT_SECONDS,
     ...fields,
   );
-  if (written !== 1) return false;
-  await Promise.all(
-    [...new Set(runs.map((run) => run.pipeline))].map((pipeline) => forgetOld(redis, pipeline)),
-  );
-  return true;
-}
-
-/** Bounds what Redis holds: the newest runs of each pipeline are kept. */
-async function forgetOld(redis: Redis, pipeline: string): Promise<void> {
-  const index = `windlass:runs:${pipeline}`;
-  const old = await getMany(redis, await redis.zrange(index, '0', String(-(RUNS_KEPT + 1))));
-  const ids = old.filter(isFinished).map((run) => run.id);
-  if (ids.length === 0) return;
-  await redis
-    .multi()
-    .zrem(index, ...ids)
-    .zrem('windlass:runs', ...ids)
-    .del(...ids.flatMap((id) => [`windlass:run:${id}`, `windlass:log:${id}`]))
-    .exec();
+  return written === 1;
 }
 
 async function get(redis: Redis, id: string): Promise<Run | undefined> {
-  const text = await redis.get(`windlass:run:${id}`);
+  const text = await redis.get(runKey(id));
   return text === null ? undefined : parseRun(text);
 }
 
@@ -109,8 +99,7 @@ async function list(
   redis: Redis,
   filter: { pipeline?: string; branch?: string; limit: number },
 ): Promise<Run[]> {
-  const index =
-    filter.pipeline === undefined ? 'windlass:runs' : `windlass:runs:${filter.pipeline}`;
+  const index = filter.pipeline === undefined ? RUNS : runsOf(filter.pipeline);
   if (filter.branch === undefined)
     return getMany(redis, await redis.zrevrange(index, 0, filter.limit - 1));
   const all = await getMany(redis, await redis.zrevrange(index, 0, -1));
@@ -119,7 +108,7 @@ async function list(
 
 async function getMany(redis: Redis, ids: readonly string[]): Promise<Run[]> {
   if (ids.length === 0) return [];
-  const texts = await redis.mget(ids.map((id) => `windlass:run:${id}`));
+  const texts = await redis.mget(ids.map((id) => runKey(id)));
   return texts.flatMap((text) => (text === null ? [] : [parseRun(text)]));
 }
 
@@ -134,7 +123,7 @@ async function unfinished(redis: Redis, beside?: readonly Run[]): Promise<Run[]>
 
 async function apply(redis: Redis, id: string, event: RunEvent): Promise<Run> {
   for (;;) {
-    const current = await redis.get(`windlass:run:${id}`);
+    const current = await redis.get(runKey(id));
     if (current === null) throw new UserError('not-found', `run ${id} is not known`);
     const run = parseRun(current);
     const next = transition(run, event);
@@ -143,7 +132,7 @@ async function apply(redis: Redis, id: string, event: RunEvent): Promise<Run> {
     const swapped = await redis.eval(
       SWAP,
       4,
-      `windlass:run:${id}`,
+      runKey(id),
       UNFINISHED,
       unfinishedOf(run),
       channelOf(id),
@@ -155,25 +144,6 @@ async function apply(redis: Redis, id: string, event: RunEvent): Promise<Run> {
     );
     if (swapped === 1) return next;
   }
-}
-
-async function appendLog(redis: Redis, runId: string, lines: readonly LogLine[]): Promise<void> {
-  if (lines.length === 0) return;
-  const key = `windlass:log:${runId}`;
-  await redis
-    .multi()
-    .xadd(key, 'MAXLEN', '~', LOG_LINES_KEPT, '*', 'lines', JSON.stringify(lines))
-    .expire(key, LOG_KEPT_SECONDS)
-    .publish(
-      channelOf(runId),
-      JSON.stringify({ kind: 'log', runId, lines: [...lines] } satisfies RunNews),
-    )
-    .exec();
-}
-
-async function readLog(redis: Redis, runId: string): Promise<LogLine[]> {
-  const entries = await redis.xrange(`windlass:log:${runId}`, '-', '+');
-  return entries.flatMap(([, fields]) => JSON.parse(fields[1] ?? '[]') as LogLine[]);
 }
 
 function follow(
@@ -194,16 +164,8 @@ function follow(
   });
 }
 
-function channelOf(runId: string): string {
-  return `windlass:news:${runId}`;
-}
-
 function unfinishedOf({ pipeline, branch }: Pick<Run, 'pipeline' | 'branch'>): string {
   return `${UNFINISHED}:${pipeline} ${branch}`;
-}
-
-function headField(pipeline: string, branch: string): string {
-  return `${pipeline} ${branch}`;
 }
 
 function parseRun(text: string): Run {

@@ -14,7 +14,7 @@ import { ClusterList } from '#core/api/cluster.ts';
 import { ErrorBody } from '#core/api/error.ts';
 import { RunView } from '#core/api/run.ts';
 import { parseDeclarations } from '#core/declarations/parse.ts';
-import type { RunStore } from '#core/ports.ts';
+import type { RunKeeping, RunStore } from '#core/ports.ts';
 import type { Trigger } from '#core/run/run.ts';
 import { createByHandActions } from './by-hand/by-hand.ts';
 import { openByHandStore } from './by-hand/store.ts';
@@ -26,6 +26,7 @@ import { createKnownPipelines } from './known-pipelines.ts';
 import { createOrchestrator } from './orchestrator.ts';
 import type { Orchestrator } from './orchestrator.ts';
 import { createReleases } from './releases/releases.ts';
+import { createRunArchive } from './runs/run-archive.ts';
 
 const DECLARED = `apiVersion: windlass.dev/v1
 kind: Cluster
@@ -44,7 +45,7 @@ const ADMIN = { authorization: `Bearer ${TOKENS.admin}` };
 let folder: string;
 let app: FastifyInstance;
 let queue: MemoryJobQueue;
-let runs: RunStore;
+let runs: RunStore & RunKeeping;
 let orchestrator: Orchestrator;
 const { declarations } = parseDeclarations([{ path: 'a.yaml', text: DECLARED }]);
 
@@ -97,6 +98,7 @@ beforeEach(async () => {
   });
   app = await createApp({
     runs,
+    archive: createRunArchive({ folder: join(folder, 'runs'), runs, log }),
     shared,
     queue,
     releases,

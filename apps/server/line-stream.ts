@@ -6,6 +6,8 @@ const MOST_BYTES_WAITING = 16 * 1_024 * 1_024;
 /** An answer that is written line by line, for as long as the client listens. */
 export interface LineStream {
   write(text: string): void;
+  /** Waits until the client has taken so much that there is room for more, or is gone. */
+  room(): Promise<void>;
   end(): void;
   /** Cuts the answer off, so that the client sees that it is not whole. */
   fail(): void;
@@ -26,6 +28,15 @@ export function openLineStream(reply: FastifyReply, contentType: string): LineSt
       if (raw.writableLength > MOST_BYTES_WAITING) raw.destroy();
       else if (!raw.destroyed) raw.write(text);
     },
+    room: () =>
+      new Promise((resolve) => {
+        function done(): void {
+          raw.off('drain', done).off('close', done);
+          resolve();
+        }
+        if (!raw.writableNeedDrain || raw.destroyed) done();
+        else raw.once('drain', done).once('close', done);
+      }),
     end: () => void raw.end(),
     fail: () => void raw.destroy(),
   };

@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { connectRedis } from '#adapters/store/redis.ts';
+import { createRunKeeping } from '#adapters/store/run-keeping.ts';
 import { createRunStore } from '#adapters/store/run-store.ts';
 import { createServerApi } from '#adapters/server-api/client.ts';
 import { ConfigView, PipelineList } from '#core/api/pipeline.ts';
@@ -343,6 +344,52 @@ describe('a server', () => {
     expect(run.trigger.kind).toBe('sweep');
     await expect(startServer(options)).rejects.toThrow(`process ${process.pid}`);
   });
+
+  it('has every line of a log once, whenever it was away while they came', async () => {
+    const runs = createRunStore(store);
+    const { id } = await until(() => newestRun('hello'));
+    const wanted = Array.from({ length: 600 }, (_, index) => `line ${index}`);
+    async function write(): Promise<void> {
+      for (const line of wanted) await runs.appendLog(id, [{ at: 1, step: 'clone', line }]);
+    }
+    const writing = write();
+    for (let restarts = 0; restarts < 3; restarts += 1) {
+      await until(async () => (await logOf(id)).at(100 * restarts + 20));
+      await server.close();
+      server = await startServer(options);
+    }
+    await writing;
+    expect(await logOf(id)).toEqual(wanted);
+  });
+
+  it('has its history and logs again after Redis lost everything', async () => {
+    const { id } = await until(() => newestRun('hello'));
+    await createRunStore(store).apply(id, { kind: 'failed', reason: 'enough', at: Date.now() });
+    const keeping = createRunKeeping(store);
+    await until(async () => ((await keeping.unarchived()).includes(id) ? undefined : true));
+    const before = RunList.parse((await api('runs')).json).runs.filter(isOver);
+    await server.close();
+    await store.flushall();
+    server = await startServer(options);
+    const after = RunList.parse((await api('runs')).json).runs;
+    expect(after.filter(isOver)).toEqual(before);
+    expect(after.filter((run) => run.pipeline === 'hello' && !isOver(run))).toEqual([]);
+    expect(await logOf(id)).toHaveLength(600);
+  });
+
+  function isOver({ state }: RunView): boolean {
+    return state !== 'queued' && state !== 'running';
+  }
+
+  async function logOf(id: string): Promise<string[]> {
+    const answer = await fetch(`${server.url}/api/v1/runs/${id}/logs`, {
+      headers: { authorization: `Bearer ${server.adminToken}` },
+    });
+    const events = (await answer.text()).trim().split('\n');
+    return events
+      .map((line) => RunLogEvent.parse(JSON.parse(line)))
+      .flatMap((event) => (event.kind === 'log' ? [event.line] : []));
+  }
 });
 
 function webhook(body: string, event: string, delivery: string, secret: string): Promise<Response> {

@@ -9,6 +9,7 @@ import { packRepository } from '#adapters/git/pack.ts';
 import { createJobQueue } from '#adapters/queue/job-queue.ts';
 import { createSecretReader } from '#adapters/secrets/read-secret.ts';
 import { connectRedis, isReachable } from '#adapters/store/redis.ts';
+import { createRunKeeping } from '#adapters/store/run-keeping.ts';
 import { createRunStore } from '#adapters/store/run-store.ts';
 import { createSharedState } from '#adapters/store/shared-state.ts';
 import { readStream } from '#adapters/store/stream.ts';
@@ -31,6 +32,8 @@ import { createKnownPipelines } from './known-pipelines.ts';
 import { createOrchestrator } from './orchestrator.ts';
 import type { ResolveImage } from './routes/plan.ts';
 import { createReleases } from './releases/releases.ts';
+import { collectRuns } from './runs/collect-runs.ts';
+import { createRunArchive } from './runs/run-archive.ts';
 import { lockState } from './state/lock.ts';
 import { readTokens } from './state/tokens.ts';
 
@@ -38,6 +41,7 @@ const SWEEP_MS = 60_000;
 const PACK_MS = 3_600_000;
 /** How often it is looked whether clusters that are declared no longer are empty. */
 const FORGET_MS = 10_000;
+const COLLECT_MS = 3_600_000;
 const REDIS_START_MS = 30_000;
 const MAX_PACK_BYTES = 512 * 1_024 * 1_024;
 
@@ -100,6 +104,9 @@ async function start(
   const stopped = new AbortController();
   const { signal } = stopped;
   const runs = createRunStore(redis);
+  const kept = { ...runs, ...createRunKeeping(redis) };
+  const archive = createRunArchive({ folder: join(stateDir, 'runs'), runs: kept, log });
+  await archive.restore();
   const shared = createSharedState(redis);
   const queue = createJobQueue(redis);
   closers.push(() => queue.close());
@@ -157,10 +164,12 @@ async function start(
     refreshConfig,
     orchestrator,
     runs,
+    archive,
   });
   const channels = createHookChannels(handlePush, log);
   const app = await createApp({
     runs,
+    archive,
     shared,
     queue,
     releases,
@@ -200,9 +209,17 @@ async function start(
   await lock.tell(url);
   const background = Promise.all([
     orchestrator.watch(signal),
+    archive.watch(signal),
+    every(SWEEP_MS, () => archive.sweep(), signal, log),
     every(config.pollMs, () => refreshConfig(signal), signal, log),
     every(SWEEP_MS, () => orchestrator.sweep(), signal, log),
     every(PACK_MS, () => packAll(gitRoot, machine, signal), signal, log),
+    every(
+      COLLECT_MS,
+      () => collectRuns({ runs: kept, archive, pipelines, now: Date.now, log }),
+      signal,
+      log,
+    ),
     every(FORGET_MS, () => pipelines.forgetEmpty(), signal, log),
   ]);
   closers.push(async () => {

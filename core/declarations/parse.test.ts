@@ -52,6 +52,7 @@ describe('valid files', () => {
       images: [{ name: 'web', context: '.', dockerfile: 'Dockerfile', args: {} }],
       deploy: [],
       timeoutSeconds: 1_800,
+      keep: { releases: 50, runs: 100, days: 30 },
     });
   });
 });

@@ -149,6 +149,28 @@ export const Deploy = z.strictObject({
 });
 export type Deploy = z.infer<typeof Deploy>;
 
+export const Keep = z.strictObject({
+  releases: z
+    .int()
+    .min(1)
+    .max(1_000)
+    .default(50)
+    .describe('How many of the newest releases of each deploy entry keep their images'),
+  runs: z
+    .int()
+    .min(1)
+    .max(1_000)
+    .default(100)
+    .describe('How many of the newest runs stay with their logs, however old'),
+  days: z
+    .int()
+    .min(0)
+    .max(3_650)
+    .default(30)
+    .describe('For how many days all other runs stay with their logs, up to 1,000 in all'),
+});
+export type Keep = z.infer<typeof Keep>;
+
 export const PipelineSpec = z.strictObject({
   source: Source.default({ branches: ['main'] }).describe('Where the code comes from'),
   images: z.array(Image).default([]).describe('Images to test, build and push'),
@@ -159,6 +181,7 @@ export const PipelineSpec = z.strictObject({
     .max(86_400)
     .default(1_800)
     .describe('Deadline of clone, tests, builds and pushes together'),
+  keep: Keep.prefault({}).describe('What is kept for later, and for how long'),
 });
 export type PipelineSpec = z.infer<typeof PipelineSpec>;
 

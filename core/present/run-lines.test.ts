@@ -1,11 +1,18 @@
 import { describe, expect, it } from 'vitest';
+import { Keep } from '#core/declarations/pipeline.ts';
 import { logLine, runLines, verdictLine } from '#core/present/run-lines.ts';
 import type { Run } from '#core/run/run.ts';
 
 const RUN: Run = {
   id: 'abc123',
   pipeline: 'hello',
-  spec: { source: { branches: ['main'] }, images: [], deploy: [], timeoutSeconds: 60 },
+  spec: {
+    source: { branches: ['main'] },
+    images: [],
+    deploy: [],
+    timeoutSeconds: 60,
+    keep: Keep.parse({}),
+  },
   trigger: { kind: 'push', ref: 'refs/heads/main', after: 'a'.repeat(40), who: 'admin' },
   branch: 'main',
   commit: 'a'.repeat(40),

@@ -49,9 +49,18 @@ describe('createRunLog', () => {
     const lines = runs.batches.flat();
     expect(lines).toHaveLength(50_002);
     expect(lines.slice(-2).map(({ line }) => line)).toEqual([
-      'more lines than are kept: the rest is left out',
+      'more than is kept: the rest of this step is left out',
       'heard',
     ]);
+  });
+
+  it('cuts off a step that floods with long lines', async () => {
+    const runs = recorder();
+    const log = createRunLog(runs, 'r1', () => 7);
+    for (let index = 0; index < 5_000; index += 1) log.write('build web', 'x'.repeat(4_000));
+    await log.flush();
+    expect(runs.batches.flat()).toHaveLength(2_001);
+    expect(Math.max(...runs.batches.map((batch) => batch.length))).toBe(8);
   });
 
   it('tells when storing has failed', async () => {

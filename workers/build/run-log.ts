@@ -2,10 +2,16 @@ import type { LogLine, RunStore } from '#core/ports.ts';
 
 const FLUSH_MS = 100;
 const FLUSH_LINES = 50;
+const FLUSH_CHARACTERS = 32_000;
 const LINE_CHARACTERS = 4_000;
 const STEP_LINES = 50_000;
+const STEP_CHARACTERS = 8_000_000;
+const CUT_OFF = 'more than is kept: the rest of this step is left out';
 
-/** Writes a run's log in batches. Bounded: a long line is cut, a step that floods is cut off with a note. */
+/**
+ * Writes a run's log in batches. Bounded: a long line is cut, a step that floods is cut off with a note, and a writer
+ * that gets ahead of the store holds no more than that.
+ */
 export interface RunLog {
   write(step: string, line: string): void;
   /** Waits until everything is stored; fails where storing has failed. */
@@ -17,8 +23,9 @@ export function createRunLog(
   runId: string,
   now: () => number,
 ): RunLog {
-  const counts = new Map<string, number>();
+  const written = new Map<string, { lines: number; characters: number }>();
   let waiting: LogLine[] = [];
+  let characters = 0;
   let timer: NodeJS.Timeout | undefined;
   let writing = Promise.resolve();
 
@@ -27,28 +34,39 @@ export function createRunLog(
     timer = undefined;
     const lines = waiting;
     waiting = [];
+    characters = 0;
     if (lines.length === 0) return;
     writing = writing.then(() => runs.appendLog(runId, lines));
     // Told by `flush`, which every caller awaits at its end.
     writing.catch(() => undefined);
   }
 
+  function add(step: string, line: string): void {
+    waiting.push({ at: now(), step, line });
+    characters += line.length;
+    if (waiting.length >= FLUSH_LINES || characters >= FLUSH_CHARACTERS) send();
+    else timer ??= setTimeout(send, FLUSH_MS);
+  }
+
   return {
     write(step, line) {
-      const count = (counts.get(step) ?? 0) + 1;
-      counts.set(step, count);
-      if (count > STEP_LINES + 1) return;
-      const text =
-        count > STEP_LINES ? 'more lines than are kept: the rest is left out' : cut(line);
-      waiting.push({ at: now(), step, line: text });
-      if (waiting.length >= FLUSH_LINES) send();
-      else timer ??= setTimeout(send, FLUSH_MS);
+      const before = written.get(step) ?? { lines: 0, characters: 0 };
+      if (isFull(before)) return;
+      const text = cut(line);
+      const after = { lines: before.lines + 1, characters: before.characters + text.length };
+      written.set(step, after);
+      add(step, text);
+      if (isFull(after)) add(step, CUT_OFF);
     },
     async flush() {
       send();
       await writing;
     },
   };
+}
+
+function isFull({ lines, characters }: { lines: number; characters: number }): boolean {
+  return lines >= STEP_LINES || characters >= STEP_CHARACTERS;
 }
 
 function cut(line: string): string {

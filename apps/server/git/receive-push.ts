@@ -12,6 +12,7 @@ import type { ConfigSource } from '../config-source.ts';
 import { followRun } from '../follow-run.ts';
 import type { KnownPipelines } from '../known-pipelines.ts';
 import type { Orchestrator } from '../orchestrator.ts';
+import type { RunArchive } from '../runs/run-archive.ts';
 import type { HookCall } from './hook-call.ts';
 import type { HandleHook } from './hook-channels.ts';
 import type { Repositories } from './repositories.ts';
@@ -30,7 +31,8 @@ export interface PushDependencies {
   /** Takes the configuration that was pushed and tells the workers. */
   refreshConfig: (signal: AbortSignal) => Promise<void>;
   orchestrator: Pick<Orchestrator, 'receive'>;
-  runs: Pick<RunStore, 'follow' | 'readLog'>;
+  runs: Pick<RunStore, 'follow'>;
+  archive: Pick<RunArchive, 'reader'>;
 }
 
 /** What a push to a repository of this server leads to: checks before git takes it, runs after. */
@@ -163,7 +165,7 @@ async function startRuns(
     }
     return 0;
   }
-  for (const run of started) await tellRun(run.id, say, dependencies, signal);
+  for (const run of started) await tellRun(run, say, dependencies, signal);
   return 0;
 }
 
@@ -227,16 +229,16 @@ async function pointHead(name: string, ref: string, repositories: Repositories):
 }
 
 async function tellRun(
-  id: string,
+  started: Run,
   say: Say,
-  { runs }: PushDependencies,
+  dependencies: PushDependencies,
   signal: AbortSignal,
 ): Promise<void> {
   let told: Run | undefined;
   const late = AbortSignal.timeout(FOLLOW_MS);
   const run = await followRun(
-    runs,
-    id,
+    dependencies,
+    started,
     {
       onRun(now) {
         for (const line of runLines(told, now)) say(line);
@@ -249,7 +251,7 @@ async function tellRun(
     AbortSignal.any([signal, late]),
   );
   const verdict = run === undefined ? undefined : verdictLine(run);
-  say(verdict ?? `run ${id} goes on; follow it with: windlass logs ${id} -f`);
+  say(verdict ?? `run ${started.id} goes on; follow it with: windlass logs ${started.id} -f`);
 }
 
 /** Lets git see the objects of a push that it has not accepted yet. */

@@ -2,13 +2,14 @@ import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { RollbackRequest, RunQuery, viewRun } from '#core/api/run.ts';
 import { UserError } from '#core/errors.ts';
-import type { RunStore } from '#core/ports.ts';
+import type { LogLine, RunStore } from '#core/ports.ts';
 import { isFinished } from '#core/run/run.ts';
 import type { Run } from '#core/run/run.ts';
 import { followRun } from '../follow-run.ts';
 import { closedSignal, openLineStream } from '../line-stream.ts';
 import type { Orchestrator } from '../orchestrator.ts';
 import { readInput } from '../read-input.ts';
+import type { RunArchive } from '../runs/run-archive.ts';
 
 const HEARTBEAT_MS = 15_000;
 const WHO = 'admin';
@@ -17,13 +18,14 @@ const LogQuery = z.strictObject({ follow: z.enum(['0', '1']).default('0') });
 
 export interface RunDependencies {
   runs: RunStore;
+  archive: Pick<RunArchive, 'reader'>;
   orchestrator: Orchestrator;
 }
 
 /** Runs: list, show, log, cancel, retry, roll back, and the stream of their changes. */
 export async function runRoutes(
   app: FastifyInstance,
-  { runs, orchestrator }: RunDependencies,
+  { runs, archive, orchestrator }: RunDependencies,
 ): Promise<void> {
   async function known(params: unknown): Promise<Run> {
     const { id } = readInput(IdPath, params);
@@ -60,20 +62,19 @@ export async function runRoutes(
     function send(event: object): void {
       stream.write(`${JSON.stringify(event)}\n`);
     }
+    function onRun(now: Run): void {
+      send({ kind: 'run', run: viewRun(now) });
+    }
+    async function onLog(lines: readonly LogLine[]): Promise<void> {
+      for (const line of lines) send({ kind: 'log', ...line });
+      await stream.room();
+    }
     try {
       if (follow === '1' && !isFinished(run)) {
-        await followRun(
-          runs,
-          run.id,
-          {
-            onRun: (now) => send({ kind: 'run', run: viewRun(now) }),
-            onLog: (lines) => lines.forEach((line) => send({ kind: 'log', ...line })),
-          },
-          signal,
-        );
+        await followRun({ runs, archive }, run, { onRun, onLog }, signal);
       } else {
-        for (const line of await runs.readLog(run.id)) send({ kind: 'log', ...line });
-        send({ kind: 'run', run: viewRun(run) });
+        for await (const lines of archive.reader(run).rest()) await onLog(lines);
+        onRun(run);
       }
       stream.end();
     } catch (error) {
