@@ -2,6 +2,7 @@ import type { AllByHand, Note } from '#core/by-hand/by-hand.ts';
 import type { Override } from '#core/by-hand/overrides.ts';
 import type { Published } from '#core/declarations/declarations.ts';
 import type { OwnerStatus, Reconciliation } from '#core/engine.ts';
+import type { ClusterEvent } from '#core/events/event.ts';
 import type { Release, RenderedEntry } from '#core/release/release.ts';
 import type { RunEvent } from '#core/run/events.ts';
 import type { Run } from '#core/run/run.ts';
@@ -85,6 +86,20 @@ export interface SharedState {
   followByHand(onRing: () => void, signal: AbortSignal): Promise<void>;
   putClusterStatus(cluster: string, status: ClusterStatus): Promise<void>;
   clusterStatus(cluster: string): Promise<ClusterStatus | undefined>;
+}
+
+/** What happened on clusters: the newest of each, oldest first. */
+export interface EventStore {
+  append(cluster: string, events: readonly ClusterEvent[]): Promise<void>;
+  /** All that is kept; `last` is from where to follow. */
+  read(cluster: string): Promise<{ events: ClusterEvent[]; last: string }>;
+  /** Hears of all events after `from`, until aborted; none is missed in an outage. */
+  follow(
+    cluster: string,
+    from: string,
+    onEvents: (events: readonly ClusterEvent[]) => void,
+    signal: AbortSignal,
+  ): Promise<void>;
 }
 
 /** How an owner stands, with what people have done to it. */

@@ -3,6 +3,7 @@ import { UserError } from '#core/errors.ts';
 import { cancelCommand } from './commands/cancel.ts';
 import { confirmCommand } from './commands/confirm.ts';
 import { deleteCommand } from './commands/delete.ts';
+import { eventsCommand } from './commands/events.ts';
 import { forgetCommand } from './commands/forget.ts';
 import { initCommand } from './commands/init.ts';
 import { loginCommand } from './commands/login.ts';
@@ -45,6 +46,7 @@ export function createProgram(context: CliContext): Command {
     .addCommand(runCommand(context))
     .addCommand(logsCommand(context))
     .addCommand(statusCommand(context))
+    .addCommand(eventsCommand(context))
     .addCommand(cancelCommand(context))
     .addCommand(retryCommand(context))
     .addCommand(rollbackCommand(context))

@@ -5,6 +5,7 @@ import type { FastifyInstance } from 'fastify';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openSealer } from '#adapters/age/seal.ts';
+import { createMemoryEventStore } from '#adapters/fake/event-store.ts';
 import { createMemoryJobQueue } from '#adapters/fake/job-queue.ts';
 import type { MemoryJobQueue } from '#adapters/fake/job-queue.ts';
 import { createMemoryRunStore } from '#adapters/fake/run-store.ts';
@@ -14,7 +15,7 @@ import { ClusterList } from '#core/api/cluster.ts';
 import { ErrorBody } from '#core/api/error.ts';
 import { RunView } from '#core/api/run.ts';
 import { parseDeclarations } from '#core/declarations/parse.ts';
-import type { RunKeeping, RunStore } from '#core/ports.ts';
+import type { EventStore, RunKeeping, RunStore } from '#core/ports.ts';
 import type { Trigger } from '#core/run/run.ts';
 import { createByHandActions } from './by-hand/by-hand.ts';
 import { openByHandStore } from './by-hand/store.ts';
@@ -46,6 +47,7 @@ let folder: string;
 let app: FastifyInstance;
 let queue: MemoryJobQueue;
 let runs: RunStore & RunKeeping;
+let events: EventStore;
 let orchestrator: Orchestrator;
 const { declarations } = parseDeclarations([{ path: 'a.yaml', text: DECLARED }]);
 
@@ -56,6 +58,7 @@ beforeEach(async () => {
   runs = createMemoryRunStore();
   queue = createMemoryJobQueue();
   const shared = createMemorySharedState();
+  events = createMemoryEventStore();
   const repositories = createRepositories(folder, machine);
   const config = {
     declarations: () => declarations,
@@ -100,6 +103,7 @@ beforeEach(async () => {
     runs,
     archive: createRunArchive({ folder: join(folder, 'runs'), runs, log }),
     shared,
+    events,
     queue,
     releases,
     byHand,
@@ -228,6 +232,30 @@ describe('runs', () => {
       runs: [],
       seenBefore: true,
     });
+  });
+});
+
+describe('events', () => {
+  it('are told as asked, newest last', async () => {
+    const event = {
+      at: 1,
+      type: 'Normal' as const,
+      owner: 'hello/local',
+      reason: 'A',
+      message: '',
+    };
+    const other = { ...event, owner: 'other/local' };
+    await events.append('local', [event, other, { ...event, reason: 'B' }]);
+    const answer = await app.inject({
+      url: '/api/v1/clusters/local/events?owner=hello&limit=1',
+      headers: ADMIN,
+    });
+    expect(answer.body).toBe(`${JSON.stringify({ ...event, reason: 'B' })}\n`);
+  });
+
+  it('are of clusters that are known', async () => {
+    const answer = await app.inject({ url: '/api/v1/clusters/nowhere/events', headers: ADMIN });
+    expect(answer.statusCode).toBe(404);
   });
 });
 

@@ -19,6 +19,8 @@ import { planRoutes } from './routes/plan.ts';
 import type { PlanDependencies } from './routes/plan.ts';
 import { runRoutes } from './routes/runs.ts';
 import type { RunDependencies } from './routes/runs.ts';
+import { eventRoutes } from './routes/events.ts';
+import type { EventDependencies } from './routes/events.ts';
 import { githubWebhook } from './routes/webhook-github.ts';
 import type { WebhookDependencies } from './routes/webhook-github.ts';
 import type { Tokens } from './state/tokens.ts';
@@ -35,6 +37,7 @@ export type AppDependencies = RunDependencies &
   DeclaredDependencies &
   ClusterDependencies &
   ByHandRouteDependencies &
+  EventDependencies &
   PlanDependencies &
   WebhookDependencies & {
     tokens: Tokens;
@@ -97,6 +100,7 @@ export async function createApp(dependencies: AppDependencies): Promise<FastifyI
       await clusterRoutes(api, dependencies);
       await planRoutes(api, dependencies);
       await byHandRoutes(api, dependencies);
+      await eventRoutes(api, dependencies);
     },
     { prefix: '/api/v1' },
   );

@@ -9,6 +9,7 @@ import { packRepository } from '#adapters/git/pack.ts';
 import { createJobQueue } from '#adapters/queue/job-queue.ts';
 import { createSecretReader } from '#adapters/secrets/read-secret.ts';
 import { connectRedis, isReachable } from '#adapters/store/redis.ts';
+import { createEventStore } from '#adapters/store/event-store.ts';
 import { createRunKeeping } from '#adapters/store/run-keeping.ts';
 import { createRunStore } from '#adapters/store/run-store.ts';
 import { createSharedState } from '#adapters/store/shared-state.ts';
@@ -171,6 +172,7 @@ async function start(
     runs,
     archive,
     shared,
+    events: createEventStore(redis),
     queue,
     releases,
     byHand,

@@ -236,6 +236,20 @@ describe.sequential('by hand', () => {
     expect(await containersOn('here')).toEqual(restarted);
   });
 
+  it('tells what happened and why', async () => {
+    const { out } = await cli('events', 'shop/here', '--cluster', 'here', '--limit', '500');
+    const reasons = [
+      /Deployment\/default\/web Created/,
+      /ConfigMap\/default\/four Deleted not in git any more/,
+      /shop\/here DeletionsWait 4 deletions wait/,
+      /shop\/here Suspended by admin: looking at it/,
+      /Deployment\/default\/web Updated spec\.replicas: 2 -> 3; scaled from 2 to 3 by admin/,
+      /Deployment\/default\/web Restarting restarted by admin/,
+      /shop\/here Deployed release [0-9a-f]{12} of run [0-9a-f]+ serves/,
+    ];
+    for (const reason of reasons) expect(out).toMatch(reason);
+  });
+
   it('leaves what is declared no longer running, tells of it, and removes it when asked', async () => {
     const blog = await createRepository();
     const remote = `${windlass.url.replace('//', `//dev:${windlass.token}@`)}/git/blog.git`;

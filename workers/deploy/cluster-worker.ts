@@ -8,13 +8,14 @@ import { pruneGuard } from '#core/declarations/cluster.ts';
 import type { Cluster } from '#core/declarations/cluster.ts';
 import type { Engine } from '#core/engine.ts';
 import { messageOf, UserError } from '#core/errors.ts';
-import type { RunStore, ServerApi, SharedState } from '#core/ports.ts';
+import type { EventStore, RunStore, ServerApi, SharedState } from '#core/ports.ts';
 import { clusterQueue, jobs } from '#core/queue/jobs.ts';
 import { isFinished } from '#core/run/run.ts';
 import { createController } from './controller.ts';
 import type { Controller } from './controller.ts';
 import { readDesired } from './desired.ts';
 import { followServer } from './follow-server.ts';
+import { createEventRecorder } from './record-events.ts';
 import { runDeploy } from './run-deploy.ts';
 
 const DEPLOYS_AT_ONCE = 32;
@@ -23,6 +24,7 @@ export interface ClusterWorkerDependencies {
   redis: Redis;
   runs: RunStore;
   shared: SharedState;
+  events: EventStore;
   server: ServerApi;
   createEngine: (cluster: Cluster) => Promise<Engine>;
   /** This worker's name, as the cluster's status and lease show it. */
@@ -42,8 +44,9 @@ export async function controlCluster(
   dependencies: ClusterWorkerDependencies,
   stop: AbortSignal,
 ): Promise<void> {
-  const { redis, shared, holder, log } = dependencies;
+  const { redis, shared, events, holder, log } = dependencies;
   const { name } = cluster.metadata;
+  const last = await shared.clusterStatus(name);
   const engine = await dependencies.createEngine(cluster);
   const controller = createController({
     cluster: name,
@@ -56,6 +59,12 @@ export async function controlCluster(
         controller: holder,
         ...(retired ? { retired } : {}),
       }),
+    events: createEventRecorder({
+      append: (told) => events.append(name, told),
+      last,
+      now: Date.now,
+      log,
+    }),
     now: Date.now,
     log,
   });

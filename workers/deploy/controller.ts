@@ -1,11 +1,13 @@
 import type { Logger } from 'pino';
 import type { AllByHand, Note } from '#core/by-hand/by-hand.ts';
 import type { DesiredState, Engine, OwnerStatus, Reconciliation } from '#core/engine.ts';
+import type { ClusterEvent } from '#core/events/event.ts';
 import { messageOf, UserError } from '#core/errors.ts';
 import type { OwnerKey } from '#core/owner.ts';
 import type { Plan } from '#core/plan/change.ts';
 import type { PruneGuard } from '#core/plan/prune-guard.ts';
 import type { ClusterStatus } from '#core/ports.ts';
+import type { EventRecorder } from './record-events.ts';
 import { createWanted } from './wanted.ts';
 
 const FIRST_RETRY_MS = 1_000;
@@ -18,6 +20,7 @@ export interface ControllerDependencies {
   /** How often drift is looked for when no event comes. */
   intervalMs: number;
   publish: (status: Omit<ClusterStatus, 'controller'>) => Promise<void>;
+  events: EventRecorder;
   now: () => number;
   log: Logger;
 }
@@ -68,7 +71,7 @@ interface Waiting extends Deployment {
  * - A deploy is settled only by what a pass saw that began with its desired state.
  */
 export function createController(dependencies: ControllerDependencies): Controller {
-  const { cluster, engine, intervalMs, publish, now, log } = dependencies;
+  const { cluster, engine, intervalMs, publish, events, now, log } = dependencies;
   const wanted = createWanted(cluster, dependencies.guard, dependencies.now);
   const waiting = new Map<OwnerKey, Waiting>();
   const bell = createBell();
@@ -107,13 +110,17 @@ export function createController(dependencies: ControllerDependencies): Controll
   async function pass(signal: AbortSignal): Promise<Reconciliation> {
     const states = wanted.all(new Set(waiting.keys()));
     const result = await exclusive(() => engine.reconcile(states, signal));
-    for (const { owner, plan } of result.done)
-      log.info({ cluster, owner, plan: wanted.explain(owner, plan) }, 'changes carried out');
+    const done = result.done.map(({ owner, plan }) => ({
+      owner,
+      plan: wanted.explain(owner, plan),
+    }));
+    for (const { owner, plan } of done) log.info({ cluster, owner, plan }, 'changes carried out');
     for (const status of result.owners) observeDeploy(status, result);
     expireDeploys();
     const owners = result.owners
       .filter((status) => !isGone(status))
       .map((status) => wanted.report(status));
+    events.passed({ owners, orphans: result.orphans }, done);
     await tell({ cluster, at: now(), owners, orphans: result.orphans });
     return result;
   }
@@ -147,8 +154,11 @@ export function createController(dependencies: ControllerDependencies): Controll
   }
 
   function settle(owner: OwnerKey, outcome: Outcome): void {
-    waiting.get(owner)?.settle(outcome);
+    const deploy = waiting.get(owner);
+    if (deploy === undefined) return;
     waiting.delete(owner);
+    events.tell(outcomeEvent(deploy.desired, deploy.runId, outcome));
+    deploy.settle(outcome);
   }
 
   async function onPassFailed(error: unknown): Promise<void> {
@@ -159,7 +169,9 @@ export function createController(dependencies: ControllerDependencies): Controll
       else deploy.onWaiting(messageOf(error));
     }
     expireDeploys();
-    await tell({ cluster, at: now(), owners: [], orphans: [], error: messageOf(error) });
+    const seen = { owners: [], orphans: [], error: messageOf(error) };
+    events.passed(seen, []);
+    await tell({ cluster, at: now(), ...seen });
   }
 
   async function tell(status: Omit<ClusterStatus, 'controller'>): Promise<void> {
@@ -239,6 +251,39 @@ export function createController(dependencies: ControllerDependencies): Controll
 /** Of an owner that was deleted nothing is left to tell. */
 function isGone({ release, plan, resources }: OwnerStatus): boolean {
   return release === '' && plan.length === 0 && resources.length === 0;
+}
+
+function outcomeEvent(
+  { owner, release }: DesiredState,
+  runId: string,
+  outcome: Outcome,
+): Omit<ClusterEvent, 'at'> {
+  const what = `release ${release.slice(0, 12)} of run ${runId}`;
+  switch (outcome.kind) {
+    case 'serving':
+      return { type: 'Normal', owner, reason: 'Deployed', message: `${what} serves` };
+    case 'failed':
+      return {
+        type: 'Warning',
+        owner,
+        reason: 'DeployFailed',
+        message: `${what}: ${outcome.reason}`,
+      };
+    case 'superseded':
+      return {
+        type: 'Normal',
+        owner,
+        reason: 'Superseded',
+        message: `${what}, by run ${outcome.by}`,
+      };
+    case 'suspended':
+      return {
+        type: 'Warning',
+        owner,
+        reason: 'DeployFailed',
+        message: `${what}: suspended meanwhile`,
+      };
+  }
 }
 
 /** What it waits for, in one line: the first resources that are not healthy, with their reasons. */

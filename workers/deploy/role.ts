@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import { connectDocker } from '#adapters/docker/connect.ts';
 import { createCredentialsReader } from '#adapters/docker/credentials.ts';
 import { createServerApi } from '#adapters/server-api/client.ts';
+import { createEventStore } from '#adapters/store/event-store.ts';
 import { createLease } from '#adapters/store/lease.ts';
 import { connectRedis } from '#adapters/store/redis.ts';
 import { createRunStore } from '#adapters/store/run-store.ts';
@@ -46,6 +47,7 @@ export function startDeployRole(settings: DeployRoleSettings): { close(): Promis
       redis,
       runs: createRunStore(redis),
       shared: createSharedState(redis),
+      events: createEventStore(redis),
       lease: createLease(redis),
       server: createServerApi(server),
       createEngine,

@@ -1,4 +1,3 @@
-import { InvalidArgumentError } from 'commander';
 import type { Command } from 'commander';
 import { UserError } from '#core/errors.ts';
 import { describeCommand } from '../command.ts';
@@ -6,6 +5,7 @@ import type { JsonOption } from '../command.ts';
 import type { CliContext } from '../context.ts';
 import { findRun } from '../find-run.ts';
 import { connect } from '../find-server.ts';
+import { parseLines } from '../parse-lines.ts';
 import { printRunLog } from '../run-log.ts';
 import { parseWorkload } from '../workload.ts';
 import { printWorkloadLog } from '../workload-log.ts';
@@ -34,7 +34,7 @@ export function logsCommand(context: CliContext): Command {
     .option('-n, --namespace <name>', "the workload's namespace", 'default')
     .option('--cluster <name>', "the workload's cluster; may be left out where there is one")
     .option('--container <name>', 'of this container only')
-    .option('--tail <lines>', 'at most so many of the last lines of a workload', parseTail)
+    .option('--tail <lines>', 'at most so many of the last lines of a workload', parseLines)
     .action(async (run: string | undefined, options: LogsOptions) =>
       printLogs(context, run, options),
     );
@@ -58,9 +58,4 @@ async function printLogs(
   }
   const run = await findRun(client, reference ?? 'last');
   await printRunLog(context, client, run.id, { follow, json });
-}
-
-function parseTail(text: string): string {
-  if (/^\d{1,6}$/.test(text)) return text;
-  throw new InvalidArgumentError('It must be a number of lines.');
 }

@@ -14,6 +14,7 @@ import type { KnownPipelines } from '../known-pipelines.ts';
 import { closedSignal, openLineStream } from '../line-stream.ts';
 import type { LineStream } from '../line-stream.ts';
 import { readInput } from '../read-input.ts';
+import { knownCluster } from './known-cluster.ts';
 
 const NamePath = z.object({ name: z.string() });
 const ANSWER_MS = 20_000;
@@ -40,16 +41,6 @@ export async function clusterRoutes(
 ): Promise<void> {
   const { pipelines, shared } = dependencies;
 
-  function known(params: unknown): string {
-    const { name } = readInput(NamePath, params);
-    const clusters = pipelines.allClusters();
-    if (Object.hasOwn(clusters, name)) return name;
-    const names = Object.keys(clusters).join(', ');
-    throw new UserError('not-found', `the cluster ${name} is not declared`, {
-      hint: names === '' ? 'none is' : `declared: ${names}`,
-    });
-  }
-
   async function view(name: string): Promise<ClusterView> {
     const engine = pipelines.allClusters()[name]?.spec.engine ?? '';
     const declared = Object.hasOwn(pipelines.clusters(), name);
@@ -71,14 +62,16 @@ export async function clusterRoutes(
   app.get('/clusters', async () => ({
     clusters: await Promise.all(Object.keys(pipelines.allClusters()).map(view)),
   }));
-  app.get('/clusters/:name/workloads', async (request) => view(known(request.params)));
+  app.get('/clusters/:name/workloads', async (request) =>
+    view(knownCluster(pipelines, request.params)),
+  );
   app.post('/clusters/:name/forget', async (request): Promise<ForgetAnswer> => {
     const { name } = readInput(NamePath, request.params);
     await pipelines.forgetCluster(name);
     return { forgotten: name };
   });
   app.get('/clusters/:name/logs', async (request, reply) => {
-    const cluster = known(request.params);
+    const cluster = knownCluster(pipelines, request.params);
     const query = readInput(WorkloadLogQuery, request.query);
     const ended = new AbortController();
     const signal = AbortSignal.any([closedSignal(reply), ended.signal]);
