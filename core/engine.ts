@@ -100,6 +100,24 @@ export interface WorkloadLogLine {
   line: string;
 }
 
+/** A container that this installation made, and what for. */
+export interface FoundContainer {
+  id: string;
+  name: string;
+  image: string;
+  /** The engine's word: running, exited. */
+  state: string;
+  /** Milliseconds since the epoch. */
+  createdAt: number;
+  /** `container`, `sandbox`, or what it is for the cluster itself, e.g. `proxy`. */
+  role: string;
+  owner?: OwnerKey;
+  resource?: ResourceKey;
+  pod?: string;
+  /** Identity of the pod template that it was made from. */
+  template?: string;
+}
+
 /**
  * The conversation with one cluster. One controller calls it, one call of `plan` or `reconcile` at a time.
  *
@@ -118,5 +136,7 @@ export interface Engine {
   /** Calls `onEvent` (debounced) when something this installation made has changed; ends when aborted; reconnects. */
   watch(onEvent: (what: string) => void, signal: AbortSignal): Promise<void>;
   logs(target: LogTarget, options: LogOptions, signal: AbortSignal): AsyncIterable<WorkloadLogLine>;
+  /** By id, the beginning of one, name, or name of its pod; absent where it is not of this installation and cluster. */
+  find(reference: string, signal: AbortSignal): Promise<FoundContainer | undefined>;
   close(): Promise<void>;
 }

@@ -182,7 +182,7 @@ export interface JobQueue {
   /** Adds a job and waits for its answer; UserError `unavailable` when no worker answers in time. */
   request(
     queue: string,
-    name: 'plan' | 'logs',
+    name: 'plan' | 'logs' | 'find',
     payload: unknown,
     timeoutMs: number,
   ): Promise<unknown>;

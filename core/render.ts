@@ -1,6 +1,6 @@
 import { stringify } from 'yaml';
-import { isClusterScoped, namespaceOf } from '#core/resources/resource.ts';
-import type { Resource } from '#core/resources/resource.ts';
+import { keyOf } from '#core/resources/resource.ts';
+import type { Resource, ResourceKey } from '#core/resources/resource.ts';
 
 /** On a resource whose third-party images are to stay tags: what a tag stands for may then change unseen. */
 export const KEEP_TAGS_ANNOTATION = 'windlass.dev/keep-tags';
@@ -28,7 +28,7 @@ export function renderManifests(
 ): Record<string, string> {
   return Object.fromEntries(
     resources.map((resource) => [
-      pathOf(resource),
+      pathOf(keyOf(resource)),
       stringify(withImages(resource, references), { lineWidth: 0, aliasDuplicateObjects: false }),
     ]),
   );
@@ -38,9 +38,9 @@ export function renderManifests(
  * `deployment_default_web.yaml`; `namespace_shop.yaml` where it lives in none. No name has an underscore, so that two
  * resources never share a file.
  */
-function pathOf(resource: Resource): string {
-  const namespace = isClusterScoped(resource.kind) ? [] : [namespaceOf(resource)];
-  return `${[resource.kind.toLowerCase(), ...namespace, resource.metadata.name].join('_')}.yaml`;
+export function pathOf(key: ResourceKey): string {
+  const [kind = '', ...rest] = key.split('/').filter((part) => part !== '');
+  return `${[kind.toLowerCase(), ...rest].join('_')}.yaml`;
 }
 
 function keepsTags(resource: Resource): boolean {

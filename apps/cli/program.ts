@@ -19,6 +19,7 @@ import { scaleCommand } from './commands/scale.ts';
 import { statusCommand } from './commands/status.ts';
 import { resumeCommand, suspendCommand } from './commands/suspend.ts';
 import { validateCommand } from './commands/validate.ts';
+import { whyCommand } from './commands/why.ts';
 import type { CliContext } from './context.ts';
 import { painter } from './format/colour.ts';
 
@@ -47,6 +48,7 @@ export function createProgram(context: CliContext): Command {
     .addCommand(logsCommand(context))
     .addCommand(statusCommand(context))
     .addCommand(eventsCommand(context))
+    .addCommand(whyCommand(context))
     .addCommand(cancelCommand(context))
     .addCommand(retryCommand(context))
     .addCommand(rollbackCommand(context))

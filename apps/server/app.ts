@@ -21,6 +21,8 @@ import { runRoutes } from './routes/runs.ts';
 import type { RunDependencies } from './routes/runs.ts';
 import { eventRoutes } from './routes/events.ts';
 import type { EventDependencies } from './routes/events.ts';
+import { whyRoutes } from './routes/why.ts';
+import type { WhyDependencies } from './why.ts';
 import { githubWebhook } from './routes/webhook-github.ts';
 import type { WebhookDependencies } from './routes/webhook-github.ts';
 import type { Tokens } from './state/tokens.ts';
@@ -38,6 +40,7 @@ export type AppDependencies = RunDependencies &
   ClusterDependencies &
   ByHandRouteDependencies &
   EventDependencies &
+  WhyDependencies &
   PlanDependencies &
   WebhookDependencies & {
     tokens: Tokens;
@@ -101,6 +104,7 @@ export async function createApp(dependencies: AppDependencies): Promise<FastifyI
       await planRoutes(api, dependencies);
       await byHandRoutes(api, dependencies);
       await eventRoutes(api, dependencies);
+      await whyRoutes(api, dependencies);
     },
     { prefix: '/api/v1' },
   );

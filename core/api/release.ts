@@ -9,6 +9,7 @@ const ReleaseView = z.object({
   author: z.string(),
   at: z.number(),
   runId: z.string().exactOptional(),
+  pushedBy: z.string().exactOptional(),
   restores: z.string().exactOptional(),
   healthy: z.boolean(),
 });

@@ -9,6 +9,8 @@ export const jobs = {
   deploy: z.strictObject({ runId: z.string(), entry: z.string() }),
   /** What would change; answers with `{ plan }`; on the queue of the cluster. */
   plan: z.strictObject({ owner: z.string(), manifests: SealedManifests }),
+  /** What a container is for; answers with `{ found }`, which is absent where it is not there. */
+  find: z.strictObject({ reference: z.string() }),
   /** Streams a workload's log to the Redis channel `stream`, until its keep-alive key expires. */
   logs: z.strictObject({
     stream: z.string(),

@@ -26,6 +26,8 @@ export interface Release {
   /** Milliseconds since the epoch. */
   at: number;
   runId?: string;
+  /** Who pushed what led to it, as the token or forge names them. */
+  pushedBy?: string;
   /** The earlier release whose tree this one brings back. */
   restores?: string;
   healthy: boolean;

@@ -13,6 +13,7 @@ export const ReleaseAnswer: z.ZodType<Release> = z.object({
   author: z.string(),
   at: z.number(),
   runId: z.string().exactOptional(),
+  pushedBy: z.string().exactOptional(),
   restores: z.string().exactOptional(),
   healthy: z.boolean(),
 });

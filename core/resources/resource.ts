@@ -18,12 +18,12 @@ export type ResourceKey = string;
 
 const CLUSTER_SCOPED = new Set(['Namespace']);
 
-export function isClusterScoped(kind: string): boolean {
+function isClusterScoped(kind: string): boolean {
   return CLUSTER_SCOPED.has(kind);
 }
 
 /** The namespace it lives in; `default` where the manifest names none; empty for cluster-scoped kinds. */
-export function namespaceOf(resource: Resource): string {
+function namespaceOf(resource: Resource): string {
   return isClusterScoped(resource.kind) ? '' : (resource.metadata.namespace ?? 'default');
 }
 

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { callDocker } from '#adapters/docker/call.ts';
 import { connectDocker } from '#adapters/docker/connect.ts';
 import type { ClusterList, ClusterView } from '#core/api/cluster.ts';
+import type { ReleaseList } from '#core/api/release.ts';
 import type { RunView } from '#core/api/run.ts';
 import { runCli } from '../support/cli.ts';
 import type { CliResult } from '../support/cli.ts';
@@ -106,15 +107,18 @@ describe.sequential('by hand', () => {
 
   /** Ids of the containers of pods on a cluster. */
   async function containersOn(cluster: string): Promise<string[]> {
-    const labels = { installation: windlass.installation, cluster, role: 'container' };
+    return (await parts(cluster, 'container')).map(({ Id }) => Id).toSorted();
+  }
+
+  function parts(cluster: string, role: string): Promise<{ Id: string; Names: string[] }[]> {
+    const labels = { installation: windlass.installation, cluster, role };
     const label = Object.entries(labels).map(([name, value]) => `windlass.dev/${name}=${value}`);
-    const listed = await callDocker<{ Id: string }[]>(docker, {
+    return callDocker(docker, {
       method: 'GET',
       path: '/containers/json',
       query: { all: true, filters: JSON.stringify({ label }) },
       signal: never,
     });
-    return listed.map(({ Id }) => Id).toSorted();
   }
 
   function cli(...args: string[]): Promise<CliResult> {
@@ -248,6 +252,27 @@ describe.sequential('by hand', () => {
       /shop\/here Deployed release [0-9a-f]{12} of run [0-9a-f]+ serves/,
     ];
     for (const reason of reasons) expect(out).toMatch(reason);
+  });
+
+  it('tells from a container who pushed what led to it', async () => {
+    const [id = ''] = await containersOn('here');
+    const { out } = await cli('why', id.slice(0, 12));
+    const [first] = (await windlass.get<ReleaseList>('/api/v1/releases/shop/here')).releases.slice(
+      -1,
+    );
+    const author = 'Ada <ada@example.invalid>';
+    expect(out).toMatch(/workload +Deployment\/default\/web on cluster here/);
+    expect(out).toMatch(/deploy entry +shop\/here\n/);
+    expect(out).toMatch(/by hand +restarted by admin at/);
+    expect(out).toMatch(new RegExp(`release +${first?.commit.slice(0, 8)}, .* ago: Change\n`));
+    expect(out).toMatch(new RegExp(`commit +${first?.source.slice(0, 8)} of main by ${author}`));
+    expect(out).toMatch(/pushed by +admin, /);
+    const [proxy] = await parts('here', 'proxy');
+    const name = proxy?.Names[0] ?? '';
+    expect((await cli('why', name.slice(1))).out).toMatch(
+      /for +the cluster here itself: its proxy/,
+    );
+    expect((await cli('why', 'nobody')).notes).toContain('no container or pod nobody');
   });
 
   it('leaves what is declared no longer running, tells of it, and removes it when asked', async () => {

@@ -110,6 +110,8 @@ async function process(
         return await deploy(job, context, stop);
       case 'plan':
         return await plan(job, context, stop);
+      case 'find':
+        return { found: await context.engine.find(jobs.find.parse(job.data).reference, stop) };
       case 'logs':
         return streamLogs(job, context, stop);
       default:

@@ -7,7 +7,7 @@ const FIELDS = [
   '%an <%ae>',
   '%ct',
   '%s',
-  ...['Pipeline', 'Run', 'Source-Commit', 'Source-Ref', 'Restores', 'Failed'].map(
+  ...['Pipeline', 'Run', 'Source-Commit', 'Source-Ref', 'Restores', 'Failed', 'Pushed-By'].map(
     (key) => `%(trailers:key=${key},valueonly,separator=%x2C)`,
   ),
 ];
@@ -22,14 +22,15 @@ export interface LoggedRelease extends Release {
   failed?: string;
 }
 
-/** Commits of a release branch, newest first. */
+/** Commits of a release branch, newest first; with paths, those that changed them. */
 export async function readLog(
   repository: BareRepository,
   entry: string,
   selection: readonly string[],
+  paths: readonly string[] = [],
 ): Promise<LoggedRelease[]> {
   const [log, healthy] = await Promise.all([
-    repository.git(['log', FORMAT, ...selection, '--']),
+    repository.git(['log', FORMAT, ...selection, '--', ...paths]),
     healthyReleases(repository, entry),
   ]);
   return log
@@ -60,8 +61,15 @@ async function healthyReleases(repository: BareRepository, entry: string): Promi
 function parse(record: string, entry: string, healthy: ReadonlySet<string>): LoggedRelease {
   const [commit = '', tree = '', author = '', at = '', subject = '', ...trailers] =
     record.split('\0');
-  const [pipeline = '', run = '', source = '', sourceRef = '', restores = '', failed = ''] =
-    trailers;
+  const [
+    pipeline = '',
+    run = '',
+    source = '',
+    sourceRef = '',
+    restores = '',
+    failed = '',
+    pushedBy = '',
+  ] = trailers;
   return {
     commit,
     tree,
@@ -73,6 +81,7 @@ function parse(record: string, entry: string, healthy: ReadonlySet<string>): Log
     author,
     at: Number(at) * 1_000,
     ...(run === '' ? {} : { runId: run }),
+    ...(pushedBy === '' ? {} : { pushedBy }),
     ...(restores === '' ? {} : { restores }),
     ...(failed === '' ? {} : { failed }),
     healthy: healthy.has(commit),

@@ -9,6 +9,8 @@ import { Name } from '#core/declarations/pipeline.ts';
 import { UserError } from '#core/errors.ts';
 import type { ServerApi } from '#core/ports.ts';
 import type { RenderedEntry } from '#core/release/release.ts';
+import { pathOf } from '#core/render.ts';
+import type { ResourceKey } from '#core/resources/resource.ts';
 import type { Run } from '#core/run/run.ts';
 import { authorParts, releaseMessage } from './message.ts';
 import { healthyRef, readLog, servedRef } from './release-log.ts';
@@ -22,6 +24,13 @@ export interface Releases extends Omit<ServerApi, 'byHand'> {
   /** Newest first. */
   history(pipeline: string, entry: string, limit: number): Promise<LoggedRelease[]>;
   head(pipeline: string, entry: string): Promise<LoggedRelease | undefined>;
+  /** Releases that brought a resource in another form than before, newest first, with the resource as it is kept. */
+  changesOf(
+    pipeline: string,
+    entry: string,
+    key: ResourceKey,
+    limit: number,
+  ): Promise<{ release: LoggedRelease; text: string }[]>;
   /** As they are kept: Secret values sealed. */
   sealed(pipeline: string, commit: string): Promise<Record<string, string>>;
   /** Seals manifests like those that the entry's head has. */
@@ -159,6 +168,19 @@ export function createReleases(dependencies: ReleasesDependencies): Releases {
       if ((await repository.resolve(branchRef(entry))) === undefined) return [];
       return readLog(repository, entry, [`--max-count=${limit}`, branchRef(entry)]);
     },
+    async changesOf(pipeline, entry, key, limit) {
+      const repository = open(pipeline);
+      if ((await repository.resolve(branchRef(entry))) === undefined) return [];
+      const path = pathOf(key);
+      const selection = [`--max-count=${limit}`, '--diff-filter=AM', branchRef(entry)];
+      const changes = await readLog(repository, entry, selection, [path]);
+      return Promise.all(
+        changes.map(async (release) => ({
+          release,
+          text: await repository.git(['cat-file', 'blob', `${release.commit}:${path}`]),
+        })),
+      );
+    },
     async namesSource(pipeline, commit) {
       const repository = open(pipeline);
       if (!(await repository.exists())) return false;
@@ -229,6 +251,7 @@ async function releaseRun(
       'Source-Commit': old?.source ?? run.commit,
       'Source-Ref': old?.sourceRef ?? run.trigger.ref,
       Restores: old?.commit,
+      'Pushed-By': run.trigger.who,
     },
   );
   const before = refs.get(branch)?.commit;

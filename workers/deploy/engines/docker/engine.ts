@@ -13,6 +13,7 @@ import { carryOutAll, ownersOfPort, withFailures } from './carry-out-all.ts';
 import type { StepFailure } from './carry-out-all.ts';
 import { createEndings } from './endings.ts';
 import type { EngineState } from './engine-state.ts';
+import { findContainer } from './find-container.ts';
 import { followChanges } from './follow-changes.ts';
 import { portTaken } from './haproxy.ts';
 import { createImages } from './images.ts';
@@ -149,6 +150,7 @@ export function createDockerEngine(options: DockerEngineOptions): Engine {
     reconcile,
     watch,
     logs: (target, logOptions, signal) => followWorkload(context, target, logOptions, signal),
+    find: (reference, signal) => findContainer(context, reference, signal),
     async close() {
       state.prober.close();
       state.images.close();

@@ -1,0 +1,18 @@
+import { override } from '#core/by-hand/overrides.ts';
+import type { Override } from '#core/by-hand/overrides.ts';
+import type { Deployment } from '#core/docker/kinds.ts';
+import { templateHash } from '#core/docker/pod-spec.ts';
+import { normalise } from '#core/docker/workloads.ts';
+import type { Resource } from '#core/resources/resource.ts';
+
+/** Whether pods of the template were made from the workload, as it is or as it was restarted by hand. */
+export function isMadeFrom(
+  template: string,
+  workload: Resource,
+  overrides: readonly Override[],
+): boolean {
+  if (workload.kind !== 'Deployment') return false;
+  return [workload, override(workload, overrides)].some(
+    (each) => templateHash(normalise(each) as unknown as Deployment) === template,
+  );
+}
