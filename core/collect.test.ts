@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { LocalImage, RegistryTag } from '#core/collect.ts';
+import type { LocalImage, RegistryImage } from '#core/collect.ts';
 import {
   CHECKOUT_KEPT_MS,
   MIRROR_KEPT_MS,
@@ -59,6 +59,90 @@ describe('planImageCollection', () => {
   });
 });
 
+const aTag = fc
+  .constantFrom(OLD, NEW, 'c'.repeat(40), 'latest')
+  .map((tag) => `${REPOSITORY}:${tag}`);
+const aReference = fc
+  .constantFrom('released', '1', '2', '3')
+  .map((each) => `${REPOSITORY}@sha256:${each}`);
+const someKept = fc.record({
+  tags: fc.uniqueArray(aTag).map((each) => new Set(each)),
+  references: fc.uniqueArray(aReference).map((each) => new Set(each)),
+});
+
+it('takes no image from the engine that anything needs, and leaves none that nothing does', () => {
+  const anImage = fc.record({
+    id: fc.constantFrom('sha256:i', 'sha256:j'),
+    tags: fc.uniqueArray(aTag),
+    digests: fc.uniqueArray(aReference),
+    createdAt: fc.constantFrom(0, NOW),
+    inUse: fc.boolean(),
+  });
+  fc.assert(
+    fc.property(anImage, someKept, (each, kept) => {
+      const goes = planImageCollection([each], kept, NOW);
+      const isNeeded = each.inUse || each.digests.some((digest) => kept.references.has(digest));
+      const unneeded = each.tags.filter((tag) => !tag.endsWith(':latest') && !kept.tags.has(tag));
+      const nameless = each.digests.length > 0 ? each.digests : [each.id];
+      const old = each.createdAt === 0 ? nameless : [];
+      const expected = each.tags.length > 0 ? unneeded : old;
+      expect(goes).toEqual(isNeeded ? [] : expected);
+    }),
+  );
+});
+
+it('deletes no image in the registry that anything names, and leaves none that nothing does', () => {
+  const anImage = fc.record({
+    name: fc.option(aTag),
+    digest: fc.constantFrom('sha256:released', 'sha256:1', 'sha256:2', 'sha256:3'),
+  });
+  fc.assert(
+    fc.property(fc.array(anImage), someKept, (made, kept) => {
+      const images = made.map(({ name, digest }): RegistryImage => ({
+        repository: REPOSITORY,
+        digest,
+        ...(name === null ? {} : { tag: name.slice(REPOSITORY.length + 1) }),
+      }));
+      const goes = planRegistryCollection(images, kept).map(({ digest }) => digest);
+      expect(goes).toEqual([...new Set(goes)]);
+      for (const digest of new Set(images.map((each) => each.digest))) {
+        const isNamed = made.some(
+          ({ name, digest: of }) =>
+            of === digest && name !== null && (name.endsWith(':latest') || kept.tags.has(name)),
+        );
+        const isNeeded = isNamed || kept.references.has(`${REPOSITORY}@${digest}`);
+        expect(goes.includes(digest)).toBe(!isNeeded);
+      }
+    }),
+  );
+});
+
+it('keeps the folder of every run that goes on, and every mirror in use', () => {
+  const folder = fc.record({
+    name: fc.constantFrom('a', 'b', 'a.x', 'b.y', 'c.git', 'c.git.new-1'),
+    usedAt: fc.integer({ min: NOW - 2 * MIRROR_KEPT_MS, max: NOW }),
+  });
+  fc.assert(
+    fc.property(fc.array(folder), fc.subarray(['a', 'b']), (folders, open) => {
+      const unfinished = new Set(open);
+      const checkouts = planCheckoutCollection(folders, unfinished, NOW);
+      const isOpen = folders.filter(
+        ({ name, usedAt }) =>
+          unfinished.has(name.split('.')[0] ?? '') && NOW - usedAt <= CHECKOUT_KEPT_MS,
+      );
+      expect(checkouts).toHaveLength(folders.length - isOpen.length);
+      const mirrors = planMirrorCollection(folders, NOW);
+      const used = folders.filter(
+        ({ name, usedAt }) => name.endsWith('.git') && NOW - usedAt <= MIRROR_KEPT_MS,
+      );
+      const young = folders.filter(
+        ({ name, usedAt }) => !name.endsWith('.git') && NOW - usedAt <= CHECKOUT_KEPT_MS,
+      );
+      expect(mirrors).toHaveLength(folders.length - used.length - young.length);
+    }),
+  );
+});
+
 describe('planRegistryCollection', () => {
   it.each<[string, [tag: string, digest: string][], string[]]>([
     ['an old commit goes', [[OLD, 'sha256:1']], ['sha256:1']],
@@ -81,6 +165,19 @@ describe('planRegistryCollection', () => {
       [],
     ],
     [
+      'what a run has pushed and another image took the tag of goes',
+      [['', 'sha256:1']],
+      ['sha256:1'],
+    ],
+    [
+      'what a run has pushed and a kept commit names stays',
+      [
+        ['', 'sha256:1'],
+        [NEW, 'sha256:1'],
+      ],
+      [],
+    ],
+    [
       'one digest goes once',
       [
         [OLD, 'sha256:1'],
@@ -89,7 +186,11 @@ describe('planRegistryCollection', () => {
       ['sha256:1'],
     ],
   ])('%s', (_case, tags, goes) => {
-    const all = tags.map(([tag, digest]): RegistryTag => ({ repository: REPOSITORY, tag, digest }));
+    const all = tags.map(([tag, digest]): RegistryImage => ({
+      repository: REPOSITORY,
+      digest,
+      ...(tag === '' ? {} : { tag }),
+    }));
     const planned = planRegistryCollection(all, KEPT);
     expect(planned).toEqual(goes.map((digest) => ({ repository: REPOSITORY, digest })));
   });

@@ -2,8 +2,6 @@ import type { Keep } from '#core/declarations/pipeline.ts';
 
 /** Of how many commits a pipeline's images are kept in the build engine and in the registry. */
 export const COMMITS_KEPT = 5;
-/** Of how many releases of a deploy entry the images are kept in the registry, so that one can go back to them. */
-export const RELEASES_KEPT = 50;
 export const CHECKOUT_KEPT_MS = 24 * 3_600_000;
 export const MIRROR_KEPT_MS = 30 * 24 * 3_600_000;
 /** An image without a name may belong to a build or a deploy that goes on. */
@@ -46,24 +44,24 @@ export function planImageCollection(
     });
 }
 
-export interface RegistryTag {
+/** An image in the registry. Without a tag: one that a run has pushed, and whose tag another one may have by now. */
+export interface RegistryImage {
   repository: string;
-  tag: string;
+  tag?: string;
   digest: string;
 }
 
 /** Digests to delete from the registry, which takes all their tags along. Tags that are no commits are not ours. */
 export function planRegistryCollection(
-  tags: readonly RegistryTag[],
+  images: readonly RegistryImage[],
   kept: Kept,
 ): { repository: string; digest: string }[] {
-  const stays = new Set([
-    ...kept.references,
-    ...tags
-      .filter(({ repository, tag }) => !isCommit(tag) || kept.tags.has(`${repository}:${tag}`))
-      .map(referenceOf),
-  ]);
-  const goes = tags.filter((each) => !stays.has(referenceOf(each)));
+  function isKept({ repository, tag }: RegistryImage): boolean {
+    if (tag === undefined) return false;
+    return !isCommit(tag) || kept.tags.has(`${repository}:${tag}`);
+  }
+  const stays = new Set([...kept.references, ...images.filter(isKept).map(referenceOf)]);
+  const goes = images.filter((each) => !stays.has(referenceOf(each)));
   const byReference = new Map(goes.map((each) => [referenceOf(each), each]));
   return [...byReference.values()].map(({ repository, digest }) => ({ repository, digest }));
 }
@@ -137,7 +135,7 @@ export function planMirrorCollection(mirrors: readonly KeptFolder[], now: number
     .map(({ name }) => name);
 }
 
-function referenceOf({ repository, digest }: RegistryTag): string {
+function referenceOf({ repository, digest }: Pick<RegistryImage, 'repository' | 'digest'>): string {
   return `${repository}@${digest}`;
 }
 

@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { RELEASES_KEPT } from '#core/collect.ts';
 import { Image, Keep } from '#core/declarations/pipeline.ts';
 import { keptImages } from '#core/kept-images.ts';
 import { newRun } from '#core/run/new-run.ts';
@@ -18,15 +17,15 @@ function run(commit: string, change: Partial<Run> = {}): Run {
   return { ...fresh, state: 'succeeded', images: { web: `r/hello/web@${commit}` }, ...change };
 }
 
-function deployed(commit: string): Run {
-  const deploys = [
-    { entry: 'local', cluster: 'local', state: 'succeeded' as const, release: commit },
-  ];
-  return run(commit, { deploys });
-}
-
-function kept(runs: readonly Run[]): { tags: string[]; references: string[] } {
-  const { tags, references } = keptImages(runs, (pipeline, image) => `r/${pipeline}/${image}`);
+function kept(
+  runs: readonly Run[],
+  released: readonly string[] = [],
+): { tags: string[]; references: string[] } {
+  const { tags, references } = keptImages(
+    runs,
+    released,
+    (pipeline, image) => `r/${pipeline}/${image}`,
+  );
   return { tags: [...tags], references: [...references] };
 }
 
@@ -44,10 +43,11 @@ describe('keptImages', () => {
     ).toContain('r/hello/web:x');
   });
 
-  it('keeps the newest releases of an entry', () => {
-    const runs = Array.from({ length: RELEASES_KEPT + 3 }, (_, index) => deployed(`c${index}`));
-    const { references } = kept(runs);
-    expect(references).toContain(`r/hello/web@c${RELEASES_KEPT - 1}`);
-    expect(references).not.toContain(`r/hello/web@c${RELEASES_KEPT}`);
+  it('keeps what releases name, whatever became of their runs', () => {
+    const runs = Array.from({ length: 9 }, (_, index) => run(`c${index}`));
+    const { references } = kept(runs, ['r/hello/web@old', 'docker.io/redis@x']);
+    expect(references).toEqual(expect.arrayContaining(['r/hello/web@old', 'docker.io/redis@x']));
+    expect(references).toContain('r/hello/web@c4');
+    expect(references).not.toContain('r/hello/web@c5');
   });
 });

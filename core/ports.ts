@@ -133,6 +133,24 @@ export interface Lease {
   release(name: string, holder: string): Promise<void>;
 }
 
+/**
+ * Keeps collections of a registry apart from pushes to it: a push says of what is there already that it need not be
+ * sent, and a collection takes away what nothing names yet.
+ */
+export interface RegistryGate {
+  /** Pushes, once no collection goes on; `onWait` is called when it has to wait for one. */
+  push<T>(work: () => Promise<T>, onWait: () => void, signal: AbortSignal): Promise<T>;
+  /**
+   * Collects while nobody pushes. False, and nothing was done, where another collection goes on, or pushes do not end
+   * within `patienceMs`; new ones wait meanwhile. The signal given to `work` aborts when it is not alone any more.
+   */
+  collect(
+    work: (signal: AbortSignal) => Promise<void>,
+    patienceMs: number,
+    signal: AbortSignal,
+  ): Promise<boolean>;
+}
+
 /** What workers ask of the server over HTTP, with the worker token. Errors of the network are transient UserErrors. */
 export interface ServerApi {
   /** Stores what the build rendered, sealed, under the run. Idempotent. */
@@ -154,6 +172,8 @@ export interface ServerApi {
   markHealthy(pipeline: string, entry: string, commit: string, signal: AbortSignal): Promise<void>;
   /** Heads of all deploy entries of a cluster. */
   heads(cluster: string, signal: AbortSignal): Promise<Release[]>;
+  /** References of the images that releases name which are kept deployable. */
+  keptImages(signal: AbortSignal): Promise<string[]>;
   /** What people did by hand, by owner. */
   byHand(signal: AbortSignal): Promise<AllByHand>;
   /** The release's manifests by path, opened: Secret values in clear. For memory only. */

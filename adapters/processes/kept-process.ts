@@ -41,6 +41,8 @@ export interface KeptProcess {
   readonly pid: number;
   /** Left behind by an earlier start and taken over. */
   readonly adopted: boolean;
+  /** Stops it and starts it again, `prepare` in between. Where that fails it is tried again as after any end. */
+  restart(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -52,26 +54,44 @@ export async function keepProcess(spec: ProcessSpec, signal: AbortSignal): Promi
   const stopping = new AbortController();
   const found = await adopt(spec, signal);
   let pid = found ?? (await start(spec, signal));
+  let failures = 0;
+  let since = Date.now();
+  let turn = Promise.resolve();
   const watching = watch();
 
+  /** Starts and stops, one after the other. */
+  function alone(use: () => Promise<void>): Promise<void> {
+    const used = turn.then(use);
+    turn = used.catch(() => undefined);
+    return used;
+  }
+
   async function watch(): Promise<void> {
-    let failures = 0;
-    let since = Date.now();
     while (!stopping.signal.aborted) {
       await pause(ALIVE_CHECK_MS, stopping.signal);
-      if (stopping.signal.aborted || (await readPidFile(spec.pidFile)) !== undefined) continue;
-      failures = Date.now() - since > STEADY_MS ? 0 : failures + 1;
-      const waitMs = Math.min(LONGEST_RESTART_MS, FIRST_RESTART_MS * 2 ** failures);
-      spec.log.warn({ process: spec.name, pid, waitMs }, 'it ended by itself and is started again');
-      await pause(waitMs, stopping.signal);
-      if (stopping.signal.aborted) return;
-      since = Date.now();
-      try {
-        pid = await start(spec, stopping.signal);
-      } catch (error) {
-        spec.log.error({ process: spec.name, err: error }, 'it could not be started again');
-      }
+      await alone(startWhereEnded);
     }
+  }
+
+  async function startWhereEnded(): Promise<void> {
+    if (stopping.signal.aborted || (await readPidFile(spec.pidFile)) !== undefined) return;
+    failures = Date.now() - since > STEADY_MS ? 0 : failures + 1;
+    const waitMs = Math.min(LONGEST_RESTART_MS, FIRST_RESTART_MS * 2 ** failures);
+    spec.log.warn({ process: spec.name, pid, waitMs }, 'it ended by itself and is started again');
+    await pause(waitMs, stopping.signal);
+    if (stopping.signal.aborted) return;
+    since = Date.now();
+    try {
+      pid = await start(spec, stopping.signal);
+    } catch (error) {
+      spec.log.error({ process: spec.name, err: error }, 'it could not be started again');
+    }
+  }
+
+  async function end(): Promise<void> {
+    const record = await readPidFile(spec.pidFile);
+    if (record !== undefined) await stopProcess(record, STOP_GRACE_MS);
+    await removePidFile(spec.pidFile);
   }
 
   return {
@@ -79,12 +99,16 @@ export async function keepProcess(spec: ProcessSpec, signal: AbortSignal): Promi
       return pid;
     },
     adopted: found !== undefined,
+    restart: () =>
+      alone(async () => {
+        if (stopping.signal.aborted) return;
+        await end();
+        pid = await start(spec, stopping.signal);
+      }),
     stop: async () => {
       stopping.abort();
       await watching;
-      const record = await readPidFile(spec.pidFile);
-      if (record !== undefined) await stopProcess(record, STOP_GRACE_MS);
-      await removePidFile(spec.pidFile);
+      await alone(end);
     },
   };
 }

@@ -17,12 +17,12 @@ const COLLECT_TIMEOUT_MS = 300_000;
 export interface RegistryProcess extends KeptProcess {
   /** `127.0.0.1:port`, which Docker takes without TLS. */
   host: string;
+  /** Frees what was deleted. It does not serve meanwhile: a registry that collects beside pushes loses images. */
+  free(): Promise<void>;
 }
 
 /**
- * An image registry for this machine alone, its data in `folder`. What was deleted is freed before each start: a
- * registry that serves while it collects loses images.
- */
+ * An image registry for this machine alone, its data in `folder`. What was deleted is freed before each start. */
 export async function startRegistry(
   {
     folder,
@@ -58,7 +58,7 @@ export async function startRegistry(
     },
     signal,
   );
-  return Object.assign(kept, { host: `${HOST}:${port}` });
+  return Object.assign(kept, { host: `${HOST}:${port}`, free: () => kept.restart() });
 }
 
 /** No blob descriptor cache: with it a push after a deletion says that layers exist which are gone. */

@@ -7,6 +7,7 @@ import {
   ByHandAnswer,
   DoneAnswer,
   HeadsAnswer,
+  KeptImagesAnswer,
   ManifestsBody,
   ReleaseAnswer,
   RestoreAnswer,
@@ -44,6 +45,8 @@ export function createServerApi(connection: Connection): ServerApi {
     },
     heads: async (cluster, signal) =>
       (await call(['clusters', cluster, 'heads'], HeadsAnswer, signal)).releases,
+    keptImages: async (signal) =>
+      (await call(['kept-images'], KeptImagesAnswer, signal)).references,
     byHand: async (signal) => (await call(['by-hand'], ByHandAnswer, signal)).owners,
     manifests: async (pipeline, commit, signal) =>
       (await call(['manifests', pipeline, commit], ManifestsBody, signal)).manifests,

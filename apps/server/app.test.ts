@@ -106,6 +106,7 @@ beforeEach(async () => {
     events,
     queue,
     releases,
+    keptImages: async () => [],
     byHand,
     pipelines,
     config,

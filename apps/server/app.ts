@@ -15,6 +15,7 @@ import type { ClusterDependencies } from './routes/clusters.ts';
 import { declaredRoutes } from './routes/declared.ts';
 import type { DeclaredDependencies } from './routes/declared.ts';
 import { internalRoutes } from './routes/internal.ts';
+import type { InternalDependencies } from './routes/internal.ts';
 import { planRoutes } from './routes/plan.ts';
 import type { PlanDependencies } from './routes/plan.ts';
 import { runRoutes } from './routes/runs.ts';
@@ -42,7 +43,8 @@ export type AppDependencies = RunDependencies &
   EventDependencies &
   WhyDependencies &
   PlanDependencies &
-  WebhookDependencies & {
+  WebhookDependencies &
+  InternalDependencies & {
     tokens: Tokens;
     git: Omit<GitHttpDependencies, 'tokens' | 'log'>;
     /** What the server needs for its work, and whether it has it now. */

@@ -29,6 +29,7 @@ import { createHookChannels } from './git/hook-channels.ts';
 import { createPushHandler } from './git/receive-push.ts';
 import { createRepositories } from './git/repositories.ts';
 import type { Repositories } from './git/repositories.ts';
+import { readKeep } from './keep.ts';
 import { createKnownPipelines } from './known-pipelines.ts';
 import { createOrchestrator } from './orchestrator.ts';
 import type { ResolveImage } from './routes/plan.ts';
@@ -175,6 +176,10 @@ async function start(
     events: createEventStore(redis),
     queue,
     releases,
+    keptImages: async (until) => {
+      const keepOf = await readKeep(pipelines);
+      return releases.keptImages((pipeline) => keepOf(pipeline).releases, until);
+    },
     byHand,
     pipelines,
     config,

@@ -39,7 +39,7 @@ export async function startEmbedded(
   const installation = await readInstallation(stateDir);
   cleanup.add('the lock', await holdLock(join(stateDir, 'start.lock'), 'windlass'));
   const path = environment['PATH'] ?? '';
-  const { redisUrl, registry } = await setUpSurroundings({ ...settings, path }, signal);
+  const { redisUrl, ...registry } = await setUpSurroundings({ ...settings, path }, signal);
   return report.step('windlass', async () => {
     const { listen, config } = settings;
     const server = await startServer({ stateDir, listen, redisUrl, config, environment, log });
@@ -58,7 +58,7 @@ export async function startEmbedded(
       holder: `embedded-${installation}`,
     });
     cleanup.add('the deploy worker', () => deploy.close());
-    const build = startBuildRole({ ...shared, stateDir, registry, docker, environment });
+    const build = startBuildRole({ ...shared, ...registry, stateDir, docker, environment });
     cleanup.add('the build worker', () => build.close());
     return {
       told: `server, build worker and deploy worker on ${server.url}`,

@@ -28,6 +28,8 @@ export interface SurroundingsRequest {
 export interface Surroundings {
   redisUrl: string;
   registry: string;
+  /** Frees what was deleted in a registry that was started here. */
+  freeRegistry?: () => Promise<void>;
 }
 
 /** Everything Windlass stands on: the Docker Engine, its own images, Redis and a registry. */
@@ -37,9 +39,12 @@ export async function setUpSurroundings(
 ): Promise<Surroundings> {
   await setUpDocker(request, signal);
   const redisUrl = request.redisUrl ?? (await setUpRedis(request, signal));
-  const registry = request.registry ?? (await setUpRegistry(request, signal));
+  const registry =
+    request.registry === undefined
+      ? await setUpRegistry(request, signal)
+      : { registry: request.registry };
   await setUpImages(request, signal);
-  return { redisUrl, registry };
+  return { redisUrl, ...registry };
 }
 
 async function setUpDocker(
@@ -66,13 +71,17 @@ function setUpRedis(request: SurroundingsRequest, signal: AbortSignal): Promise<
   });
 }
 
-function setUpRegistry(request: SurroundingsRequest, signal: AbortSignal): Promise<string> {
+function setUpRegistry(
+  request: SurroundingsRequest,
+  signal: AbortSignal,
+): Promise<Required<Omit<Surroundings, 'redisUrl'>>> {
   const { stateDir, report, cleanup, log } = request;
   return report.step('registry', async () => {
     const tool = await findTool(DOCKER_REGISTRY, searchOf(request), signal);
     const registry = await startRegistry({ folder: join(stateDir, 'registry'), tool, log }, signal);
     cleanup.add('the registry', () => registry.stop());
-    return { told: `${verbFor(registry)} on ${registry.host}`, value: registry.host };
+    const value = { registry: registry.host, freeRegistry: () => registry.free() };
+    return { told: `${verbFor(registry)} on ${registry.host}`, value };
   });
 }
 

@@ -25,5 +25,6 @@ export const RestoreAnswer = z.object({ release: ReleaseAnswer.exactOptional() }
 export const HealthyRequest = z.strictObject({ commit: z.string() });
 export const HeadsAnswer = z.object({ releases: z.array(ReleaseAnswer) });
 export const ManifestsBody = z.object({ manifests: z.record(z.string(), z.string()) });
+export const KeptImagesAnswer = z.object({ references: z.array(z.string()) });
 export const ByHandAnswer = z.object({ owners: AllByHand });
 export const DoneAnswer = z.object({ done: z.literal(true) });

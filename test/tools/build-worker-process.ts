@@ -6,6 +6,7 @@ import { createMirrors } from '#adapters/git/mirror.ts';
 import { resolveDigest } from '#adapters/registry/resolve-digest.ts';
 import { createSecretReader } from '#adapters/secrets/read-secret.ts';
 import { connectRedis } from '#adapters/store/redis.ts';
+import { createRegistryGate } from '#adapters/store/registry-gate.ts';
 import { createRunStore } from '#adapters/store/run-store.ts';
 import { Secret } from '#core/secret.ts';
 import { startBuildWorker } from '../../workers/build/worker.ts';
@@ -35,6 +36,7 @@ startBuildWorker({
   server: { storeRendered: () => Promise.reject(new Error('it should have been killed before')) },
   mirrors: createMirrors(join(folder, 'mirrors'), process.env),
   engine: createImageEngine(docker, noCredentials),
+  gate: createRegistryGate(redis),
   resolveDigest: (image, signal) => resolveDigest(docker, image, noCredentials, signal),
   readSecret: createSecretReader({}),
   settings: {

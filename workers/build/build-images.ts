@@ -57,17 +57,21 @@ function pushStep(
   run: Run,
   image: Image,
   source: Source,
-  { engine, settings, runs, now }: BuildContext,
+  { engine, gate, settings, runs, now }: BuildContext,
   doStep: DoStep,
   signal: AbortSignal,
 ): Promise<string> {
   return doStep(`push ${image.name}`, async (onLine) => {
     const repository = repositoryOf(run, image, settings);
-    const digest = await engine.push({ repository, tag: source.commit }, onLine, signal);
-    const reference = `${repository}@${digest}`;
-    onLine(reference);
-    await runs.apply(run.id, { kind: 'image', image: image.name, reference, at: now() });
-    return { value: reference, detail: digest };
+    async function push(): Promise<{ value: string; detail: string }> {
+      const digest = await engine.push({ repository, tag: source.commit }, onLine, signal);
+      const reference = `${repository}@${digest}`;
+      onLine(reference);
+      // Within the gate: the next collection finds the run naming it.
+      await runs.apply(run.id, { kind: 'image', image: image.name, reference, at: now() });
+      return { value: reference, detail: digest };
+    }
+    return gate.push(push, () => onLine('waiting: the registry is being cleaned up'), signal);
   });
 }
 

@@ -12,20 +12,40 @@ import {
   planMirrorCollection,
   planRegistryCollection,
 } from '#core/collect.ts';
-import type { Kept, KeptFolder, RegistryTag } from '#core/collect.ts';
+import type { Kept, KeptFolder, RegistryImage } from '#core/collect.ts';
 import { keptImages } from '#core/kept-images.ts';
-import type { RunStore } from '#core/ports.ts';
+import type { RegistryGate, RunStore, ServerApi } from '#core/ports.ts';
 import type { Run } from '#core/run/run.ts';
 import type { BuildSettings } from './context.ts';
 import { IMAGE_LABELS } from './image-labels.ts';
-import { repositoryOf } from './repository.ts';
 
 /** Enough to find the commits and releases whose images are kept. */
 const RUNS_LOOKED_AT = 500;
+/** New pushes wait while those under way are waited for. */
+const PUSHES_PATIENCE_MS = 20_000;
+/** Also without a deletion: what a push that was cut off has left. */
+const FREE_AGAIN_MS = 24 * 3_600_000;
+
+type ToDelete = Pick<RegistryImage, 'repository' | 'digest'>;
+
+/** What one process remembers from one collection of the registry to the next. */
+interface CollectMemory {
+  /** References that are deleted, which runs still name. */
+  gone: Set<string>;
+  /** The registry allows no deletion. */
+  isRefused: boolean;
+  /** When what was deleted was freed last. */
+  freedAt: number;
+}
 
 export interface CollectContext {
   docker: Docker;
   runs: RunStore;
+  server: Pick<ServerApi, 'keptImages'>;
+  gate: RegistryGate;
+  /** Frees in the registry what is deleted, which takes it away for a moment; absent where that is not ours to do. */
+  free?: (signal: AbortSignal) => Promise<void>;
+  memory: CollectMemory;
   mirrors: Mirrors;
   registry: RegistryClient;
   settings: Pick<BuildSettings, 'installation' | 'registry' | 'checkouts'> & { mirrors: string };
@@ -41,19 +61,79 @@ export async function collectLocally(context: CollectContext, signal: AbortSigna
   if (bytes > 0) context.log.info({ bytes }, 'build cache freed');
 }
 
-/** Deletes manifests nobody may need again from the configured registry; others are not ours to clean. */
-export async function collectRegistry(context: CollectContext, signal: AbortSignal): Promise<void> {
-  const { runs, registry, log } = context;
-  const recent = await runs.list({ limit: RUNS_LOOKED_AT });
-  for (const pipeline of new Set(recent.map((run) => run.pipeline))) {
-    const all = await runs.list({ pipeline, limit: RUNS_LOOKED_AT });
-    const tags = await registryTags(all, context, signal);
-    for (const { repository, digest } of planRegistryCollection(tags, keptOf(all, context))) {
-      const deleted = await registry.deleteManifest(repository, digest, signal);
-      log.info({ repository, digest, deleted }, 'image left the registry');
-      if (!deleted) return;
-    }
+/**
+ * Deletes manifests nobody may need again from the configured registry, and frees what they held where that is ours to
+ * do; other registries are not ours to clean. False where pushes have kept it from its work.
+ */
+export async function collectRegistry(
+  context: CollectContext,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const { gate, free, now } = context;
+  const isFreeingDue = free !== undefined && now() - context.memory.freedAt > FREE_AGAIN_MS;
+  if (context.memory.isRefused) return true;
+  if ((await planRegistry(context, signal)).length === 0 && !isFreeingDue) return true;
+  return gate.collect(
+    async (alone) => {
+      // Planned again: of what is pushed meanwhile some may be what was to go.
+      const goes = await planRegistry(context, alone);
+      for (const image of goes) await deleteImage(image, context, alone);
+      if (free === undefined || (goes.length === 0 && !isFreeingDue)) return;
+      await free(alone);
+      context.memory.freedAt = now();
+    },
+    PUSHES_PATIENCE_MS,
+    signal,
+  );
+}
+
+async function deleteImage(
+  { repository, digest }: ToDelete,
+  { registry, memory, log }: CollectContext,
+  signal: AbortSignal,
+): Promise<void> {
+  signal.throwIfAborted();
+  if (memory.isRefused) return;
+  memory.isRefused = !(await registry.deleteManifest(repository, digest, signal));
+  if (memory.isRefused) {
+    log.warn({ repository }, 'the registry lets nobody delete: its images are left to others');
+    return;
   }
+  memory.gone.add(`${repository}@${digest}`);
+  log.info({ repository, digest }, 'image left the registry');
+}
+
+async function planRegistry(context: CollectContext, signal: AbortSignal): Promise<ToDelete[]> {
+  const { runs, server, settings } = context;
+  const recent = await runs.list({ limit: RUNS_LOOKED_AT });
+  const ours = `${settings.registry}/`;
+  const named = (await server.keptImages(signal)).filter((reference) => reference.startsWith(ours));
+  const { runsOf, released } = await readUse(
+    [
+      ...recent.map((run) => run.pipeline),
+      ...named.map((reference) => reference.slice(ours.length).split('/')[0] ?? ''),
+    ],
+    context,
+    signal,
+  );
+  const goes: ToDelete[] = [];
+  for (const [pipeline, all] of runsOf) {
+    const images = await registryImages(pipeline, all, released, context, signal);
+    goes.push(...planRegistryCollection(images, keptOf(all, released, context)));
+  }
+  return goes;
+}
+
+/** The runs of pipelines, and then what releases name: what a run has released that has ended since is among that. */
+async function readUse(
+  pipelines: Iterable<string>,
+  { runs, server }: CollectContext,
+  signal: AbortSignal,
+): Promise<{ runsOf: Map<string, Run[]>; released: string[] }> {
+  const runsOf = new Map<string, Run[]>();
+  for (const pipeline of new Set(pipelines))
+    runsOf.set(pipeline, await runs.list({ pipeline, limit: RUNS_LOOKED_AT }));
+  return { runsOf, released: await server.keptImages(signal) };
 }
 
 async function collectFolders(
@@ -70,12 +150,13 @@ async function collectFolders(
 }
 
 async function collectImages(context: CollectContext, signal: AbortSignal): Promise<void> {
-  const { docker, runs, settings, now, log } = context;
+  const { docker, settings, now, log } = context;
   const label = { name: IMAGE_LABELS.installation, value: settings.installation };
   const found = await listImages(docker, label, IMAGE_LABELS.pipeline, signal);
   const byPipeline = Map.groupBy(found, ({ group }) => group);
+  const { runsOf, released } = await readUse(byPipeline.keys(), context, signal);
   for (const [pipeline, images] of byPipeline) {
-    const kept = keptOf(await runs.list({ pipeline, limit: RUNS_LOOKED_AT }), context);
+    const kept = keptOf(runsOf.get(pipeline) ?? [], released, context);
     const goes = planImageCollection(
       images.map(({ image }) => image),
       kept,
@@ -88,28 +169,40 @@ async function collectImages(context: CollectContext, signal: AbortSignal): Prom
   }
 }
 
-async function registryTags(
+/** Every tag of the pipeline's repositories, and what its runs have pushed there. */
+async function registryImages(
+  pipeline: string,
   runs: readonly Run[],
-  { registry, settings }: CollectContext,
+  released: readonly string[],
+  { registry, settings, memory }: CollectContext,
   signal: AbortSignal,
-): Promise<RegistryTag[]> {
-  const ours = runs.flatMap((run) =>
-    run.spec.images
-      .filter((image) => image.repository === undefined)
-      .map((image) => repositoryOf(run, image, settings)),
-  );
-  const found: RegistryTag[] = [];
-  for (const repository of new Set(ours)) {
+): Promise<RegistryImage[]> {
+  const ours = `${settings.registry}/${pipeline}/`;
+  const pushed = runs.flatMap((run) => Object.values(run.images));
+  const untagged = [...new Set([...pushed, ...released])]
+    .filter((reference) => reference.startsWith(ours) && !memory.gone.has(reference))
+    .map(takeApart);
+  const found: RegistryImage[] = [];
+  for (const repository of new Set(untagged.map((image) => image.repository))) {
     for (const tag of await registry.tags(repository, signal)) {
       const digest = await registry.digest(repository, tag, signal);
       if (digest !== undefined) found.push({ repository, tag, digest });
     }
   }
-  return found;
+  return [...found, ...untagged];
 }
 
-function keptOf(runs: readonly Run[], { settings }: CollectContext): Kept {
-  return keptImages(runs, (pipeline, name) => `${settings.registry}/${pipeline}/${name}`);
+function takeApart(reference: string): ToDelete {
+  const [repository = '', digest = ''] = reference.split('@');
+  return { repository, digest };
+}
+
+function keptOf(
+  runs: readonly Run[],
+  released: readonly string[],
+  { settings }: CollectContext,
+): Kept {
+  return keptImages(runs, released, (pipeline, name) => `${settings.registry}/${pipeline}/${name}`);
 }
 
 async function foldersIn(folder: string): Promise<KeptFolder[]> {

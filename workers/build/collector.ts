@@ -3,6 +3,8 @@ import { collectLocally, collectRegistry } from './collect.ts';
 import type { CollectContext } from './collect.ts';
 
 const HOUR_MS = 3_600_000;
+/** After pushes have kept a collection of the registry from its work. */
+const BUSY_AGAIN_MS = 300_000;
 const TIMEOUT_MS = 1_800_000;
 
 /** Collects after builds and every hour, one pass at a time. A pass that fails is told and the next one tries again. */
@@ -32,9 +34,18 @@ export function startCollector(context: CollectContext): Collector {
     }
   }
 
+  async function collectRegistryOrLater(
+    ...args: Parameters<typeof collectRegistry>
+  ): Promise<void> {
+    if (await collectRegistry(...args)) return;
+    clearTimeout(later);
+    later = setTimeout(() => queue(collectRegistryOrLater), BUSY_AGAIN_MS);
+  }
+
+  let later: NodeJS.Timeout | undefined;
   const timer = setInterval(() => {
     queue(collectLocally);
-    queue(collectRegistry);
+    queue(collectRegistryOrLater);
   }, HOUR_MS);
   return {
     afterBuild() {
@@ -44,6 +55,7 @@ export function startCollector(context: CollectContext): Collector {
     },
     async close() {
       clearInterval(timer);
+      clearTimeout(later);
       ended.abort();
       await passes;
     },

@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import type { ImageEngine } from '#adapters/docker/image-engine.ts';
 import type { CheckedOut, Mirrors } from '#adapters/git/mirror.ts';
 import type { ReadSecret } from '#adapters/secrets/read-secret.ts';
-import type { RunStore, ServerApi } from '#core/ports.ts';
+import type { RegistryGate, RunStore, ServerApi } from '#core/ports.ts';
 import type { Secret } from '#core/secret.ts';
 import type { FileHistory } from './file-history.ts';
 
@@ -24,6 +24,7 @@ export interface BuildContext {
   server: Pick<ServerApi, 'storeRendered'>;
   mirrors: Mirrors;
   engine: ImageEngine;
+  gate: Pick<RegistryGate, 'push'>;
   /** The digest a third-party tag stands for; `unavailable` where its registry cannot be reached. */
   resolveDigest: (image: string, signal: AbortSignal) => Promise<string>;
   readSecret: ReadSecret;

@@ -9,6 +9,7 @@ import { resolveDigest } from '#adapters/registry/resolve-digest.ts';
 import { createSecretReader } from '#adapters/secrets/read-secret.ts';
 import { createServerApi } from '#adapters/server-api/client.ts';
 import { connectRedis } from '#adapters/store/redis.ts';
+import { createRegistryGate } from '#adapters/store/registry-gate.ts';
 import { createRunStore } from '#adapters/store/run-store.ts';
 import { Secret } from '#core/secret.ts';
 import { startCollector } from './collector.ts';
@@ -27,6 +28,8 @@ export interface BuildRoleSettings {
   server: { url: string; token: string };
   /** Of this process: what git inherits, and what declarations may name as secrets. */
   environment: Readonly<Record<string, string | undefined>>;
+  /** Frees what was deleted in the registry, where it is this process that runs it. */
+  freeRegistry?: (signal: AbortSignal) => Promise<void>;
   /** At a time. */
   builds?: number;
   log: Logger;
@@ -44,9 +47,15 @@ export function startBuildRole(settings: BuildRoleSettings): { close(): Promise<
   };
   const mirrors = createMirrors(folders.mirrors, environment);
   const runs = createRunStore(redis);
+  const gate = createRegistryGate(redis);
+  const api = createServerApi(server);
   const collector = startCollector({
     docker,
     runs,
+    server: api,
+    gate,
+    ...(settings.freeRegistry === undefined ? {} : { free: settings.freeRegistry }),
+    memory: { gone: new Set(), isRefused: false, freedAt: Date.now() },
     mirrors,
     registry: createRegistryClient(credentials),
     settings: { installation, registry, ...folders },
@@ -56,7 +65,8 @@ export function startBuildRole(settings: BuildRoleSettings): { close(): Promise<
   const worker = startBuildWorker({
     redis,
     runs,
-    server: createServerApi(server),
+    server: api,
+    gate,
     mirrors,
     engine: createImageEngine(docker, credentials),
     resolveDigest: (image, signal) => resolveDigest(docker, image, credentials, signal),

@@ -17,6 +17,7 @@ import { createRegistryClient } from '#adapters/registry/registry-client.ts';
 import { resolveDigest } from '#adapters/registry/resolve-digest.ts';
 import { createSecretReader } from '#adapters/secrets/read-secret.ts';
 import { connectRedis } from '#adapters/store/redis.ts';
+import { createRegistryGate } from '#adapters/store/registry-gate.ts';
 import { createRunKeeping } from '#adapters/store/run-keeping.ts';
 import { createRunStore } from '#adapters/store/run-store.ts';
 import { PipelineSpec } from '#core/declarations/pipeline.ts';
@@ -135,6 +136,7 @@ describe('the build worker', () => {
       },
       mirrors: createMirrors(join(folder, 'mirrors'), process.env),
       engine: createImageEngine(docker, noCredentials),
+      gate: createRegistryGate(redis),
       resolveDigest: (image, signal) => resolveDigest(docker, image, noCredentials, signal),
       readSecret: createSecretReader({}),
       settings: {
@@ -386,21 +388,28 @@ describe('the build worker', () => {
       commits.push(head);
     }
     const client = createRegistryClient(noCredentials);
+    const released: string[] = [];
     const context: CollectContext = {
       ...deps(),
       docker,
+      server: { keptImages: () => Promise.resolve(released) },
+      gate: createRegistryGate(redis),
+      memory: { gone: new Set(), isRefused: false, freedAt: 0 },
       registry: client,
       settings: { ...deps().settings, mirrors: join(folder, 'mirrors') },
     };
     for (const run of await runs.unfinished())
       await runs.apply(run.id, { kind: 'failed', reason: 'over', at: Date.now() });
+    const first = (await runs.list({ pipeline: 'hello', limit: 7 })).at(-1);
+    released.push(...Object.values(first?.images ?? {}));
     await collectLocally(context, NEVER);
-    await collectRegistry(context, NEVER);
+    expect(await collectRegistry(context, NEVER)).toBe(true);
     const label = { name: IMAGE_LABELS.installation, value: INSTALLATION };
     const left = await listImages(docker, label, IMAGE_LABELS.pipeline, NEVER);
-    const expected = commits.slice(-5).map((each) => `${repository}:${each}`);
+    const kept = commits.filter((_commit, index) => index !== 1);
+    const expected = kept.map((each) => `${repository}:${each}`);
     expect(left.flatMap(({ image }) => image.tags).toSorted()).toEqual(expected.toSorted());
-    expect((await client.tags(repository, NEVER)).toSorted()).toEqual(commits.slice(-5).toSorted());
+    expect((await client.tags(repository, NEVER)).toSorted()).toEqual(kept.toSorted());
   });
 
   function slowDockerfile(seconds = 300): string {

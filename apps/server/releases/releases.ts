@@ -1,3 +1,4 @@
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Sealer } from '#adapters/age/seal.ts';
 import { openBare } from '#adapters/git/bare.ts';
@@ -13,6 +14,7 @@ import { pathOf } from '#core/render.ts';
 import type { ResourceKey } from '#core/resources/resource.ts';
 import type { Run } from '#core/run/run.ts';
 import { authorParts, releaseMessage } from './message.ts';
+import { releasedImages } from './released-images.ts';
 import { healthyRef, readLog, servedRef } from './release-log.ts';
 import type { LoggedRelease } from './release-log.ts';
 
@@ -20,7 +22,7 @@ const PATH = /^[A-Za-z0-9_][A-Za-z0-9._-]*$/;
 const BOT = { name: 'Windlass', email: 'windlass@localhost' };
 
 /** One bare repository per pipeline, one branch per deploy entry, its head the desired state. */
-export interface Releases extends Omit<ServerApi, 'byHand'> {
+export interface Releases extends Omit<ServerApi, 'byHand' | 'keptImages'> {
   /** Newest first. */
   history(pipeline: string, entry: string, limit: number): Promise<LoggedRelease[]>;
   head(pipeline: string, entry: string): Promise<LoggedRelease | undefined>;
@@ -43,6 +45,8 @@ export interface Releases extends Omit<ServerApi, 'byHand'> {
   namesSource(pipeline: string, commit: string): Promise<boolean>;
   /** Forgets what a finished run rendered, and that it released it. */
   forgetRendered(pipeline: string, runId: string): Promise<void>;
+  /** References of the images that releases name: of the newest so many of each entry of a pipeline. */
+  keptImages(releasesOf: (pipeline: string) => number, signal: AbortSignal): Promise<string[]>;
   folderOf(pipeline: string): string;
 }
 
@@ -63,6 +67,8 @@ export interface ReleasesDependencies {
 export function createReleases(dependencies: ReleasesDependencies): Releases {
   const { root, machine, sealer, run: findRun, entriesOn, authorOf } = dependencies;
   const lock = createKeyedLock();
+  /** Of those that nothing was written to since. */
+  const images = new Map<string, { releases: number; references: string[] }>();
 
   function folderOf(pipeline: string): string {
     checkName(pipeline);
@@ -81,6 +87,7 @@ export function createReleases(dependencies: ReleasesDependencies): Releases {
     const repository = open(pipeline);
     return lock(pipeline, signal, async () => {
       await repository.create();
+      images.delete(pipeline);
       return use(repository);
     });
   }
@@ -104,6 +111,14 @@ export function createReleases(dependencies: ReleasesDependencies): Releases {
     const files = parseListing(listing);
     const texts = await repository.texts(files.map(({ object }) => object));
     return Object.fromEntries(files.map(({ path }, index) => [path, texts[index] ?? '']));
+  }
+
+  async function imagesOf(pipeline: string, releases: number): Promise<string[]> {
+    const known = images.get(pipeline);
+    if (known?.releases === releases) return known.references;
+    const references = await releasedImages(open(pipeline), releases);
+    images.set(pipeline, { releases, references });
+    return references;
   }
 
   async function head(pipeline: string, entry: string): Promise<LoggedRelease | undefined> {
@@ -193,6 +208,19 @@ export function createReleases(dependencies: ReleasesDependencies): Releases {
         '--branches',
       ]);
       return found !== '';
+    },
+    async keptImages(releasesOf, signal) {
+      const names = await readdir(root).catch(() => []);
+      const pipelines = names
+        .filter((name) => name.endsWith('.git'))
+        .map((name) => name.slice(0, -'.git'.length));
+      const found: string[] = [];
+      for (const pipeline of pipelines) {
+        found.push(
+          ...(await lock(pipeline, signal, () => imagesOf(pipeline, releasesOf(pipeline)))),
+        );
+      }
+      return [...new Set(found)];
     },
     async forgetRendered(pipeline, runId) {
       if (!(await open(pipeline).exists())) return;

@@ -20,10 +20,17 @@ const EntryPath = z.object({ pipeline: z.string(), entry: z.string() });
 const ClusterPath = z.object({ cluster: z.string() });
 const CommitPath = z.object({ pipeline: z.string(), commit: z.string() });
 
+export interface InternalDependencies {
+  releases: Releases;
+  /** References of the images that releases name which are kept deployable. */
+  keptImages: (signal: AbortSignal) => Promise<string[]>;
+  byHand: ByHandActions;
+}
+
 /** `/internal/v1`: what workers ask of the server (ServerApi). */
 export async function internalRoutes(
   app: FastifyInstance,
-  { releases, byHand, tokens }: { releases: Releases; byHand: ByHandActions; tokens: Tokens },
+  { releases, keptImages, byHand, tokens }: InternalDependencies & { tokens: Tokens },
 ): Promise<void> {
   app.addHook('onRequest', requireRole(tokens, ['worker', 'admin']));
   const options = { bodyLimit: BODY_BYTES };
@@ -56,6 +63,9 @@ export async function internalRoutes(
     const { cluster } = readInput(ClusterPath, request.params);
     return { releases: await releases.heads(cluster, closedSignal(reply)) };
   });
+  app.get('/kept-images', async (_request, reply) => ({
+    references: await keptImages(closedSignal(reply)),
+  }));
   app.get('/by-hand', async () => ({ owners: byHand.all() }));
   app.get('/manifests/:pipeline/:commit', async (request, reply) => {
     const { pipeline, commit } = readInput(CommitPath, request.params);

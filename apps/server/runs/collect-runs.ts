@@ -1,7 +1,8 @@
 import type { Logger } from 'pino';
 import { planLogCollection, planRunCollection } from '#core/collect.ts';
-import { Keep } from '#core/declarations/pipeline.ts';
+import type { Keep } from '#core/declarations/pipeline.ts';
 import type { RunKeeping, RunStore } from '#core/ports.ts';
+import { readKeep } from '../keep.ts';
 import type { KnownPipelines } from '../known-pipelines.ts';
 import type { RunArchive } from './run-archive.ts';
 
@@ -16,11 +17,9 @@ interface CollectRunsDependencies {
 /** Forgets old runs and their logs, as each pipeline says; those of a pipeline that is declared no longer as by default. */
 export async function collectRuns(dependencies: CollectRunsDependencies): Promise<void> {
   const { archive, pipelines } = dependencies;
-  const declared = new Map(
-    (await pipelines.all()).map(({ pipeline }) => [pipeline.metadata.name, pipeline.spec.keep]),
-  );
+  const keepOf = await readKeep(pipelines);
   for (const pipeline of await archive.pipelines())
-    await collectPipeline(pipeline, declared.get(pipeline) ?? Keep.parse({}), dependencies);
+    await collectPipeline(pipeline, keepOf(pipeline), dependencies);
 }
 
 async function collectPipeline(

@@ -164,6 +164,29 @@ describe.sequential('docker engine', () => {
     expect(page).toBe('one');
   });
 
+  it('bounds what each container that it makes may log', async () => {
+    const filters = JSON.stringify({
+      label: [`windlass.dev/installation=${cluster.installation}`],
+    });
+    const listed = await callDocker<{ Id: string }[]>(docker, {
+      method: 'GET',
+      path: '/containers/json',
+      query: { all: true, filters },
+      signal: never,
+    });
+    // Sandbox, web and sidecar of two pods, and the cluster's own.
+    expect(listed.length).toBeGreaterThanOrEqual(9);
+    for (const { Id } of listed) {
+      const made = await callDocker<{ HostConfig: { LogConfig: unknown } }>(docker, {
+        method: 'GET',
+        path: `/containers/${Id}/json`,
+        signal: never,
+      });
+      const Config = { 'max-size': '10m', 'max-file': '3' };
+      expect(made.HostConfig.LogConfig).toEqual({ Type: 'json-file', Config });
+    }
+  });
+
   it('does nothing when nothing is to be done', async () => {
     const since = Math.floor(Date.now() / 1_000);
     await sleep(1_100);
