@@ -1,8 +1,9 @@
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { createRepository } from '../test/support/repository.ts';
-import { startWindlass } from '../test/support/windlass.ts';
+import { startWindlass, waitUntil } from '../test/support/windlass.ts';
 import { figure } from './figure.ts';
 import type { Figure } from './figure.ts';
 
@@ -94,7 +95,24 @@ export async function pushToServing(): Promise<Figure> {
     const took = performance.now() - begun;
     const { output } = await pushing;
     if (!output.includes('DEPLOYED')) throw new Error(output);
+    await oldPodIsGone();
     return took;
+  }
+
+  /** So that no round is measured while the one before is still being cleared away. */
+  async function oldPodIsGone(): Promise<void> {
+    const filter = `label=windlass.dev/installation=${windlass.installation}`;
+    const args = [
+      'ps',
+      '--all',
+      '--quiet',
+      '--filter',
+      filter,
+      '--filter',
+      'label=windlass.dev/pod',
+    ];
+    // One pod: its sandbox and its container.
+    await waitUntil(async () => (await lines('docker', args)) <= 2, 'the old pod to be gone');
   }
 
   async function peer(page: string): Promise<number> {
@@ -120,6 +138,11 @@ async function served(port: number, page: string): Promise<void> {
     await sleep(5);
   }
   throw new Error(`${page} was not served on port ${port} in time`);
+}
+
+async function lines(command: string, args: readonly string[]): Promise<number> {
+  const { stdout } = await promisify(execFile)(command, args);
+  return stdout.split('\n').filter((line) => line !== '').length;
 }
 
 async function run(command: string, args: readonly string[], cwd: string): Promise<void> {

@@ -135,12 +135,13 @@ export function createDockerEngine(options: DockerEngineOptions): Engine {
   }
 
   async function watch(onEvent: (what: string) => void, signal: AbortSignal): Promise<void> {
+    // Docker tells each change in several events; what this worker itself finds out comes one at a time.
     const debounced = debounce(onEvent, DEBOUNCE_MS);
-    listeners.add(debounced.ring);
+    listeners.add(onEvent);
     try {
       await followChanges(context, state.inspections, debounced.ring, signal);
     } finally {
-      listeners.delete(debounced.ring);
+      listeners.delete(onEvent);
       debounced.stop();
     }
   }
