@@ -13,6 +13,11 @@ describe('explainFetch', () => {
       'not-found',
       false,
     ],
+    [
+      'ssh -F /dev/null: 1: ssh: not found\nfatal: Could not read from remote',
+      'missing-tool',
+      false,
+    ],
     ["fatal: transport 'ext' not allowed", 'unsupported', false],
     ['fatal: unable to access: Could not resolve host: git.example.org', 'unavailable', true],
     ['fatal: unable to access: The requested URL returned error: 301', 'not-found', false],

@@ -25,6 +25,14 @@ const EXPLANATIONS: readonly Explanation[] = [
       }),
   },
   {
+    pattern: /\bssh: (command )?not found|cannot run ssh/i,
+    explain: (url, _line, cause) =>
+      new UserError('missing-tool', `${url} needs ssh, which is not on this machine`, {
+        cause,
+        hint: 'install openssh-client where the build worker runs',
+      }),
+  },
+  {
     pattern: /repository .* not found|does not appear to be a git repository|returned error: 404/i,
     explain: (url, line, cause) =>
       new UserError('not-found', `there is no git repository at ${url}: ${line}`, {

@@ -4,6 +4,8 @@ import type { ReadCredentials } from '#adapters/docker/credentials.ts';
 import { messageOf, UserError } from '#core/errors.ts';
 
 const TIMEOUT_MS = 30_000;
+const DENIED = /unauthorized|denied|authentication required/i;
+const UNKNOWN = /manifest unknown|not found|name unknown/i;
 
 /**
  * The digest a tag stands for, asked through the engine, which knows its mirrors, certificates and insecure
@@ -34,14 +36,15 @@ export async function resolveDigest(
 
 function refusal(image: string, error: DockerError): UserError {
   const message = messageOf(error);
-  const isAnswer = error.status < 500 || /manifest unknown|not found|name unknown/i.test(message);
+  // Docker passes a token server's refusal on as an error of its own.
+  const denied = error.status === 401 || error.status === 403 || DENIED.test(message);
+  const isAnswer = denied || error.status < 500 || UNKNOWN.test(message);
   if (!isAnswer) {
     return new UserError('unavailable', `the registry of ${image} cannot be reached: ${message}`, {
       transient: true,
       cause: error,
     });
   }
-  const denied = error.status === 401 || error.status === 403;
   return new UserError(denied ? 'unauthorized' : 'not-found', `${image}: ${message}`, {
     cause: error,
     hint: denied ? 'did you `docker login` there?' : 'is its name right?',

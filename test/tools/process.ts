@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { connect } from 'node:net';
+import { connect, createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -19,10 +20,13 @@ export async function startServer(
   spec: ToolSpec,
   args: readonly string[],
   address: { path: string } | { host: string; port: number },
+  /** A command that runs the server, such as one that gives it a namespace. */
+  wrapper: readonly string[] = [],
 ): Promise<Running> {
   const search = { tools: join(tmpdir(), 'windlass-test-tools'), path: process.env['PATH'] ?? '' };
   const tool = await findTool(spec, search, AbortSignal.timeout(60_000));
-  const child = spawn(tool.command, [...tool.args, ...args], { stdio: 'ignore' });
+  const [command = '', ...rest] = [...wrapper, tool.command, ...tool.args, ...args];
+  const child = spawn(command, rest, { stdio: 'ignore' });
   const deadline = Date.now() + START_TIMEOUT_MS;
   while (!(await answers(address))) {
     if (child.exitCode !== null || Date.now() > deadline)
@@ -48,4 +52,16 @@ function answers(address: { path: string } | { host: string; port: number }): Pr
     });
     socket.once('error', () => resolve(false));
   });
+}
+
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => {
+    server.close(resolve);
+  });
+  return port;
 }
