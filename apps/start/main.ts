@@ -31,10 +31,18 @@ const log = pino({ level }, destination({ dest: logFile, sync: true }));
 const report = createReport((text) => process.stdout.write(text));
 const cleanup = createCleanup(log);
 
+/** One Ctrl-C may arrive twice: from the terminal, and passed on by npm. */
+const ONE_PRESS_MS = 500;
+
 const stop = new AbortController();
+let stoppedAt = 0;
 for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.on(name, () => {
-    if (stop.signal.aborted) process.exit(INTERRUPTED);
+    if (stop.signal.aborted) {
+      if (performance.now() - stoppedAt > ONE_PRESS_MS) process.exit(INTERRUPTED);
+      return;
+    }
+    stoppedAt = performance.now();
     report.line('\nStopping; once more to force it.');
     stop.abort(new UserError('cancelled', 'stopped'));
   });
