@@ -151,8 +151,17 @@ export interface RegistryGate {
   ): Promise<boolean>;
 }
 
+/** What an installation is, the same for server and workers. */
+export interface Identity {
+  /** On everything that it makes. */
+  installation: string;
+  /** Of the hashes by which deploy workers tell whether a Secret has changed. */
+  recordsKey: string;
+}
+
 /** What workers ask of the server over HTTP, with the worker token. Errors of the network are transient UserErrors. */
 export interface ServerApi {
+  identity(signal: AbortSignal): Promise<Identity>;
   /** Stores what the build rendered, sealed, under the run. Idempotent. */
   storeRendered(
     runId: string,

@@ -3,10 +3,12 @@ import { ErrorBody, STATUS_OF } from '#core/api/error.ts';
 import { messageOf, UserError } from '#core/errors.ts';
 import type { ErrorCode } from '#core/errors.ts';
 import type { ServerApi } from '#core/ports.ts';
+import type { Secret } from '#core/secret.ts';
 import {
   ByHandAnswer,
   DoneAnswer,
   HeadsAnswer,
+  IdentityAnswer,
   KeptImagesAnswer,
   ManifestsBody,
   ReleaseAnswer,
@@ -15,9 +17,10 @@ import {
 
 const TIMEOUT_MS = 30_000;
 
-interface Connection {
+export interface Connection {
   url: string;
-  token: string;
+  /** As it is now: it may be reset. */
+  token: () => Promise<Secret>;
 }
 
 /** The server as workers see it, over HTTP. */
@@ -31,6 +34,7 @@ export function createServerApi(connection: Connection): ServerApi {
     return send(connection, parts, schema, signal, body);
   }
   return {
+    identity: (signal) => call(['identity'], IdentityAnswer, signal),
     async storeRendered(runId, entries, signal) {
       await call(['runs', runId, 'rendered'], DoneAnswer, signal, { entries });
     },
@@ -62,6 +66,7 @@ async function send<Schema extends z.ZodType>(
   signal: AbortSignal,
   body: unknown,
 ): Promise<z.infer<Schema>> {
+  const worker = (await token()).reveal();
   const path = `/internal/v1/${parts.map(encodeURIComponent).join('/')}`;
   let status: number;
   let answer: string;
@@ -69,7 +74,7 @@ async function send<Schema extends z.ZodType>(
     const response = await fetch(new URL(path, url), {
       method: body === undefined ? 'GET' : 'POST',
       headers: {
-        authorization: `Bearer ${token}`,
+        authorization: `Bearer ${worker}`,
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),
       },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),

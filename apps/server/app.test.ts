@@ -106,6 +106,7 @@ beforeEach(async () => {
     events,
     queue,
     releases,
+    identity: { installation: 'a', recordsKey: 'b' },
     keptImages: async () => [],
     byHand,
     pipelines,

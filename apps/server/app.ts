@@ -26,7 +26,7 @@ import { whyRoutes } from './routes/why.ts';
 import type { WhyDependencies } from './why.ts';
 import { githubWebhook } from './routes/webhook-github.ts';
 import type { WebhookDependencies } from './routes/webhook-github.ts';
-import type { Tokens } from './state/tokens.ts';
+import type { Tokens } from '#adapters/state/tokens.ts';
 
 /** A push of a large repository takes its time. */
 const REQUEST_MS = 3_600_000;

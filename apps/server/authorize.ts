@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { UserError } from '#core/errors.ts';
-import { roleOf } from './state/tokens.ts';
-import type { Role, Tokens } from './state/tokens.ts';
+import { roleOf } from './role-of.ts';
+import type { Role, Tokens } from '#adapters/state/tokens.ts';
 
 type Hook = (request: FastifyRequest, reply: FastifyReply) => Promise<void>;
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { createKeyedLock } from '#adapters/git/keyed-lock.ts';
 import { Cluster } from '#core/declarations/cluster.ts';
-import { readJsonFile, writeJsonFile } from './state/json-file.ts';
+import { readJsonFile, writeJsonFile } from '#adapters/state/json-file.ts';
 
 const WRITE_TIMEOUT_MS = 30_000;
 const Content = z.strictObject({

@@ -14,6 +14,7 @@ import { ConfigView, PipelineList } from '#core/api/pipeline.ts';
 import { ReleaseList } from '#core/api/release.ts';
 import { RunList, RunLogEvent, RunView } from '#core/api/run.ts';
 import type { ServerApi } from '#core/ports.ts';
+import { Secret } from '#core/secret.ts';
 import { startRedis } from '../../test/tools/redis.ts';
 import type { Running } from '../../test/tools/process.ts';
 import { startServer } from './server.ts';
@@ -135,6 +136,11 @@ async function until<T>(look: () => Promise<T | undefined>): Promise<T> {
   throw new Error('it did not come');
 }
 
+function workersApi(): ServerApi {
+  const token = new Secret(server.workerToken);
+  return createServerApi({ url: server.url, token: () => Promise.resolve(token) });
+}
+
 /** Does what the workers would. */
 async function work(runId: string, workers: ServerApi, text = SECRET): Promise<string> {
   const runs = createRunStore(store);
@@ -206,7 +212,7 @@ describe('a server', () => {
     });
     const pushing = git(path, 'push', remote('hello'), 'main');
     const run = await until(() => newestRun('hello'));
-    const workers = createServerApi({ url: server.url, token: server.workerToken });
+    const workers = workersApi();
     first = await work(run.id, workers);
     expect(await workers.release(run.id, 'local', signal)).toMatchObject({ commit: first });
     const opened = await workers.manifests('hello', first, signal);
@@ -240,7 +246,7 @@ describe('a server', () => {
     const pushed = await git(path, 'push', '-o', 'nowait', remote('hello'), 'main');
     expect(pushed.text).toContain('is queued');
     const run = await until(() => newestRun('hello'));
-    const workers = createServerApi({ url: server.url, token: server.workerToken });
+    const workers = workersApi();
     const second = await work(run.id, workers, SECRET.replace('aGlkZGVu', 'b3RoZXI='));
     const restored = await workers.restore('hello', 'local', second, 'it crashes', signal);
     expect(restored).toMatchObject({ restores: first });

@@ -8,6 +8,9 @@ import { openSealer } from '#adapters/age/seal.ts';
 import { packRepository } from '#adapters/git/pack.ts';
 import { createJobQueue } from '#adapters/queue/job-queue.ts';
 import { createSecretReader } from '#adapters/secrets/read-secret.ts';
+import { makeIdentity } from '#adapters/state/identity.ts';
+import { upgradeState } from '#adapters/state/state-version.ts';
+import { openTokens } from '#adapters/state/tokens.ts';
 import { connectRedis, isReachable } from '#adapters/store/redis.ts';
 import { createEventStore } from '#adapters/store/event-store.ts';
 import { createRunKeeping } from '#adapters/store/run-keeping.ts';
@@ -16,7 +19,7 @@ import { createSharedState } from '#adapters/store/shared-state.ts';
 import { readStream } from '#adapters/store/stream.ts';
 import type { Declarations } from '#core/declarations/declarations.ts';
 import { UserError } from '#core/errors.ts';
-import type { SharedState } from '#core/ports.ts';
+import type { Identity, SharedState } from '#core/ports.ts';
 import { createByHandActions } from './by-hand/by-hand.ts';
 import { openByHandStore } from './by-hand/store.ts';
 import { checkNotSuspended } from './by-hand/suspension.ts';
@@ -37,12 +40,13 @@ import { createReleases } from './releases/releases.ts';
 import { collectRuns } from './runs/collect-runs.ts';
 import { createRunArchive } from './runs/run-archive.ts';
 import { lockState } from './state/lock.ts';
-import { readTokens } from './state/tokens.ts';
 
 const SWEEP_MS = 60_000;
 const PACK_MS = 3_600_000;
 /** How often it is looked whether clusters that are declared no longer are empty. */
 const FORGET_MS = 10_000;
+/** How soon tokens count that were reset. */
+const TOKENS_MS = 1_000;
 const COLLECT_MS = 3_600_000;
 const REDIS_START_MS = 30_000;
 const MAX_PACK_BYTES = 512 * 1_024 * 1_024;
@@ -68,6 +72,7 @@ export interface RunningServer {
   url: string;
   adminToken: string;
   workerToken: string;
+  identity: Identity;
   close(): Promise<void>;
 }
 
@@ -98,7 +103,11 @@ async function start(
   await mkdir(gitRoot, { recursive: true, mode: 0o700 });
   const lock = await lockState(join(stateDir, 'server.lock'));
   closers.push(() => lock.release());
-  const tokens = await readTokens(join(stateDir, 'tokens.json'));
+  await upgradeState(stateDir, (from, to) =>
+    log.info({ state: stateDir, from, to }, 'the state folder was upgraded'),
+  );
+  const tokens = await openTokens(stateDir);
+  const identity = await makeIdentity(stateDir);
   const redis = connectRedis(options.redisUrl);
   closers.push(async () => redis.disconnect());
   await waitForRedis(() => isReachable(redis), options.redisUrl);
@@ -176,6 +185,7 @@ async function start(
     events: createEventStore(redis),
     queue,
     releases,
+    identity,
     keptImages: async (until) => {
       const keepOf = await readKeep(pipelines);
       return releases.keptImages((pipeline) => keepOf(pipeline).releases, until);
@@ -227,13 +237,14 @@ async function start(
       signal,
       log,
     ),
+    every(TOKENS_MS, () => tokens.refresh(), signal, log),
     every(FORGET_MS, () => pipelines.forgetEmpty(), signal, log),
   ]);
   closers.push(async () => {
     stopped.abort(new Error('the server stops'));
     await background;
   });
-  return { url, adminToken: tokens.admin, workerToken: tokens.worker };
+  return { url, adminToken: tokens.admin, workerToken: tokens.worker, identity };
 }
 
 /** At once and then again and again, one at a time; a failure is logged and tried again. */

@@ -6,7 +6,8 @@ import { startBuildRole } from '../../workers/build/role.ts';
 import { startDeployRole } from '../../workers/deploy/role.ts';
 import { startServer } from '../server/server.ts';
 import type { Cleanup } from './cleanup.ts';
-import { readInstallation } from '#adapters/state/installation.ts';
+import { checkStateVersion } from '#adapters/state/state-version.ts';
+import { createWorkerToken } from '#adapters/state/worker-token.ts';
 import type { Report } from './report.ts';
 import { DOCKER_SOCKET, setUpSurroundings } from './surroundings.ts';
 
@@ -36,8 +37,8 @@ export async function startEmbedded(
   signal: AbortSignal,
 ): Promise<Embedded> {
   const { stateDir, report, cleanup, log, environment, dockerConfig } = settings;
-  const installation = await readInstallation(stateDir);
   cleanup.add('the lock', await holdLock(join(stateDir, 'start.lock'), 'windlass'));
+  await checkStateVersion(stateDir);
   const path = environment['PATH'] ?? '';
   const { redisUrl, ...registry } = await setUpSurroundings({ ...settings, path }, signal);
   return report.step('windlass', async () => {
@@ -45,17 +46,17 @@ export async function startEmbedded(
     const server = await startServer({ stateDir, listen, redisUrl, config, environment, log });
     cleanup.add('the server', () => server.close());
     const shared = {
-      installation,
+      ...server.identity,
       redisUrl,
       dockerConfig,
-      server: { url: server.url, token: server.workerToken },
+      server: { url: server.url, token: createWorkerToken(stateDir, undefined) },
       log,
     };
     const docker = `unix://${DOCKER_SOCKET}`;
     const deploy = startDeployRole({
       ...shared,
       images: SYSTEM_IMAGES,
-      holder: `embedded-${installation}`,
+      holder: `embedded-${server.identity.installation}`,
     });
     cleanup.add('the deploy worker', () => deploy.close());
     const build = startBuildRole({ ...shared, ...registry, stateDir, docker, environment });

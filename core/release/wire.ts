@@ -25,6 +25,7 @@ export const RestoreAnswer = z.object({ release: ReleaseAnswer.exactOptional() }
 export const HealthyRequest = z.strictObject({ commit: z.string() });
 export const HeadsAnswer = z.object({ releases: z.array(ReleaseAnswer) });
 export const ManifestsBody = z.object({ manifests: z.record(z.string(), z.string()) });
+export const IdentityAnswer = z.object({ installation: z.string(), recordsKey: z.string() });
 export const KeptImagesAnswer = z.object({ references: z.array(z.string()) });
 export const ByHandAnswer = z.object({ owners: AllByHand });
 export const DoneAnswer = z.object({ done: z.literal(true) });

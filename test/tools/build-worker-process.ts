@@ -43,7 +43,7 @@ startBuildWorker({
     installation,
     registry,
     serverUrl: 'http://127.0.0.1:1',
-    workerToken: new Secret('token'),
+    workerToken: () => Promise.resolve(new Secret('token')),
     checkouts: join(folder, 'checkouts'),
   },
   now: Date.now,

@@ -13,7 +13,7 @@ export interface BuildSettings {
   registry: string;
   /** Whose `/git/<pipeline>.git` holds what was pushed to Windlass itself. */
   serverUrl: string;
-  workerToken: Secret;
+  workerToken: () => Promise<Secret>;
   /** Folder with a folder for each run. */
   checkouts: string;
 }

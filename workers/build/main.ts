@@ -2,12 +2,14 @@ import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { pino } from 'pino';
 import { z } from 'zod';
-import { readInstallation } from '#adapters/state/installation.ts';
-import { readWorkerToken } from '#adapters/state/worker-token.ts';
+import { createServerApi } from '#adapters/server-api/client.ts';
+import { learnIdentity } from '#adapters/state/identity.ts';
+import { createWorkerToken } from '#adapters/state/worker-token.ts';
 import { messageOf, UserError } from '#core/errors.ts';
 import { startBuildRole } from './role.ts';
 
 const END_TIMEOUT_MS = 15_000;
+const NEVER = new AbortController().signal;
 
 const Environment = z.object({
   REDIS_URL: z.string().min(1),
@@ -25,15 +27,17 @@ async function main(): Promise<void> {
   const environment = readEnvironment();
   const log = pino({ level: environment.LOG_LEVEL }, pino.destination(2));
   const stateDir = resolve(environment.WINDLASS_STATE);
-  const token = await readWorkerToken(stateDir, environment.WINDLASS_WORKER_TOKEN);
+  const token = createWorkerToken(stateDir, environment.WINDLASS_WORKER_TOKEN);
+  const server = { url: environment.WINDLASS_SERVER_URL, token };
+  const { installation } = await learnIdentity(stateDir, createServerApi(server), log, NEVER);
   const role = startBuildRole({
     stateDir,
-    installation: await readInstallation(stateDir),
+    installation,
     redisUrl: environment.REDIS_URL,
     registry: environment.WINDLASS_REGISTRY,
     docker: environment.DOCKER_HOST,
     dockerConfig: join(environment.DOCKER_CONFIG ?? join(homedir(), '.docker'), 'config.json'),
-    server: { url: environment.WINDLASS_SERVER_URL, token: token.reveal() },
+    server,
     environment: process.env,
     builds: environment.WINDLASS_BUILDS,
     log,

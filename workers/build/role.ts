@@ -8,10 +8,10 @@ import { createRegistryClient } from '#adapters/registry/registry-client.ts';
 import { resolveDigest } from '#adapters/registry/resolve-digest.ts';
 import { createSecretReader } from '#adapters/secrets/read-secret.ts';
 import { createServerApi } from '#adapters/server-api/client.ts';
+import type { Connection } from '#adapters/server-api/client.ts';
 import { connectRedis } from '#adapters/store/redis.ts';
 import { createRegistryGate } from '#adapters/store/registry-gate.ts';
 import { createRunStore } from '#adapters/store/run-store.ts';
-import { Secret } from '#core/secret.ts';
 import { startCollector } from './collector.ts';
 import { startBuildWorker } from './worker.ts';
 
@@ -25,7 +25,7 @@ export interface BuildRoleSettings {
   docker: string;
   /** `config.json` of the Docker CLI. */
   dockerConfig: string;
-  server: { url: string; token: string };
+  server: Connection;
   /** Of this process: what git inherits, and what declarations may name as secrets. */
   environment: Readonly<Record<string, string | undefined>>;
   /** Frees what was deleted in the registry, where it is this process that runs it. */
@@ -75,7 +75,7 @@ export function startBuildRole(settings: BuildRoleSettings): { close(): Promise<
       installation,
       registry,
       serverUrl: server.url,
-      workerToken: new Secret(server.token),
+      workerToken: server.token,
       checkouts: folders.checkouts,
     },
     now: Date.now,

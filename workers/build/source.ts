@@ -16,9 +16,10 @@ export async function sourceOf(
 ): Promise<SourceRemote> {
   const { url, credentials } = run.spec.source;
   if (url === undefined) {
+    const password = await settings.workerToken();
     return {
       url: `${settings.serverUrl.replace(/\/$/, '')}/git/${run.pipeline}.git`,
-      credentials: { kind: 'password', username: 'worker', password: settings.workerToken },
+      credentials: { kind: 'password', username: 'worker', password },
     };
   }
   if (credentials === undefined) return { url };

@@ -143,7 +143,7 @@ describe('the build worker', () => {
         installation: INSTALLATION,
         registry: registry.host,
         serverUrl: 'http://127.0.0.1:1',
-        workerToken: new Secret('token'),
+        workerToken: () => Promise.resolve(new Secret('token')),
         checkouts: join(folder, 'checkouts'),
       },
       now: Date.now,

@@ -2,13 +2,15 @@ import { hostname, homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { pino } from 'pino';
 import { z } from 'zod';
-import { readInstallation } from '#adapters/state/installation.ts';
-import { readWorkerToken } from '#adapters/state/worker-token.ts';
+import { createServerApi } from '#adapters/server-api/client.ts';
+import { learnIdentity } from '#adapters/state/identity.ts';
+import { createWorkerToken } from '#adapters/state/worker-token.ts';
 import { messageOf, UserError } from '#core/errors.ts';
 import { SYSTEM_IMAGES } from '#core/images.ts';
 import { startDeployRole } from './role.ts';
 
 const END_TIMEOUT_MS = 15_000;
+const NEVER = new AbortController().signal;
 
 const Environment = z.object({
   REDIS_URL: z.string().min(1),
@@ -27,10 +29,12 @@ async function main(): Promise<void> {
   const environment = readEnvironment();
   const log = pino({ level: environment.LOG_LEVEL }, pino.destination(2));
   const stateDir = resolve(environment.WINDLASS_STATE);
-  const token = await readWorkerToken(stateDir, environment.WINDLASS_WORKER_TOKEN);
+  const token = createWorkerToken(stateDir, environment.WINDLASS_WORKER_TOKEN);
+  const server = { url: environment.WINDLASS_SERVER_URL, token };
   const holder = environment.WINDLASS_WORKER_NAME ?? `${hostname()}-${process.pid}`;
+  const identity = await learnIdentity(stateDir, createServerApi(server), log, NEVER);
   const role = startDeployRole({
-    installation: await readInstallation(stateDir),
+    ...identity,
     redisUrl: environment.REDIS_URL,
     images: {
       sandbox: environment.WINDLASS_SANDBOX_IMAGE,
@@ -38,7 +42,7 @@ async function main(): Promise<void> {
       nameServer: environment.WINDLASS_NAME_SERVER_IMAGE,
     },
     dockerConfig: join(environment.DOCKER_CONFIG ?? join(homedir(), '.docker'), 'config.json'),
-    server: { url: environment.WINDLASS_SERVER_URL, token: token.reveal() },
+    server,
     holder,
     log,
   });

@@ -1,8 +1,8 @@
-import { createHash } from 'node:crypto';
 import type { Logger } from 'pino';
 import { connectDocker } from '#adapters/docker/connect.ts';
 import { createCredentialsReader } from '#adapters/docker/credentials.ts';
 import { createServerApi } from '#adapters/server-api/client.ts';
+import type { Connection } from '#adapters/server-api/client.ts';
 import { createEventStore } from '#adapters/store/event-store.ts';
 import { createLease } from '#adapters/store/lease.ts';
 import { connectRedis } from '#adapters/store/redis.ts';
@@ -16,11 +16,13 @@ import { startDeployWorker } from './worker.ts';
 
 export interface DeployRoleSettings {
   installation: string;
+  /** Of the hashes by which it tells whether a Secret has changed: the same for every deploy worker. */
+  recordsKey: string;
   redisUrl: string;
   images: SystemImages;
   /** `config.json` of the Docker CLI. */
   dockerConfig: string;
-  server: { url: string; token: string };
+  server: Connection;
   /** This worker's name; one that comes back under its own takes its leases up again at once. */
   holder: string;
   log: Logger;
@@ -28,17 +30,23 @@ export interface DeployRoleSettings {
 
 /** A deploy worker with all it needs of the world; ends by leaving its clusters to others. */
 export function startDeployRole(settings: DeployRoleSettings): { close(): Promise<void> } {
-  const { installation, images, server, holder, log } = settings;
+  const { installation, recordsKey, images, server, holder, log } = settings;
   const redis = connectRedis(settings.redisUrl);
   const stop = new AbortController();
   const readCredentials = createCredentialsReader(settings.dockerConfig);
-  // The same for every deploy worker of an installation.
-  const sealKey = createHash('sha256').update(`windlass records ${server.token}`).digest('hex');
 
   function createEngine(cluster: Cluster): Promise<Engine> {
     const [machine] = cluster.spec.servers;
     const docker = connectDocker(machine?.docker ?? '');
-    const options = { cluster, docker, installation, sealKey, images, readCredentials, log };
+    const options = {
+      cluster,
+      docker,
+      installation,
+      sealKey: recordsKey,
+      images,
+      readCredentials,
+      log,
+    };
     return Promise.resolve(createDockerEngine(options));
   }
 

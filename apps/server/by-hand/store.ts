@@ -3,7 +3,7 @@ import { createKeyedLock } from '#adapters/git/keyed-lock.ts';
 import { AllByHand } from '#core/by-hand/by-hand.ts';
 import type { ByHand } from '#core/by-hand/by-hand.ts';
 import type { OwnerKey } from '#core/owner.ts';
-import { readJsonFile, writeJsonFile } from '../state/json-file.ts';
+import { readJsonFile, writeJsonFile } from '#adapters/state/json-file.ts';
 
 const WRITE_TIMEOUT_MS = 30_000;
 const Content = z.strictObject({ version: z.literal(1), owners: AllByHand });

@@ -7,7 +7,7 @@ import type { Logger } from 'pino';
 import { gitEnvironment } from '#adapters/git/environment.ts';
 import { Name } from '#core/declarations/pipeline.ts';
 import { roleOfHeader } from '../authorize.ts';
-import type { Role, Tokens } from '../state/tokens.ts';
+import type { Role, Tokens } from '#adapters/state/tokens.ts';
 import { HOOK_DESCRIPTOR } from './hook-call.ts';
 import type { HookChannels } from './hook-channels.ts';
 import type { Repositories } from './repositories.ts';

@@ -22,7 +22,7 @@ const PATH = /^[A-Za-z0-9_][A-Za-z0-9._-]*$/;
 const BOT = { name: 'Windlass', email: 'windlass@localhost' };
 
 /** One bare repository per pipeline, one branch per deploy entry, its head the desired state. */
-export interface Releases extends Omit<ServerApi, 'byHand' | 'keptImages'> {
+export interface Releases extends Omit<ServerApi, 'identity' | 'byHand' | 'keptImages'> {
   /** Newest first. */
   history(pipeline: string, entry: string, limit: number): Promise<LoggedRelease[]>;
   head(pipeline: string, entry: string): Promise<LoggedRelease | undefined>;

@@ -8,11 +8,12 @@ import {
   StoreRequest,
 } from '#core/release/wire.ts';
 import type { ByHandActions } from '../by-hand/by-hand.ts';
+import type { Identity } from '#core/ports.ts';
 import { requireRole } from '../authorize.ts';
 import { closedSignal } from '../line-stream.ts';
 import { readInput } from '../read-input.ts';
 import type { Releases } from '../releases/releases.ts';
-import type { Tokens } from '../state/tokens.ts';
+import type { Tokens } from '#adapters/state/tokens.ts';
 
 const BODY_BYTES = 32 * 1_024 * 1_024;
 const RunPath = z.object({ run: z.string() });
@@ -21,6 +22,7 @@ const ClusterPath = z.object({ cluster: z.string() });
 const CommitPath = z.object({ pipeline: z.string(), commit: z.string() });
 
 export interface InternalDependencies {
+  identity: Identity;
   releases: Releases;
   /** References of the images that releases name which are kept deployable. */
   keptImages: (signal: AbortSignal) => Promise<string[]>;
@@ -30,7 +32,7 @@ export interface InternalDependencies {
 /** `/internal/v1`: what workers ask of the server (ServerApi). */
 export async function internalRoutes(
   app: FastifyInstance,
-  { releases, keptImages, byHand, tokens }: InternalDependencies & { tokens: Tokens },
+  { identity, releases, keptImages, byHand, tokens }: InternalDependencies & { tokens: Tokens },
 ): Promise<void> {
   app.addHook('onRequest', requireRole(tokens, ['worker', 'admin']));
   const options = { bodyLimit: BODY_BYTES };
@@ -63,6 +65,7 @@ export async function internalRoutes(
     const { cluster } = readInput(ClusterPath, request.params);
     return { releases: await releases.heads(cluster, closedSignal(reply)) };
   });
+  app.get('/identity', async () => identity);
   app.get('/kept-images', async (_request, reply) => ({
     references: await keptImages(closedSignal(reply)),
   }));

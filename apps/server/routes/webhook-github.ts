@@ -9,7 +9,7 @@ import { branchOf } from '#core/run/new-run.ts';
 import type { KnownPipelines } from '../known-pipelines.ts';
 import type { Orchestrator } from '../orchestrator.ts';
 import { readInput } from '../read-input.ts';
-import { isSame } from '../state/tokens.ts';
+import { isSame } from '../role-of.ts';
 
 const BODY_BYTES = 5 * 1_024 * 1_024;
 

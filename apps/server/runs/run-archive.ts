@@ -5,7 +5,7 @@ import { z } from 'zod';
 import type { LogLine, RunKeeping, RunNews, RunStore } from '#core/ports.ts';
 import { isFinished } from '#core/run/run.ts';
 import type { Run } from '#core/run/run.ts';
-import { writeJsonFile } from '../state/json-file.ts';
+import { writeJsonFile } from '#adapters/state/json-file.ts';
 import { openLogFile, readLogFile } from './log-file.ts';
 import type { LogFile } from './log-file.ts';
 import { createPasses } from './passes.ts';

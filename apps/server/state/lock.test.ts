@@ -1,9 +1,8 @@
-import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { lockState } from './lock.ts';
-import { readTokens, roleOf } from './tokens.ts';
 
 let folder: string;
 beforeEach(async () => {
@@ -29,17 +28,5 @@ describe('lockState', () => {
     const lock = await lockState(file);
     expect(JSON.parse(await readFile(file, 'utf8'))).toMatchObject({ pid: process.pid });
     await lock.release();
-  });
-});
-
-describe('readTokens', () => {
-  it('makes them once, for the owner only', async () => {
-    const file = join(folder, 'tokens.json');
-    const tokens = await readTokens(file);
-    expect(await readTokens(file)).toEqual(tokens);
-    expect((await stat(file)).mode & 0o777).toBe(0o600);
-    expect(roleOf(tokens, tokens.admin)).toBe('admin');
-    expect(roleOf(tokens, tokens.worker)).toBe('worker');
-    expect(roleOf(tokens, `${tokens.admin}x`)).toBeUndefined();
   });
 });
