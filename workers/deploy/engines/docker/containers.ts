@@ -49,6 +49,14 @@ export async function startContainer(
   await callDocker(context.docker, { method: 'POST', path: `/containers/${id}/start`, signal });
 }
 
+export async function unpauseContainer(
+  context: DockerContext,
+  id: string,
+  signal: AbortSignal,
+): Promise<void> {
+  await callDocker(context.docker, { method: 'POST', path: `/containers/${id}/unpause`, signal });
+}
+
 /** Ends it as Kubernetes does: its stop signal, then its grace, then the kill. One that is gone is no error. */
 export async function stopContainer(
   context: DockerContext,

@@ -49,9 +49,10 @@ describe('foldProbe', () => {
 
 describe('nextProbeMs', () => {
   it.each([
-    { results: '-', ms: 100 },
-    { results: '--', ms: 200 },
-    { results: '--------', ms: 10_000 },
+    { results: '-', ms: 25 },
+    { results: '--', ms: 50 },
+    { results: '--------', ms: 3_200 },
+    { results: '----------', ms: 10_000 },
     { results: '+', ms: 10_000 },
     { results: '++', ms: 10_000 },
     { results: '++-', ms: 10_000 },

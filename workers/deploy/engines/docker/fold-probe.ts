@@ -13,7 +13,7 @@ export interface ProbeMemory extends ProbeState {
   lastOk: boolean;
 }
 
-const FIRST_RETRY_MS = 100;
+const FIRST_RETRY_MS = 25;
 const LONGEST_ANSWER = 200;
 
 /** Takes one more result in: ready after enough successes in a row, unready after enough failures. */

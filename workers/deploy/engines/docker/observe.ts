@@ -1,5 +1,5 @@
 import { callDocker } from '#adapters/docker/call.ts';
-import type { LiveContainer, LivePod, ReadinessProbe, World } from '#core/docker/world.ts';
+import type { LiveContainer, LivePod, World } from '#core/docker/world.ts';
 import { labelsOf } from './containers.ts';
 import { findDrift, parseMade } from './drift.ts';
 import type { EngineState } from './engine-state.ts';
@@ -8,6 +8,7 @@ import type { InspectedContainer, ListedContainer } from './inspected.ts';
 import { filterOurs, LABEL } from './marks.ts';
 import { parseDeletingName, podKey } from './names.ts';
 import type { NetworkLayout } from './subnets.ts';
+import { probeKey, probeOf, probeTarget } from './probe-target.ts';
 import type { Probed } from './prober.ts';
 import { newestRecords, readRecords } from './records.ts';
 import type { ListedVolume, StoredRecord } from './records.ts';
@@ -205,20 +206,11 @@ function probeTargets(
   served: ReadonlySet<string>,
 ): Probed[] {
   if (pod?.ip === undefined || pod.deletingSince !== undefined) return [];
-  const address = pod.ip;
+  const target = { address: pod.ip, served: served.has(pod.name) };
   return containers.flatMap((container) => {
-    const probe = probeOf(container);
     const live = pod.containers[labelsOf(container)[LABEL.container] ?? ''];
-    if (probe === undefined || live?.state !== 'running' || !live.joined) return [];
-    return [
-      {
-        key: probeKey(container),
-        address,
-        startedAt: live.startedAt,
-        probe,
-        served: served.has(pod.name),
-      },
-    ];
+    const isUp = live?.state === 'running' && live.joined;
+    return isUp ? (probeTarget(container, target) ?? []) : [];
   });
 }
 
@@ -234,15 +226,6 @@ function withProbes(pod: LivePod, group: Group | undefined, { prober }: EngineSt
       return [labelsOf(container)[LABEL.container] ?? '', state] as const;
     });
   return { ...pod, probes: Object.fromEntries(probes) };
-}
-
-function probeOf(container: InspectedContainer): ReadinessProbe | undefined {
-  const label = labelsOf(container)[LABEL.probe];
-  return label === undefined ? undefined : (JSON.parse(label) as ReadinessProbe);
-}
-
-function probeKey({ Id, State }: InspectedContainer): string {
-  return `${Id} ${State.StartedAt}`;
 }
 
 /** Docker's zero time, year 1, is 0 here. */

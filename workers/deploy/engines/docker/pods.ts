@@ -1,13 +1,11 @@
-import { callDocker, DockerError } from '#adapters/docker/call.ts';
-import type { ContainerSpec, PodSpec } from '#core/docker/world.ts';
+import { callDocker } from '#adapters/docker/call.ts';
+import type { PodSpec } from '#core/docker/world.ts';
 import {
   createContainer,
   labelsOf,
-  removeContainer,
-  restartContainer,
   startContainer,
-  stopContainer,
   undoDrift,
+  unpauseContainer,
 } from './containers.ts';
 import { findDrift, parseMade } from './drift.ts';
 import type { EngineState } from './engine-state.ts';
@@ -16,16 +14,12 @@ import { nameOf } from './inspected.ts';
 import { inspectContainer } from './inspections.ts';
 import { filterOurs, LABEL } from './marks.ts';
 import type { ClusterNetwork } from './network.ts';
-import { parseDeletingName, partName, podKey, sandboxName } from './names.ts';
-import { containerBody, fileVolumes, podMarks, sandboxBody } from './pod-config.ts';
+import { parseDeletingName, podKey, sandboxName } from './names.ts';
+import { fileVolumes, podMarks, sandboxBody } from './pod-config.ts';
+import { prepareContainers, runPrepared } from './pod-containers.ts';
+import type { PodParts } from './pod-containers.ts';
 import { explainImage } from './system-containers.ts';
 import { ensureVolumes, fillVolumes, readVolumeHashes } from './volumes.ts';
-
-/** What there is of a pod. */
-interface PodParts {
-  sandbox?: InspectedContainer;
-  containers: InspectedContainer[];
-}
 
 /**
  * Makes the pod be as its spec says, from whatever there is of it: creates what lacks, starts what stopped, makes anew
@@ -45,19 +39,20 @@ export async function ensurePod(
   bringing.catch(() => {});
   const parts = await findParts(state, pod, signal);
   if (parts === undefined) return false;
-  const sandbox = await ensureSandbox(state, network, pod, parts, signal);
-  const lacking = await bringing;
-  const known = new Map(parts.containers.map((found) => [labelsOf(found)[LABEL.container], found]));
-  const results = await Promise.all(
-    pod.containers.map((container) =>
-      lacking.has(container.name)
-        ? Promise.resolve(undefined)
-        : tryContainer(state, pod, container, sandbox, known.get(container.name), signal),
-    ),
+  const sandboxId = parts.sandbox?.Id ?? (await createSandbox(state, network, pod, signal));
+  // Docker takes longest to start a sandbox: what goes into it is made meanwhile.
+  const [started, prepared] = await Promise.allSettled([
+    runSandbox(state, pod, sandboxId, parts.sandbox, signal),
+    bringing.then((lacking) => prepareContainers(state, pod, sandboxId, lacking, parts, signal)),
+  ]);
+  if (started.status === 'rejected') throw started.reason;
+  if (prepared.status === 'rejected') throw prepared.reason;
+  const sandbox = started.value;
+  const running = await Promise.all(
+    prepared.value.map((container) => runPrepared(state, network, pod, sandbox, container, signal)),
   );
-  if (lacking.size === 0 && results.every((failure) => failure === undefined)) {
-    state.problems.clear(key);
-  }
+  const isWhole = running.length === pod.containers.length && running.every((runs) => runs);
+  if (isWhole) state.problems.clear(key);
   return true;
 }
 
@@ -128,30 +123,42 @@ async function findParts(
   };
 }
 
-/** A running sandbox with filled volumes; its containers may still be of the time before. */
-async function ensureSandbox(
+async function createSandbox(
   state: EngineState,
   network: ClusterNetwork,
   pod: PodSpec,
-  { sandbox: found }: PodParts,
+  signal: AbortSignal,
+): Promise<string> {
+  const { context } = state;
+  await ensureVolumes(context, pod, signal);
+  const name = sandboxName(context, pod.namespace, pod.name);
+  const expected = { ...podMarks(context, pod), [LABEL.role]: 'sandbox' };
+  try {
+    return await createContainer(
+      context,
+      name,
+      sandboxBody(context, network, pod),
+      expected,
+      signal,
+    );
+  } catch (error) {
+    throw explainImage(error, context.images.sandbox);
+  }
+}
+
+/** Answers it running, with filled volumes; its containers may still be of the time before. */
+async function runSandbox(
+  state: EngineState,
+  pod: PodSpec,
+  id: string,
+  found: InspectedContainer | undefined,
   signal: AbortSignal,
 ): Promise<InspectedContainer> {
-  const { context } = state;
-  const name = sandboxName(context, pod.namespace, pod.name);
-  if (found !== undefined) await wakeSandbox(state, found, signal);
-  else {
-    await ensureVolumes(context, pod, signal);
-    const body = sandboxBody(context, network, pod);
-    const expected = { ...podMarks(context, pod), [LABEL.role]: 'sandbox' };
-    try {
-      const id = await createContainer(context, name, body, expected, signal);
-      await startContainer(context, id, signal);
-    } catch (error) {
-      throw explainImage(error, context.images.sandbox);
-    }
-  }
-  const sandbox = await inspectContainer(context, name, signal);
-  if (sandbox === undefined) throw new Error(`the sandbox ${name} went away while it was made`);
+  if (found === undefined) await startContainer(state.context, id, signal);
+  else await wakeSandbox(state, found, signal);
+  const sandbox = await inspectContainer(state.context, id, signal);
+  if (sandbox === undefined)
+    throw new Error(`the sandbox of ${podKey(pod)} went away while it was made`);
   await fillLacking(state, pod, sandbox, found === undefined, signal);
   return sandbox;
 }
@@ -166,7 +173,7 @@ async function wakeSandbox(
   if (made !== undefined && findDrift(made, found).length > 0) {
     await undoDrift(context, found, made, signal);
   }
-  if (found.State.Status === 'paused') await unpause(state, found.Id, signal);
+  if (found.State.Status === 'paused') await unpauseContainer(context, found.Id, signal);
   else if (found.State.Status !== 'running') await startContainer(context, found.Id, signal);
   state.inspections.forget(found.Id);
 }
@@ -185,84 +192,4 @@ async function fillLacking(
   await fillVolumes(state.context, sandbox.Id, lacking, signal);
   const filled = Object.fromEntries(wanted.map(({ name, hash }) => [name, hash]));
   state.volumeHashes.add(sandbox, filled);
-}
-
-/** Answers what Docker refused; that is the pod's problem and no error of the pass. */
-async function tryContainer(
-  state: EngineState,
-  pod: PodSpec,
-  container: ContainerSpec,
-  sandbox: InspectedContainer,
-  found: InspectedContainer | undefined,
-  signal: AbortSignal,
-): Promise<string | undefined> {
-  try {
-    await ensureContainer(state, pod, container, sandbox, found, signal);
-    return undefined;
-  } catch (error) {
-    if (!(error instanceof DockerError)) throw error;
-    state.problems.failed(podKey(pod), container.name, error.message);
-    return error.message;
-  } finally {
-    if (found !== undefined) state.inspections.forget(found.Id);
-  }
-}
-
-async function ensureContainer(
-  state: EngineState,
-  pod: PodSpec,
-  container: ContainerSpec,
-  sandbox: InspectedContainer,
-  found: InspectedContainer | undefined,
-  signal: AbortSignal,
-): Promise<void> {
-  const { context } = state;
-  if (found !== undefined && (await reviveContainer(state, pod, sandbox, found, signal))) return;
-  if (found !== undefined) {
-    await stopContainer(context, found.Id, pod.graceSeconds, signal);
-    await removeContainer(context, found.Id, signal);
-  }
-  const name = partName(context, pod, container.name);
-  const expected = {
-    ...podMarks(context, pod),
-    [LABEL.role]: 'container',
-    [LABEL.container]: container.name,
-  };
-  const body = containerBody(context, pod, container, sandbox.Id);
-  const id = await createContainer(context, name, body, expected, signal);
-  await startContainer(context, id, signal);
-}
-
-/** False where it has to be made anew. */
-async function reviveContainer(
-  state: EngineState,
-  pod: PodSpec,
-  sandbox: InspectedContainer,
-  found: InspectedContainer,
-  signal: AbortSignal,
-): Promise<boolean> {
-  const { context } = state;
-  if (found.HostConfig.NetworkMode !== `container:${sandbox.Id}`) return false;
-  const made = parseMade(labelsOf(found)[LABEL.made]);
-  if (made === undefined) return false;
-  if (findDrift(made, found).length > 0 && !(await undoDrift(context, found, made, signal))) {
-    return false;
-  }
-  const { Status: status, StartedAt: startedAt } = found.State;
-  if (status === 'dead' || status === 'removing') return false;
-  if (status === 'paused') await unpause(state, found.Id, signal);
-  if (status === 'exited' || status === 'created') await startContainer(context, found.Id, signal);
-  else if (Date.parse(startedAt) < Date.parse(sandbox.State.StartedAt)) {
-    // It runs on in the network namespace that the sandbox had before.
-    await restartContainer(context, found.Id, pod.graceSeconds, signal);
-  }
-  return true;
-}
-
-async function unpause(state: EngineState, id: string, signal: AbortSignal): Promise<void> {
-  await callDocker(state.context.docker, {
-    method: 'POST',
-    path: `/containers/${id}/unpause`,
-    signal,
-  });
 }

@@ -25,6 +25,8 @@ export interface Probed {
 /** Probes containers on their own schedules, beside the passes. */
 export interface Prober {
   setTargets(targets: readonly Probed[], sandboxId: string | undefined): void;
+  /** One more, at once; the next `setTargets` says whether it stays. */
+  watch(target: Probed): void;
   /** Absent: not probed yet. */
   stateOf(key: string): ProbeState | undefined;
   /** Whether something accepts connections there; absent where that cannot be found out. */
@@ -63,7 +65,20 @@ export function createProber(context: DockerContext, onChange: (what: string) =>
     if (before?.ready !== memory.ready) onChange(`probe: ${memory.answer}`);
   }
 
+  function watch(target: Probed): void {
+    const known = watched.get(target.key);
+    if (known !== undefined) {
+      known.target = target;
+      return;
+    }
+    const entry: Watched = target.served ? { target, memory: assumeReady(Date.now()) } : { target };
+    watched.set(target.key, entry);
+    const startsAt = target.startedAt + target.probe.initialDelaySeconds * 1_000;
+    schedule(entry, Math.max(0, startsAt - Date.now()));
+  }
+
   return {
+    watch,
     setTargets(targets, sandboxId) {
       line.use(sandboxId);
       const keys = new Set(targets.map(({ key }) => key));
@@ -72,19 +87,7 @@ export function createProber(context: DockerContext, onChange: (what: string) =>
         clearTimeout(timer);
         watched.delete(key);
       }
-      for (const target of targets) {
-        const known = watched.get(target.key);
-        if (known !== undefined) {
-          known.target = target;
-          continue;
-        }
-        const entry: Watched = target.served
-          ? { target, memory: assumeReady(Date.now()) }
-          : { target };
-        watched.set(target.key, entry);
-        const startsAt = target.startedAt + target.probe.initialDelaySeconds * 1_000;
-        schedule(entry, Math.max(0, startsAt - Date.now()));
-      }
+      for (const target of targets) watch(target);
     },
     stateOf(key) {
       const memory = watched.get(key)?.memory;

@@ -6,6 +6,7 @@ import {
   removeContainer,
   renameContainer,
   undoDrift,
+  unpauseContainer,
 } from './containers.ts';
 import type { DockerContext } from './context.ts';
 import { findDrift, parseMade } from './drift.ts';
@@ -91,8 +92,7 @@ export async function ensureSystemContainer(
   const container = await inspectContainer(context, name, signal);
   if (container === undefined) throw new Error(`${name} went away while it was made`);
   if (container.State.Status !== 'paused') return container;
-  const path = `/containers/${container.Id}/unpause`;
-  await callDocker(context.docker, { method: 'POST', path, signal });
+  await unpauseContainer(context, container.Id, signal);
   return { ...container, State: { ...container.State, Status: 'running' } };
 }
 

@@ -1,0 +1,162 @@
+import { DockerError } from '#adapters/docker/call.ts';
+import type { ContainerSpec, PodSpec } from '#core/docker/world.ts';
+import {
+  createContainer,
+  labelsOf,
+  removeContainer,
+  restartContainer,
+  startContainer,
+  stopContainer,
+  undoDrift,
+  unpauseContainer,
+} from './containers.ts';
+import { findDrift, parseMade } from './drift.ts';
+import type { EngineState } from './engine-state.ts';
+import type { InspectedContainer } from './inspected.ts';
+import { inspectContainer } from './inspections.ts';
+import { LABEL } from './marks.ts';
+import { partName, podKey } from './names.ts';
+import type { ClusterNetwork } from './network.ts';
+import { containerBody, podMarks } from './pod-config.ts';
+import { probeTarget } from './probe-target.ts';
+
+/** What there is of a pod. */
+export interface PodParts {
+  sandbox?: InspectedContainer;
+  containers: InspectedContainer[];
+}
+
+/** A container of a pod that is there as it should have been made, running or not. */
+export interface Prepared {
+  id: string;
+  name: string;
+  /** As it was found; absent where it was made just now. */
+  found?: InspectedContainer;
+}
+
+/** The pod's containers, side by side; not those whose images are lacking, or which Docker refuses to make. */
+export async function prepareContainers(
+  state: EngineState,
+  pod: PodSpec,
+  sandboxId: string,
+  lacking: ReadonlySet<string>,
+  { containers }: PodParts,
+  signal: AbortSignal,
+): Promise<Prepared[]> {
+  const found = new Map(containers.map((each) => [labelsOf(each)[LABEL.container], each]));
+  const prepared = await Promise.all(
+    pod.containers
+      .filter(({ name }) => !lacking.has(name))
+      .map((container) =>
+        tryFor(state, pod, container.name, () =>
+          prepare(state, pod, container, sandboxId, found.get(container.name), signal),
+        ),
+      ),
+  );
+  return prepared.filter((container) => container !== undefined);
+}
+
+/** Brings it to run in the sandbox. False where Docker refuses that. */
+export async function runPrepared(
+  state: EngineState,
+  network: ClusterNetwork,
+  pod: PodSpec,
+  sandbox: InspectedContainer,
+  container: Prepared,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const runs = await tryFor(state, pod, container.name, async () => {
+    await run(state, pod, sandbox, container, signal);
+    await probeAtOnce(state, network, sandbox, container.id, signal);
+    return true;
+  });
+  if (container.found !== undefined) state.inspections.forget(container.id);
+  return runs === true;
+}
+
+async function prepare(
+  state: EngineState,
+  pod: PodSpec,
+  container: ContainerSpec,
+  sandboxId: string,
+  found: InspectedContainer | undefined,
+  signal: AbortSignal,
+): Promise<Prepared> {
+  const { context } = state;
+  const { name } = container;
+  if (found !== undefined) {
+    state.inspections.forget(found.Id);
+    if (await isUsable(state, sandboxId, found, signal)) return { id: found.Id, name, found };
+    await stopContainer(context, found.Id, pod.graceSeconds, signal);
+    await removeContainer(context, found.Id, signal);
+  }
+  const expected = {
+    ...podMarks(context, pod),
+    [LABEL.role]: 'container',
+    [LABEL.container]: name,
+  };
+  const body = containerBody(context, pod, container, sandboxId);
+  const fullName = partName(context, pod, name);
+  return { id: await createContainer(context, fullName, body, expected, signal), name };
+}
+
+/** False where it has to be made anew. */
+async function isUsable(
+  { context }: EngineState,
+  sandboxId: string,
+  found: InspectedContainer,
+  signal: AbortSignal,
+): Promise<boolean> {
+  if (found.HostConfig.NetworkMode !== `container:${sandboxId}`) return false;
+  if (found.State.Status === 'dead' || found.State.Status === 'removing') return false;
+  const made = parseMade(labelsOf(found)[LABEL.made]);
+  if (made === undefined) return false;
+  return findDrift(made, found).length === 0 || undoDrift(context, found, made, signal);
+}
+
+async function run(
+  { context }: EngineState,
+  pod: PodSpec,
+  sandbox: InspectedContainer,
+  { id, found }: Prepared,
+  signal: AbortSignal,
+): Promise<void> {
+  if (found === undefined) return startContainer(context, id, signal);
+  const { Status: status, StartedAt: startedAt } = found.State;
+  if (status === 'paused') return unpauseContainer(context, id, signal);
+  if (status === 'exited' || status === 'created') return startContainer(context, id, signal);
+  // It runs on in the network namespace that the sandbox had before.
+  if (Date.parse(startedAt) < Date.parse(sandbox.State.StartedAt))
+    await restartContainer(context, id, pod.graceSeconds, signal);
+}
+
+/** The first probe does not wait for the next look at the world. */
+async function probeAtOnce(
+  { context, prober }: EngineState,
+  network: ClusterNetwork,
+  sandbox: InspectedContainer,
+  id: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const address = sandbox.NetworkSettings.Networks?.[network.name]?.IPAddress ?? '';
+  const container = await inspectContainer(context, id, signal);
+  if (container?.State.Status !== 'running' || address === '') return;
+  const target = probeTarget(container, { address, served: false });
+  if (target !== undefined) prober.watch(target);
+}
+
+/** What Docker refuses is the pod's problem and no error of the pass. */
+async function tryFor<T>(
+  state: EngineState,
+  pod: PodSpec,
+  container: string,
+  work: () => Promise<T>,
+): Promise<T | undefined> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof DockerError)) throw error;
+    state.problems.failed(podKey(pod), container, error.message);
+    return undefined;
+  }
+}
