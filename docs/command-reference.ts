@@ -6,6 +6,7 @@ export function commandReference(): string {
   const program = createProgram({
     cwd: '.',
     configFile: '',
+    machine: {},
     out: () => {},
     note: () => {},
     colour: false,

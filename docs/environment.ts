@@ -26,7 +26,7 @@ export const VARIABLES: readonly Variable[] = [
   { name: 'TERM', programs: ['CLI'], description: '`dumb`: no colours' },
   {
     name: 'WINDLASS_STATE',
-    programs: ['start', 'server', 'build worker', 'deploy worker'],
+    programs: ['CLI', 'start', 'server', 'build worker', 'deploy worker'],
     fallback: '`.windlass`',
     description: 'The state folder; of `start` also `--state`',
   },

@@ -10,6 +10,8 @@ import { readTokens } from './tokens.ts';
 /** Of state folders before they said their version. */
 const FIRST_VERSION = 1;
 const FILE = 'state-version.json';
+/** Where a restore unpacks; what is there says that it has not ended. */
+export const RESTORING = 'restoring.part';
 const StateVersion = z.looseObject({ version: z.int().min(FIRST_VERSION) });
 
 /** A step to version `to` from the one before. Killed at any point and done again it must come to the same. */
@@ -35,6 +37,7 @@ export const STATE_VERSION = UPGRADES.at(-1)?.to ?? FIRST_VERSION;
 
 /** The version of a state folder; absent where no server has ever used it. */
 export async function readStateVersion(stateDir: string): Promise<number | undefined> {
+  await refuseHalfRestored(stateDir);
   const file = join(stateDir, FILE);
   let text: string;
   try {
@@ -55,7 +58,7 @@ export async function checkStateVersion(stateDir: string): Promise<void> {
   refuseNewer(stateDir, (await readStateVersion(stateDir)) ?? STATE_VERSION);
 }
 
-function refuseNewer(what: string, version: number, known = STATE_VERSION): void {
+export function refuseNewer(what: string, version: number, known = STATE_VERSION): void {
   if (version <= known) return;
   throw new UserError(
     'unsupported',
@@ -81,6 +84,13 @@ export async function upgradeState(
     onStep(version, upgrade.to);
     version = upgrade.to;
   }
+}
+
+async function refuseHalfRestored(stateDir: string): Promise<void> {
+  if (!(await isThere(join(stateDir, RESTORING)))) return;
+  throw new UserError('conflict', `a restore into ${stateDir} was cut off`, {
+    hint: 'empty the folder and restore again',
+  });
 }
 
 function writeVersion(stateDir: string, version: number): Promise<void> {

@@ -4,6 +4,10 @@ export interface CliContext {
   cwd: string;
   /** Where the login is kept. */
   configFile: string;
+  /** From the environment: the server's state folder, where this is its machine. */
+  stateDir?: string;
+  /** The environment, of which git inherits a part. */
+  machine: Readonly<Record<string, string | undefined>>;
   /** From the environment: takes precedence over login and state folder. */
   server?: { url: string; token: string };
   /** A line to standard output. */

@@ -42,6 +42,7 @@ export async function openFakeWorld(answers: Answers): Promise<FakeWorld> {
       const notes: string[] = [];
       const code = await runCli(args, {
         cwd: folder,
+        machine: { PATH: process.env['PATH'] },
         configFile: join(folder, 'config', 'config.json'),
         ...(args[0] === 'login' ? {} : { server: { url, token: FAKE_TOKEN } }),
         out: (line) => out.push(line),

@@ -15,9 +15,12 @@ stdout.on('error', (error: NodeJS.ErrnoException) => {
 
 const url = env['WINDLASS_URL'];
 const token = env['WINDLASS_TOKEN'];
+const stateDir = env['WINDLASS_STATE'];
 const context: CliContext = {
   cwd: process.cwd(),
   configFile: join(env['XDG_CONFIG_HOME'] || join(homedir(), '.config'), 'windlass', 'config.json'),
+  ...(stateDir ? { stateDir } : {}),
+  machine: env,
   ...(url && token ? { server: { url, token } } : {}),
   out: (line) => stdout.write(`${line}\n`),
   note: (line) => stderr.write(`${line}\n`),

@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { UserError } from '#core/errors.ts';
+import { backupCommand } from './commands/backup.ts';
 import { cancelCommand } from './commands/cancel.ts';
 import { confirmCommand } from './commands/confirm.ts';
 import { deleteCommand } from './commands/delete.ts';
@@ -11,6 +12,7 @@ import { logsCommand } from './commands/logs.ts';
 import { planCommand } from './commands/plan.ts';
 import { releasesCommand } from './commands/releases.ts';
 import { restartCommand } from './commands/restart.ts';
+import { restoreCommand } from './commands/restore.ts';
 import { retryCommand } from './commands/retry.ts';
 import { rollbackCommand } from './commands/rollback.ts';
 import { runCommand } from './commands/run.ts';
@@ -18,6 +20,7 @@ import { runsCommand } from './commands/runs.ts';
 import { scaleCommand } from './commands/scale.ts';
 import { statusCommand } from './commands/status.ts';
 import { resumeCommand, suspendCommand } from './commands/suspend.ts';
+import { tokenCommand } from './commands/token.ts';
 import { validateCommand } from './commands/validate.ts';
 import { whyCommand } from './commands/why.ts';
 import type { CliContext } from './context.ts';
@@ -59,7 +62,10 @@ export function createProgram(context: CliContext): Command {
     .addCommand(scaleCommand(context))
     .addCommand(confirmCommand(context))
     .addCommand(deleteCommand(context))
-    .addCommand(forgetCommand(context));
+    .addCommand(forgetCommand(context))
+    .addCommand(backupCommand(context))
+    .addCommand(restoreCommand(context))
+    .addCommand(tokenCommand(context));
   return redirected(program, context);
 }
 

@@ -34,7 +34,7 @@ async function read(file: string, from = 0): Promise<string[]> {
 }
 
 describe('openLogFile', () => {
-  it('has every line once, wherever writing was cut off', async () => {
+  it('has every line once, wherever writing was cut off', { timeout: 60_000 }, async () => {
     const lines = fc.array(fc.string({ maxLength: 40, unit: 'grapheme' }), { minLength: 1 });
     await fc.assert(
       fc.asyncProperty(
@@ -55,7 +55,7 @@ describe('openLogFile', () => {
           expect(await read(file)).toEqual(textsOf(batches));
         },
       ),
-      { numRuns: 150 },
+      { numRuns: 80 },
     );
   });
 
