@@ -1,5 +1,6 @@
 import { copyFile, mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { messageOf, UserError } from '#core/errors.ts';
 import { gitEnvironment } from './environment.ts';
 import { spawnGit } from './spawn-git.ts';
 
@@ -21,7 +22,16 @@ export async function copyRepository(
   await mkdir(to, { recursive: true, mode: 0o700 });
   await git(to, 'init', '--quiet', '--bare', '--template=');
   await git(to, 'config', 'receive.unpackLimit', '1');
-  if (await hasRefs(from)) await git(from, 'push', '--quiet', '--mirror', to);
+  if (await hasRefs(from)) {
+    await git(from, 'push', '--quiet', '--mirror', to).catch((error: unknown) => {
+      signal.throwIfAborted();
+      const [why = ''] = messageOf(error).trim().split('\n');
+      throw new UserError('unavailable', `${from} cannot be copied: ${why.trim()}`, {
+        cause: error,
+        hint: `is there room at ${to}? Does \`git fsck\` find it whole?`,
+      });
+    });
+  }
   const others = (await readdir(from)).filter((name) => /^windlass-.*\.json$/.test(name));
   for (const name of [...ITS_OWN, ...others]) await copyFile(join(from, name), join(to, name));
 }

@@ -51,7 +51,7 @@ async function repositoriesIn(stateDir: string, path: string): Promise<BackupIte
 
 /** The port always, since images carry it in their names. What names blobs comes before the blobs. */
 async function registryIn(stateDir: string, withImages: boolean): Promise<BackupItem[]> {
-  const data = 'registry/docker/registry/v2';
+  const data = 'registry/data/docker/registry/v2';
   const wanted = [
     'registry/port',
     ...(withImages ? [`${data}/repositories`, `${data}/blobs`] : []),

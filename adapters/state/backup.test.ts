@@ -140,10 +140,10 @@ describe('a backup', () => {
   });
 
   it('has the images where that is asked for', async () => {
-    const blob = 'registry/docker/registry/v2/blobs/sha256/aa/aab/data';
+    const blob = 'registry/data/docker/registry/v2/blobs/sha256/aa/aab/data';
     await write(blob, 'layer');
-    await write('registry/docker/registry/v2/repositories/a/_manifests/link', 'sha256:aab');
-    await write('registry/docker/registry/v2/repositories/a/_uploads/1/data', 'half');
+    await write('registry/data/docker/registry/v2/repositories/a/_manifests/link', 'sha256:aab');
+    await write('registry/data/docker/registry/v2/repositories/a/_uploads/1/data', 'half');
     await backup({ withImages: true });
     await restoreBackup(file, join(folder, 'restored'), signal);
     const restored = await filesIn(join(folder, 'restored', 'registry'));

@@ -85,6 +85,7 @@ export function createRunArchive({ folder, runs, log }: RunArchiveDependencies):
       await runs.archived(id, Number.MAX_SAFE_INTEGER);
       return;
     }
+    if (run.state === 'queued') return;
     await store(id, run);
     if (!isFinished(run)) return;
     const stored = open.get(id)?.file;
