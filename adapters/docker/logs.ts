@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import type Docker from 'dockerode';
 import { callDocker, openStream } from '#adapters/docker/call.ts';
 import { createDemux, createLineSplitter, type OutputStream } from '#adapters/docker/demux.ts';
@@ -33,6 +34,25 @@ export async function* followLogs(
     },
     signal,
   });
+  yield* readLines(stream, signal);
+}
+
+/** The lines a container writes from now on; ends with the container, or when aborted. */
+export async function followOutput(
+  docker: Docker,
+  container: string,
+  signal: AbortSignal,
+): Promise<AsyncGenerator<ContainerLine>> {
+  const stream = await openStream(docker, {
+    method: 'POST',
+    path: `/containers/${container}/attach`,
+    query: { stream: true, stdout: true, stderr: true },
+    signal,
+  });
+  return readLines(stream, signal);
+}
+
+async function* readLines(stream: Readable, signal: AbortSignal): AsyncGenerator<ContainerLine> {
   const feed = createDemux();
   const lines = { stdout: createLineSplitter(), stderr: createLineSplitter() };
   try {

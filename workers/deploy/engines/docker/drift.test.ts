@@ -21,6 +21,7 @@ function inspected(
     RestartCount: 0,
     State: { Status: 'running', StartedAt: '', FinishedAt: '', ExitCode: 0, OOMKilled: false },
     Config: { Labels: {} },
+    Mounts: [],
     HostConfig: {
       NetworkMode: 'x',
       RestartPolicy: { Name: 'unless-stopped' },

@@ -3,6 +3,7 @@ import type { Images } from './images.ts';
 import type { Inspections } from './inspections.ts';
 import type { Problems } from './problems.ts';
 import type { Prober } from './prober.ts';
+import type { SandboxShell } from './sandbox-shell.ts';
 import type { Endings } from './endings.ts';
 import type { SystemPod } from './system-pod.ts';
 import type { Terminations } from './terminations.ts';
@@ -15,6 +16,7 @@ export interface EngineState {
   volumeHashes: VolumeHashes;
   images: Images;
   problems: Problems;
+  shell: SandboxShell;
   prober: Prober;
   system: SystemPod;
   endings: Endings;

@@ -23,6 +23,7 @@ import { observe } from './observe.ts';
 import type { Observed } from './observe.ts';
 import { createProber } from './prober.ts';
 import { createProblems } from './problems.ts';
+import { createSandboxShell } from './sandbox-shell.ts';
 import { createSystemPod } from './system-pod.ts';
 import { createTerminations } from './terminations.ts';
 import { createVolumeHashes } from './volume-hashes.ts';
@@ -128,7 +129,8 @@ export function createDockerEngine(options: DockerEngineOptions): Engine {
     signal: AbortSignal,
   ): Promise<boolean> {
     if (world.records.length + world.pods.length + strays.length > 0) return false;
-    state.prober.setTargets([], undefined);
+    state.shell.use(undefined);
+    state.prober.setTargets([]);
     await state.system.removeAll(signal);
     await removeNetwork(context, signal);
     return true;
@@ -154,6 +156,7 @@ export function createDockerEngine(options: DockerEngineOptions): Engine {
     find: (reference, signal) => findContainer(context, reference, signal),
     async close() {
       state.prober.close();
+      state.shell.close();
       state.images.close();
       await state.terminations.close();
     },
@@ -166,7 +169,8 @@ function createState(
   onChange: (what: string) => void,
 ): EngineState {
   const images = createImages(context, readCredentials, onChange);
-  const prober = createProber(context, onChange);
+  const shell = createSandboxShell(context);
+  const prober = createProber(shell, onChange);
   let servedOnce: Set<string> | undefined;
   return {
     context,
@@ -174,8 +178,9 @@ function createState(
     volumeHashes: createVolumeHashes(context),
     images,
     problems: createProblems(images),
+    shell,
     prober,
-    system: createSystemPod(context, (address, port) => prober.canConnect(address, port)),
+    system: createSystemPod(context, shell, (address, port) => prober.canConnect(address, port)),
     endings: createEndings(context),
     terminations: createTerminations(context, onChange),
     async served(read) {

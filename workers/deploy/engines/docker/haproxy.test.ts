@@ -1,5 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { portsIn, serversIn, withoutPorts } from './haproxy.ts';
+import type { ContainerLine } from '#adapters/docker/logs.ts';
+import {
+  judge,
+  marked,
+  PortTaken,
+  portsIn,
+  serversIn,
+  withoutMark,
+  withoutPorts,
+} from './haproxy.ts';
 
 const config = `global
   noreuseport
@@ -30,5 +39,58 @@ describe("HAProxy's configuration", () => {
     expect(portsIn(rest)).toEqual([30_081]);
     expect(rest).toContain('mode tcp');
     expect(withoutPorts(config, new Set())).toBe(config);
+  });
+});
+
+const MARK = /"(.*)"/.exec(marked(config))?.[1] ?? '';
+const READ = `[NOTICE]   (1) : config : parsing [/windlass/edge/haproxy.cfg:1]: '${MARK}'.`;
+const RELOADING = '[NOTICE]   (1) : Reloading HAProxy';
+const SUCCESS = '[NOTICE]   (1) : Loading success.';
+
+async function* output(...lines: string[]): AsyncGenerator<ContainerLine> {
+  for (const line of lines) yield { stream: 'stderr', line };
+}
+
+describe("HAProxy's verdict", () => {
+  it('is of the configuration that is meant', async () => {
+    expect(MARK).toMatch(/^configuration [0-9a-f]+$/);
+    expect(withoutMark(marked(config))).toBe(config);
+    const other = READ.replace(MARK, 'configuration 1');
+    let begun = 0;
+    const loaded = judge(output(RELOADING, other, SUCCESS, RELOADING, READ, SUCCESS), MARK, () => {
+      begun += 1;
+    });
+    expect(await loaded).toBe(true);
+    expect(begun).toBe(4);
+  });
+
+  it.each([
+    { name: 'nothing was said', lines: [] },
+    { name: 'another one was loaded', lines: [RELOADING, SUCCESS] },
+    { name: 'it is still being loaded', lines: [RELOADING, READ] },
+    { name: 'another one took its place', lines: [RELOADING, READ, RELOADING, SUCCESS] },
+  ])('is not there while $name', async ({ lines }) => {
+    expect(await judge(output(...lines), MARK, () => undefined)).toBe(false);
+  });
+
+  it('says why it was refused', async () => {
+    const refused = output(
+      '[ALERT]    (1) : of the one before',
+      RELOADING,
+      READ,
+      '[ALERT]    (1) : config : parsing [/windlass/edge/haproxy.cfg:9]: unknown keyword',
+      '[WARNING]  (1) : Loading failure!',
+    );
+    await expect(judge(refused, MARK, () => undefined)).rejects.toThrow(
+      /configuration: \[ALERT\].*:9\]: unknown keyword$/,
+    );
+  });
+
+  it('tells the port that somebody else has', async () => {
+    const refused = output(
+      READ,
+      '[ALERT]    (1) : Starting proxy a: cannot bind socket (Address already in use) [0.0.0.0:31491]',
+    );
+    await expect(judge(refused, MARK, () => undefined)).rejects.toBeInstanceOf(PortTaken);
   });
 });

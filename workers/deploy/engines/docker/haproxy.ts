@@ -1,15 +1,17 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { putFiles, readFile } from '#adapters/docker/archive.ts';
-import type { ArchiveEntry } from '#adapters/docker/archive.ts';
-import { followLogs } from '#adapters/docker/logs.ts';
+import { followLogs, followOutput } from '#adapters/docker/logs.ts';
+import type { ContainerLine } from '#adapters/docker/logs.ts';
 import { UserError } from '#core/errors.ts';
+import { contentHash } from '#core/hash.ts';
 import { restartContainer, signalContainer, startContainer } from './containers.ts';
 import type { DockerContext } from './context.ts';
 import type { InspectedContainer } from './inspected.ts';
-import { isJoined, SYSTEM_FOLDER } from './system-containers.ts';
+import { isJoined } from './system-containers.ts';
+import type { SystemFiles } from './system-files.ts';
 
 const LOAD_TIMEOUT_MS = 15_000;
 const LOG_RETRY_MS = 50;
+const SIGNAL_AGAIN_MS = 300;
 const CONFIG = 'haproxy.cfg';
 const SERVER_LINE = /^ {2}server (\S+) /gm;
 const SECTION = /^(?=listen )/m;
@@ -32,54 +34,43 @@ export function portTaken(port: number): string {
   );
 }
 
+/** The HAProxy that is meant, and the sandbox that writes its files. */
+export interface HaproxyTarget {
+  role: 'proxy' | 'edge';
+  container: InspectedContainer;
+  sandbox: InspectedContainer;
+}
+
 /**
  * Ships a configuration and waits until new connections meet it. HAProxy's master checks it when it loads: one that it
  * refuses is taken back, and the worker of before serves on. No connection is lost, since workers hand over their sockets.
  */
 export async function loadHaproxy(
   context: DockerContext,
-  container: InspectedContainer,
-  sandbox: InspectedContainer | undefined,
+  files: SystemFiles,
+  target: HaproxyTarget,
   { text, before }: { text: string; before: string | undefined },
   signal: AbortSignal,
 ): Promise<void> {
-  await writeFiles(context, container.Id, { [CONFIG]: text, hash: '' }, signal);
-  const since = Date.now();
+  const { role, sandbox } = target;
   try {
-    await reload(context, container, sandbox, signal);
-    await waitUntilLoaded(context, container.Id, since, signal);
+    await ship(context, files, target, text, signal);
   } catch (error) {
     if (before !== undefined && !signal.aborted)
-      await writeFiles(context, container.Id, { [CONFIG]: before }, signal);
+      await files.write(sandbox.Id, role, { [CONFIG]: marked(before) }, signal);
     throw error;
   }
 }
 
 /** The configuration it has; absent before the first. */
-export function readHaproxy(
-  context: DockerContext,
-  id: string,
+export async function readHaproxy(
+  files: SystemFiles,
+  container: InspectedContainer,
+  role: 'proxy' | 'edge',
   signal: AbortSignal,
 ): Promise<string | undefined> {
-  return readFile(context.docker, id, `${SYSTEM_FOLDER}/${CONFIG}`, signal);
-}
-
-export async function writeFiles(
-  context: DockerContext,
-  id: string,
-  files: Record<string, string>,
-  signal: AbortSignal,
-): Promise<void> {
-  const folder = SYSTEM_FOLDER.slice(1);
-  const entries = Object.entries(files).map(([name, content]): ArchiveEntry => {
-    return { kind: 'file', path: `${folder}/${name}`, content, mode: 0o644 };
-  });
-  await putFiles(
-    context.docker,
-    id,
-    [{ kind: 'directory', path: folder, mode: 0o755 }, ...entries],
-    signal,
-  );
+  const text = await files.read(container.Id, role, CONFIG, signal);
+  return text === undefined ? undefined : withoutMark(text);
 }
 
 /** Names of the servers in a configuration: the pods that get traffic by it. */
@@ -99,48 +90,118 @@ export function portsIn(text: string): number[] {
   return [...text.matchAll(BIND_LINE)].map(([, port]) => Number(port));
 }
 
-async function reload(
-  context: DockerContext,
-  container: InspectedContainer,
-  sandbox: InspectedContainer | undefined,
-  signal: AbortSignal,
-): Promise<void> {
-  if (container.State.Status === 'restarting')
-    await restartContainer(context, container.Id, 0, signal);
-  else if (container.State.Status !== 'running')
-    await startContainer(context, container.Id, signal);
-  else if (sandbox !== undefined && !isJoined(container, sandbox))
-    await restartContainer(context, container.Id, 0, signal);
-  else await signalContainer(context, container.Id, 'SIGUSR2', signal);
+/** The configuration with a first line that HAProxy tells when it reads it: its verdict is of that one and no other. */
+export function marked(text: string): string {
+  return `.notice "${markOf(text)}"\n${text}`;
 }
 
-/**
- * Waits until HAProxy's master says that a new worker took over, or why not. Docker may end the stream early, as when it
- * starts the container anew: what it wrote is then read again.
- */
+export function withoutMark(text: string): string {
+  return text.replace(/^\.notice .*\n/, '');
+}
+
+function markOf(text: string): string {
+  return `configuration ${contentHash(text)}`;
+}
+
+async function ship(
+  context: DockerContext,
+  files: SystemFiles,
+  { role, container, sandbox }: HaproxyTarget,
+  text: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const { Id: id, State } = container;
+  const isJoint = role === 'edge' || isJoined(container, sandbox);
+  const writing = files.write(sandbox.Id, role, { hash: '', [CONFIG]: marked(text) }, signal);
+  const ends = AbortSignal.any([signal, AbortSignal.timeout(LOAD_TIMEOUT_MS)]);
+  const since = Date.now();
+  if (State.Status === 'running' && isJoint) {
+    const [output] = await Promise.all([followOutput(context.docker, id, ends), writing]);
+    if (await reload(context, id, readVerdict(output, markOf(text)), ends)) return;
+  } else {
+    await writing;
+    if (State.Status === 'running' || State.Status === 'restarting')
+      await restartContainer(context, id, 0, signal);
+    else await startContainer(context, id, signal);
+  }
+  await waitUntilLoaded(context, id, markOf(text), since, { ends, signal });
+}
+
+/** False where its output ended before it said anything: Docker started it anew, or ends the stream early. */
+async function reload(
+  context: DockerContext,
+  id: string,
+  verdict: Verdict,
+  signal: AbortSignal,
+): Promise<boolean> {
+  let isTaken = false;
+  const taken = Promise.race([verdict.begun, verdict.ended]).then(() => {
+    isTaken = true;
+  });
+  // HAProxy loses a signal that it gets just after it has loaded.
+  while (!isTaken && !signal.aborted) {
+    await signalContainer(context, id, 'SIGUSR2', signal);
+    await Promise.race([taken, sleep(SIGNAL_AGAIN_MS)]);
+  }
+  return verdict.ended;
+}
+
+interface Verdict {
+  /** It began to load something. */
+  begun: Promise<void>;
+  /** True when it loaded what is meant; false when the lines ended before. Rejects with why it refused. */
+  ended: Promise<boolean>;
+}
+
+function readVerdict(lines: AsyncIterable<ContainerLine>, mark: string): Verdict {
+  const begun = Promise.withResolvers<void>();
+  const ended = judge(lines, mark, begun.resolve);
+  ended.catch(() => {
+    // Told to whoever awaits it.
+  });
+  return { begun: begun.promise, ended };
+}
+
+/** Whether HAProxy's master said that it loaded what is marked so; throws what it said where it refused. */
+export async function judge(
+  lines: AsyncIterable<ContainerLine>,
+  mark: string,
+  onBegun: () => void,
+): Promise<boolean> {
+  let isMeant = false;
+  let alerts: string[] = [];
+  for await (const { line } of lines) {
+    if (line.includes('Reloading HAProxy') || line.includes('.cfg:1]')) {
+      onBegun();
+      isMeant = line.includes(`'${mark}'`);
+      alerts = [];
+    }
+    if (!isMeant) continue;
+    if (line.includes('Loading success')) return true;
+    if (line.startsWith('[ALERT]')) alerts.push(line);
+    const port = /cannot bind socket.*:(\d+)\]/.exec(line)?.[1];
+    if (port !== undefined) throw new PortTaken(Number(port));
+    if (line.includes('Loading failure') || line.includes('Fatal errors found'))
+      throw new Error(`HAProxy did not load its configuration: ${alerts.join(' ')}`);
+  }
+  return false;
+}
+
+/** By what it has written to its log, as often as it takes. */
 async function waitUntilLoaded(
   context: DockerContext,
   id: string,
+  mark: string,
   since: number,
-  signal: AbortSignal,
+  { ends, signal }: { ends: AbortSignal; signal: AbortSignal },
 ): Promise<void> {
-  const ends = AbortSignal.any([signal, AbortSignal.timeout(LOAD_TIMEOUT_MS)]);
-  let alerts: string[] = [];
-  let isRefused = false;
-  while (!ends.aborted && !isRefused) {
-    alerts = [];
-    for await (const { line } of followLogs(context.docker, id, { follow: true, since }, ends)) {
-      if (line.includes('Loading success')) return;
-      if (line.startsWith('[ALERT]')) alerts.push(line);
-      const port = /cannot bind socket.*:(\d+)\]/.exec(line)?.[1];
-      if (port !== undefined) throw new PortTaken(Number(port));
-      isRefused ||= line.includes('Loading failure') || line.includes('Fatal errors found');
-      if (isRefused) break;
-    }
-    if (!isRefused) await sleep(LOG_RETRY_MS);
+  while (!ends.aborted) {
+    const lines = followLogs(context.docker, id, { follow: true, since }, ends);
+    if (await readVerdict(lines, mark).ended) return;
+    await sleep(LOG_RETRY_MS);
   }
   signal.throwIfAborted();
-  const reason =
-    alerts.length === 0 ? `it said nothing in ${LOAD_TIMEOUT_MS / 1_000} s` : alerts.join(' ');
-  throw new Error(`HAProxy did not load its configuration: ${reason}`);
+  throw new Error(
+    `HAProxy did not load its configuration: it said nothing in ${LOAD_TIMEOUT_MS / 1_000} s`,
+  );
 }

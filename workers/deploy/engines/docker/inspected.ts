@@ -29,6 +29,7 @@ export interface InspectedContainer {
     NanoCpus: number;
     CpuShares: number;
   };
+  Mounts: { Name?: string }[];
   NetworkSettings: { Networks: Record<string, { IPAddress: string }> | null };
 }
 

@@ -32,6 +32,7 @@ export type Role =
   | 'volume'
   | 'record'
   | 'network'
+  | 'system-files'
   | 'proxy-sandbox'
   | 'proxy'
   | 'name-server'

@@ -64,9 +64,9 @@ export async function observe(
     sandbox === undefined ? [] : [{ sandbox, containers }],
   );
   const pods = await Promise.all(whole.map((group) => readPod(group, scope)));
+  state.shell.use(sandboxId);
   state.prober.setTargets(
     whole.flatMap((group, index) => probeTargets(group, pods[index], served)),
-    sandboxId,
   );
   const stored = readRecords(context, volumes.Volumes ?? []);
   const records = newestRecords(stored);

@@ -1,5 +1,4 @@
 import type { ProbeState, ReadinessProbe } from '#core/docker/world.ts';
-import type { DockerContext } from './context.ts';
 import {
   assumeReady,
   foldProbe,
@@ -7,7 +6,7 @@ import {
   type ProbeMemory,
   type ProbeResult,
 } from './fold-probe.ts';
-import { createProbeLine } from './probe-line.ts';
+import type { SandboxShell } from './sandbox-shell.ts';
 
 /** While nothing can be probed, how soon that is tried again. */
 const NO_LINE_RETRY_MS = 250;
@@ -24,7 +23,7 @@ export interface Probed {
 
 /** Probes containers on their own schedules, beside the passes. */
 export interface Prober {
-  setTargets(targets: readonly Probed[], sandboxId: string | undefined): void;
+  setTargets(targets: readonly Probed[]): void;
   /** One more, at once; the next `setTargets` says whether it stays. */
   watch(target: Probed): void;
   /** Absent: not probed yet. */
@@ -40,8 +39,7 @@ interface Watched {
   timer?: NodeJS.Timeout;
 }
 
-export function createProber(context: DockerContext, onChange: (what: string) => void): Prober {
-  const line = createProbeLine(context);
+export function createProber(shell: SandboxShell, onChange: (what: string) => void): Prober {
   const watched = new Map<string, Watched>();
 
   function schedule(entry: Watched, delayMs: number): void {
@@ -51,7 +49,7 @@ export function createProber(context: DockerContext, onChange: (what: string) =>
 
   async function probeOnce(entry: Watched): Promise<void> {
     const { target } = entry;
-    const result = await line.ask(target);
+    const result = await shell.probe(target);
     if (watched.get(target.key) !== entry) return;
     if (result === undefined) return schedule(entry, NO_LINE_RETRY_MS);
     remember(entry, result);
@@ -79,8 +77,7 @@ export function createProber(context: DockerContext, onChange: (what: string) =>
 
   return {
     watch,
-    setTargets(targets, sandboxId) {
-      line.use(sandboxId);
+    setTargets(targets) {
       const keys = new Set(targets.map(({ key }) => key));
       for (const [key, { timer }] of watched) {
         if (keys.has(key)) continue;
@@ -96,13 +93,12 @@ export function createProber(context: DockerContext, onChange: (what: string) =>
       return { ready, since, answer };
     },
     async canConnect(address, port) {
-      const result = await line.ask({ address, probe: connectProbe(port) });
+      const result = await shell.probe({ address, probe: connectProbe(port) });
       return result?.ok;
     },
     close() {
       for (const { timer } of watched.values()) clearTimeout(timer);
       watched.clear();
-      line.close();
     },
   };
 }

@@ -16,13 +16,12 @@ import { filterOurs, LABEL, marks } from './marks.ts';
 import type { ClusterNetwork } from './network.ts';
 import { systemName } from './names.ts';
 import { LOG_CONFIG, madeOf, RESTART_POLICY, SLEEP } from './pod-config.ts';
+import { ensureSystemVolume, isSystemMount, systemFolder, systemMount } from './system-files.ts';
 
-/** Where the cluster's own containers find what they run with. */
-export const SYSTEM_FOLDER = '/windlass';
 export const SYSTEM_ROLES = ['proxy-sandbox', 'proxy', 'name-server', 'edge'] as const;
 export type SystemRole = (typeof SYSTEM_ROLES)[number];
 
-interface SystemSpec {
+export interface SystemSpec {
   role: SystemRole;
   image: string;
   command: readonly string[];
@@ -32,7 +31,6 @@ interface SystemSpec {
   address?: string;
 }
 
-const HAPROXY = ['haproxy', '-W', '-db', '-f', `${SYSTEM_FOLDER}/haproxy.cfg`];
 const NO_SUCH_IMAGE = /no such image/i;
 
 export function proxySandbox(context: DockerContext, network: ClusterNetwork): SystemSpec {
@@ -50,7 +48,8 @@ export function haproxyIn(
   role: 'proxy' | 'edge',
   networkMode: string,
 ): SystemSpec {
-  return { role, image: context.images.proxy, command: HAPROXY, networkMode };
+  const command = ['haproxy', '-W', '-db', '-f', `${systemFolder(role)}/haproxy.cfg`];
+  return { role, image: context.images.proxy, command, networkMode };
 }
 
 export function nameServerIn(
@@ -68,7 +67,7 @@ export function nameServerIn(
       '--no-hosts',
       '--server=127.0.0.11',
       '--local=/cluster.local/',
-      `--addn-hosts=${SYSTEM_FOLDER}/hosts`,
+      `--addn-hosts=${systemFolder('name-server')}/hosts`,
       `--listen-address=${network.systemIp}`,
       '--bind-interfaces',
       '--user=root',
@@ -94,6 +93,19 @@ export async function ensureSystemContainer(
   if (container.State.Status !== 'paused') return container;
   await unpauseContainer(context, container.Id, signal);
   return { ...container, State: { ...container.State, Status: 'running' } };
+}
+
+/** Whether it was made as the spec says, as far as that cannot be put right. */
+export function isOfSpec(
+  context: DockerContext,
+  spec: SystemSpec,
+  found: InspectedContainer,
+): boolean {
+  return (
+    found.HostConfig.NetworkMode === spec.networkMode &&
+    found.Mounts.some((mount) => isSystemMount(context, mount)) &&
+    !lostAddress(spec, found)
+  );
 }
 
 /** Whether nobody altered it and it runs. */
@@ -135,8 +147,7 @@ async function keepFound(
     if (found === undefined) continue;
     const made = parseMade(labelsOf(found)[LABEL.made]);
     const isAsMade =
-      found.HostConfig.NetworkMode === spec.networkMode &&
-      !lostAddress(spec, found) &&
+      isOfSpec(context, spec, found) &&
       !['dead', 'removing'].includes(found.State.Status) &&
       (made === undefined || (await undoDrift(context, found, made, signal)));
     if (isAsMade) {
@@ -161,6 +172,7 @@ async function create(
   signal: AbortSignal,
 ): Promise<void> {
   try {
+    await ensureSystemVolume(context, signal);
     await createContainer(
       context,
       name,
@@ -203,6 +215,7 @@ function body(context: DockerContext, spec: SystemSpec, name: string): object {
       NetworkMode: networkMode,
       RestartPolicy: { Name: RESTART_POLICY },
       LogConfig: LOG_CONFIG,
+      Mounts: [systemMount(context, role)],
       ...(role === 'proxy-sandbox' ? { CapAdd: ['NET_ADMIN'] } : {}),
     },
     ...(address === undefined

@@ -1,50 +1,53 @@
-import { readFile } from '#adapters/docker/archive.ts';
-import { runInContainer } from '#adapters/docker/exec.ts';
 import type { DnsConfig, EdgeConfig, ProxyConfig } from '#core/docker/world.ts';
 import { labelsOf, restartContainer, signalContainer, startContainer } from './containers.ts';
 import type { DockerContext } from './context.ts';
-import {
-  loadHaproxy,
-  PortTaken,
-  portsIn,
-  readHaproxy,
-  serversIn,
-  withoutPorts,
-  writeFiles,
-} from './haproxy.ts';
+import { PortTaken, portsIn, serversIn, withoutPorts } from './haproxy.ts';
 import type { InspectedContainer } from './inspected.ts';
 import { inspectContainer } from './inspections.ts';
 import { LABEL } from './marks.ts';
 import type { ClusterNetwork } from './network.ts';
+import type { SandboxShell } from './sandbox-shell.ts';
 import {
   ensureSystemContainer,
   haproxyIn,
   isJoined,
   isSound,
   nameServerIn,
+  isOfSpec,
   proxySandbox,
   removeSystemContainers,
-  SYSTEM_FOLDER,
   SYSTEM_ROLES,
 } from './system-containers.ts';
+import type { SystemSpec } from './system-containers.ts';
+import { createSystemContent } from './system-content.ts';
+import { createSystemFiles, removeSystemVolume } from './system-files.ts';
 
 /** A port that somebody else has is not tried again at once: each try may make the other NodePorts wait. */
 const PORT_RETRY_MS = 30_000;
 
 /** Adds the addresses given to the interface, and takes those of before away. */
-const ADDRESS_SCRIPT = `
-want=" $* "
+function addressScript(addresses: readonly string[]): string {
+  return `
+want=" ${addresses.join(' ')} "
 for have in $(ip -4 -o addr show dev eth0 | awk '{print $4}'); do
   case "$have" in */32) ;; *) continue ;; esac
   case "$want" in *" \${have%/*} "*) ;; *) ip addr del "$have" dev eth0 ;; esac
 done
-for address; do
+for address in $want; do
   ip -4 -o addr show dev eth0 | grep -q " $address/32 " || ip addr add "$address/32" dev eth0
 done
 `;
+}
 
-const DNS_WAIT_SCRIPT =
-  'for i in $(seq 100); do nc -w 1 "$1" 53 < /dev/null > /dev/null 2>&1 && exit 0; usleep 50000; done; exit 1';
+function dnsWaitScript(address: string): string {
+  return `
+for i in $(seq 100); do
+  if nc -w 1 ${address} 53 < /dev/null > /dev/null 2>&1; then exit 0; fi
+  usleep 50000
+done
+exit 1
+`;
+}
 
 /** What the cluster's own containers run with. */
 export interface SystemState {
@@ -72,11 +75,18 @@ export interface SystemPod {
   removeAll(signal: AbortSignal): Promise<void>;
 }
 
-export function createSystemPod(context: DockerContext, canConnect: CanConnect): SystemPod {
-  /** Content of a container's hash file and of its configuration, by container: only we write them. */
-  const hashes = new Map<string, string>();
-  const texts = new Map<string, string>();
+export function createSystemPod(
+  context: DockerContext,
+  shell: SandboxShell,
+  canConnect: CanConnect,
+): SystemPod {
+  const files = createSystemFiles(context, shell);
+  const content = createSystemContent(context, files);
   let withheld: { hash: string; ports: ReadonlySet<number>; retryAt: number } | undefined;
+
+  /** As they were when the world was last looked at. */
+  let seen = new Map<string, InspectedContainer>();
+  let ensuringSandbox: Promise<InspectedContainer> | undefined;
 
   /** What is on the interface of the sandbox as it runs now; asked for only when it is to change. */
   let onInterface = '';
@@ -88,49 +98,34 @@ export function createSystemPod(context: DockerContext, canConnect: CanConnect):
   ): Promise<void> {
     const wanted = [sandbox.Id, sandbox.State.StartedAt, ...addresses].join(' ');
     if (onInterface === wanted) return;
-    await inSandbox(context, sandbox.Id, ADDRESS_SCRIPT, addresses, signal);
+    await shell.run(sandbox.Id, addressScript(addresses), signal);
     onInterface = wanted;
   }
 
-  async function hashIn(container: InspectedContainer, signal: AbortSignal): Promise<string> {
-    const known = hashes.get(container.Id);
-    if (known !== undefined) return known;
-    const path = `${SYSTEM_FOLDER}/hash`;
-    const read = (await readFile(context.docker, container.Id, path, signal)) ?? '';
-    hashes.set(container.Id, read);
-    return read;
+  /** Asks nothing of Docker about one that was seen to be as it should be. */
+  async function ensure(spec: SystemSpec, signal: AbortSignal): Promise<InspectedContainer> {
+    const known = seen.get(spec.role);
+    seen.delete(spec.role);
+    if (known !== undefined && isSound(known) && isOfSpec(context, spec, known)) return known;
+    return ensureSystemContainer(context, spec, signal);
   }
 
-  async function textIn(id: string, signal: AbortSignal): Promise<string | undefined> {
-    const text = texts.get(id) ?? (await readHaproxy(context, id, signal));
-    if (text !== undefined) texts.set(id, text);
-    return text;
-  }
-
-  async function load(
-    container: InspectedContainer,
-    sandbox: InspectedContainer | undefined,
-    text: string,
-    signal: AbortSignal,
-  ): Promise<void> {
-    const before = await textIn(container.Id, signal);
-    hashes.set(container.Id, '');
-    texts.delete(container.Id);
-    await loadHaproxy(context, container, sandbox, { text, before }, signal);
-    texts.set(container.Id, text);
-  }
-
-  /** Until its hash is written, a container counts as running with nothing. */
-  async function loaded(id: string, hash: string, signal: AbortSignal): Promise<void> {
-    await writeFiles(context, id, { hash }, signal);
-    hashes.set(id, hash);
-  }
-
-  async function ensureSandbox(
+  /** Once for all who ask for it meanwhile. */
+  function ensureSandbox(
     network: ClusterNetwork,
     signal: AbortSignal,
   ): Promise<InspectedContainer> {
-    const found = await ensureSystemContainer(context, proxySandbox(context, network), signal);
+    ensuringSandbox ??= makeSandbox(network, signal).finally(() => {
+      ensuringSandbox = undefined;
+    });
+    return ensuringSandbox;
+  }
+
+  async function makeSandbox(
+    network: ClusterNetwork,
+    signal: AbortSignal,
+  ): Promise<InspectedContainer> {
+    const found = await ensure(proxySandbox(context, network), signal);
     if (found.State.Status === 'running') return found;
     await startContainer(context, found.Id, signal);
     const started = await inspectContainer(context, found.Id, signal);
@@ -159,18 +154,21 @@ export function createSystemPod(context: DockerContext, canConnect: CanConnect):
     config: EdgeConfig,
     signal: AbortSignal,
   ): Promise<Set<number>> {
+    const sandbox = await ensureSandbox(network, signal);
     const spec = haproxyIn(context, 'edge', 'host');
     let taken: Set<number> | undefined;
     for (;;) {
-      const edge = await ensureSystemContainer(context, spec, signal);
+      const edge = await ensure(spec, signal);
+      const target = { role: 'edge' as const, container: edge, sandbox };
       const isRunning = edge.State.Status === 'running';
-      const running = isRunning ? await textIn(edge.Id, signal) : undefined;
+      const running = isRunning ? await content.textOf(edge, 'edge', signal) : undefined;
       taken ??= await findTaken(network, config.ports, running);
       const text = withoutPorts(config.haproxy, taken);
       try {
-        if (text !== running) await load(edge, undefined, text, signal);
         const left = taken.size === 0 ? '' : ` without ${[...taken].join(',')}`;
-        await loaded(edge.Id, `${config.hash}${left}`, signal);
+        const hash = `${config.hash}${left}`;
+        if (text === running) await content.writeHash(target, hash, signal);
+        else await content.load(target, { text, hash }, signal);
         return taken;
       } catch (error) {
         if (!(error instanceof PortTaken) || taken.has(error.port)) throw error;
@@ -182,15 +180,14 @@ export function createSystemPod(context: DockerContext, canConnect: CanConnect):
   return {
     async observe(found, signal) {
       const byRole = new Map(
-        found.map((container) => [labelsOf(container)[LABEL.role], container]),
+        found.map((container) => [labelsOf(container)[LABEL.role] ?? '', container]),
       );
-      const ids = new Set(found.map(({ Id }) => Id));
-      for (const known of [hashes, texts]) {
-        for (const id of known.keys()) if (!ids.has(id)) known.delete(id);
-      }
+      seen = new Map(byRole);
+      content.keepOnly(new Set(found.map(({ Id }) => Id)));
       const state: SystemState = {};
       const edge = byRole.get('edge');
-      if (edge !== undefined) state.edge = isSound(edge) ? await hashIn(edge, signal) : '';
+      if (edge !== undefined)
+        state.edge = isSound(edge) ? await content.hashOf(edge, 'edge', signal) : '';
       if (withheld !== undefined) {
         state.taken = withheld;
         if (state.edge?.startsWith(`${withheld.hash} `) === true && withheld.retryAt > Date.now())
@@ -207,42 +204,49 @@ export function createSystemPod(context: DockerContext, canConnect: CanConnect):
         const container = byRole.get(role);
         if (container === undefined || !isSound(container) || !isJoined(container, sandbox))
           continue;
-        const [hash = '', startedAt] = (await hashIn(container, signal)).split(' ');
+        const [hash = '', startedAt] = (await content.hashOf(container, role, signal)).split(' ');
         // After a restart of the sandbox its addresses are gone.
         if (startedAt === sandbox.State.StartedAt) state[key] = hash;
       }
       return state;
     },
     async servedPods(found, signal) {
-      const proxies = found.filter(
-        (container) =>
-          ['proxy', 'edge'].includes(labelsOf(container)[LABEL.role] ?? '') &&
-          container.State.Status === 'running',
+      const running = found.filter(({ State }) => State.Status === 'running');
+      const all = await Promise.all(
+        (['proxy', 'edge'] as const).flatMap((role) =>
+          running
+            .filter((container) => labelsOf(container)[LABEL.role] === role)
+            .map((container) => content.textOf(container, role, signal)),
+        ),
       );
-      const all = await Promise.all(proxies.map(({ Id }) => textIn(Id, signal)));
       return new Set(all.flatMap((text) => serversIn(text ?? '')));
     },
     async configureProxy(network, config, signal) {
       const sandbox = await ensureSandbox(network, signal);
       const spec = haproxyIn(context, 'proxy', `container:${sandbox.Id}`);
-      const proxy = await ensureSystemContainer(context, spec, signal);
+      const container = await ensure(spec, signal);
       await setAddresses(sandbox, config.addresses, signal);
-      await load(proxy, sandbox, config.haproxy, signal);
-      await loaded(proxy.Id, `${config.hash} ${sandbox.State.StartedAt}`, signal);
+      const hash = `${config.hash} ${sandbox.State.StartedAt}`;
+      await content.load(
+        { role: 'proxy', container, sandbox },
+        { text: config.haproxy, hash },
+        signal,
+      );
     },
     async configureDns(network, config, signal) {
       const sandbox = await ensureSandbox(network, signal);
       const spec = nameServerIn(context, network, sandbox.Id);
-      const server = await ensureSystemContainer(context, spec, signal);
+      const server = await ensure(spec, signal);
+      const target = { role: 'name-server' as const, container: server, sandbox };
       const hosts = Object.entries(config.hosts).map(([name, address]) => `${address} ${name}\n`);
-      hashes.set(server.Id, '');
-      await writeFiles(context, server.Id, { hosts: hosts.join(''), hash: '' }, signal);
+      await content.writeHash(target, '', signal);
+      await files.write(sandbox.Id, 'name-server', { hosts: hosts.join('') }, signal);
       if (server.State.Status !== 'running') await startContainer(context, server.Id, signal);
       else if (isJoined(server, sandbox))
         await signalContainer(context, server.Id, 'SIGHUP', signal);
       else await restartContainer(context, server.Id, 0, signal);
-      await inSandbox(context, sandbox.Id, DNS_WAIT_SCRIPT, [network.systemIp], signal);
-      await loaded(server.Id, `${config.hash} ${sandbox.State.StartedAt}`, signal);
+      await shell.run(sandbox.Id, dnsWaitScript(network.systemIp), signal);
+      await content.writeHash(target, `${config.hash} ${sandbox.State.StartedAt}`, signal);
     },
     async configureEdge(network, config, signal) {
       withheld = undefined;
@@ -251,22 +255,9 @@ export function createSystemPod(context: DockerContext, canConnect: CanConnect):
       const retryAt = Date.now() + PORT_RETRY_MS;
       withheld = ports.size === 0 ? undefined : { hash: config.hash, ports, retryAt };
     },
-    removeAll: (signal) => removeSystemContainers(context, SYSTEM_ROLES.toReversed(), signal),
+    async removeAll(signal) {
+      await removeSystemContainers(context, SYSTEM_ROLES.toReversed(), signal);
+      await removeSystemVolume(context, signal);
+    },
   };
-}
-
-async function inSandbox(
-  context: DockerContext,
-  sandboxId: string,
-  script: string,
-  args: readonly string[],
-  signal: AbortSignal,
-): Promise<void> {
-  const result = await runInContainer(
-    context.docker,
-    { container: sandboxId, command: ['sh', '-c', script, 'sh', ...args] },
-    signal,
-  );
-  if (result.exitCode !== 0)
-    throw new Error(`the proxy's sandbox could not be set up: ${result.stderr.trim()}`);
 }

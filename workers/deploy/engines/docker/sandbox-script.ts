@@ -2,11 +2,13 @@ import type { ReadinessProbe } from '#core/docker/world.ts';
 import type { ProbeResult } from './fold-probe.ts';
 
 /**
- * Runs in the proxy's sandbox for as long as its input is open. A request is one line of
- * `id kind seconds address port request-in-base64`; an answer is one line of `id` and what was found. `nc -e` hands the
- * connection to a shell, which reads no more than the status and the body's first line.
+ * Runs in the proxy's sandbox for as long as its input is open, since to start a program in a container takes Docker long.
+ * A request to probe is one line of `id kind seconds address port request-in-base64`; its answer is one line of `id` and
+ * what was found. `nc -e` hands the connection to a shell, which reads no more than the status and the body's first line.
+ * A request to run a script is `id run bytes`, and then the script; its answer is `id ended`, the exit code and the end
+ * of what it said.
  */
-export const PROBE_SCRIPT = `
+export const SANDBOX_SCRIPT = `
 exec 3>&1
 talk='
   if [ "$2" = tcp ]; then echo "$1 open" >&3; exit; fi
@@ -17,6 +19,14 @@ talk='
   printf "%s http %.80s\\t%.160s\\n" "$1" "$status" "$body" >&3
 '
 while read -r id kind seconds address port request; do
+  if [ "$kind" = run ]; then
+    script=$(dd bs="$seconds" count=1 iflag=fullblock 2>/dev/null)
+    ( (
+      said=$(eval "$script" 2>&1 </dev/null)
+      echo "$id ended $? $(echo "$said" | tail -c 500 | tr '\\n' ' ')"
+    ) & )
+    continue
+  fi
   ( (
     problem=$(nc -w "$seconds" "$address" "$port" -e sh -c "$talk" sh "$id" "$kind" "$seconds" "$request" 2>&1 >/dev/null) ||
       echo "$id error \${problem:-no connection}"
@@ -35,11 +45,25 @@ export function probeRequest(id: number, { address, probe }: ProbeTarget): strin
   return `${id} ${probe.kind} ${probe.timeoutSeconds} ${address} ${probe.port} ${encoded}\n`;
 }
 
-export function parseAnswer(line: string): { id: number; result: ProbeResult } | undefined {
-  const match = /^(\d+) (open|error|http) ?(.*)$/s.exec(line);
-  if (match === null) return undefined;
-  const [, id, kind, rest = ''] = match;
-  return { id: Number(id), result: resultOf(kind ?? '', rest) };
+export function runRequest(id: number, script: string): string {
+  return `${id} run ${Buffer.byteLength(script)}\n${script}`;
+}
+
+/** Any answer: which request it is of, and what it says. */
+export function parseAnswer(line: string): { id: number; text: string } | undefined {
+  const match = /^(\d+) (.*)$/s.exec(line);
+  return match === null ? undefined : { id: Number(match[1]), text: match[2] ?? '' };
+}
+
+export function parseProbed(text: string): ProbeResult | undefined {
+  const match = /^(open|error|http) ?(.*)$/s.exec(text);
+  return match === null ? undefined : resultOf(match[1] ?? '', match[2] ?? '');
+}
+
+/** How a script ended. */
+export function parseEnding(text: string): { exitCode: number; said: string } | undefined {
+  const match = /^ended (\d+) ?(.*)$/s.exec(text);
+  return match === null ? undefined : { exitCode: Number(match[1]), said: (match[2] ?? '').trim() };
 }
 
 function resultOf(kind: string, rest: string): ProbeResult {
