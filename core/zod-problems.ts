@@ -8,10 +8,21 @@ import { describeIssue } from '#core/zod-message.ts';
 import { likeliestIssues } from '#core/zod-union.ts';
 import { knownKeys, literalValues } from '#core/zod-schema.ts';
 
+/**
+ * Words for a key that the schema does not have, from the keys that it has there and those that the file has. `meant` is
+ * the key that was probably meant: that it is missing is then not told too.
+ */
+export type UnknownKey = (
+  path: FieldPath,
+  known: readonly string[],
+  present: ReadonlySet<string>,
+) => { message: string; hint?: string | undefined; meant?: string };
+
 interface Checked {
   file: string;
   document: YamlDocument;
   schema: z.ZodType;
+  unknownKey: UnknownKey;
 }
 
 /** The document's value as the schema reads it, or every problem it has, in the file's order. */
@@ -19,21 +30,22 @@ export function checkDocument<Schema extends z.ZodType>(
   schema: Schema,
   document: YamlDocument,
   file: string,
+  unknownKey: UnknownKey = describeUnknownKey,
 ): { value: z.infer<Schema> } | { problems: Problem[] } {
   const result = schema.safeParse(document.value);
   return result.success
     ? { value: result.data }
-    : { problems: zodProblems(result.error.issues, { file, document, schema }) };
+    : { problems: zodProblems(result.error.issues, { file, document, schema, unknownKey }) };
 }
 
 /** Each issue at its line and column, with what was probably meant where a key is unknown. */
 function zodProblems(
   issues: readonly z.core.$ZodIssue[],
-  { file, document, schema }: Checked,
+  { file, document, schema, unknownKey }: Checked,
 ): Problem[] {
   const found = issues
     .flatMap(likeliestIssues)
-    .flatMap((issue) => findings(issue, document.value, schema));
+    .flatMap((issue) => findings(issue, document.value, schema, unknownKey));
   const meant = new Set(found.map(({ meantPath }) => meantPath));
   return found
     .filter(({ missing, path }) => !missing || !meant.has(formatFieldPath(path)))
@@ -68,7 +80,12 @@ interface Finding {
   meantPath?: string;
 }
 
-function findings(issue: z.core.$ZodIssue, value: unknown, schema: z.ZodType): Finding[] {
+function findings(
+  issue: z.core.$ZodIssue,
+  value: unknown,
+  schema: z.ZodType,
+  unknownKey: UnknownKey,
+): Finding[] {
   const path = fieldPath(issue.path);
   if (issue.code !== 'unrecognized_keys') {
     const current = valueAt(value, path);
@@ -80,29 +97,29 @@ function findings(issue: z.core.$ZodIssue, value: unknown, schema: z.ZodType): F
   const known = knownKeys(schema, path);
   const parent = valueAt(value, path);
   const present = new Set(typeof parent === 'object' && parent !== null ? Object.keys(parent) : []);
-  return issue.keys.map((key) => unknownKey([...path, key], known, present));
+  return issue.keys.map((key) => {
+    const { message, hint, meant } = unknownKey([...path, key], known, present);
+    return {
+      path: [...path, key],
+      message,
+      hint,
+      missing: false,
+      ...(meant === undefined ? {} : { meantPath: formatFieldPath([...path, meant]) }),
+    };
+  });
 }
 
-function unknownKey(
+function describeUnknownKey(
   path: FieldPath,
   known: readonly string[],
   present: ReadonlySet<string>,
-): Finding {
-  const meant = nearest(
-    String(path.at(-1)),
-    known.filter((key) => !present.has(key)),
-  );
-  return {
-    path,
-    message: 'unknown key',
-    hint: unknownKeyHint(meant, known),
-    missing: false,
-    ...(meant === undefined ? {} : { meantPath: formatFieldPath([...path.slice(0, -1), meant]) }),
-  };
-}
-
-function unknownKeyHint(meant: string | undefined, known: readonly string[]): string | undefined {
-  return meant === undefined ? keysHint(known) : `did you mean ${meant}?`;
+): ReturnType<UnknownKey> {
+  const others = known.filter((key) => !present.has(key));
+  const meant = nearest(String(path.at(-1)), others);
+  const message = 'unknown key';
+  return meant === undefined
+    ? { message, hint: keysHint(known) }
+    : { message, hint: `did you mean ${meant}?`, meant };
 }
 
 function keysHint(known: readonly string[]): string | undefined {

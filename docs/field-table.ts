@@ -35,6 +35,22 @@ export function fieldTable(schema: unknown): string {
     .concat('\n');
 }
 
+/** What a field may be, and what it is where it is left out, as Markdown. */
+export interface FieldValue {
+  value: string;
+  fallback: string;
+}
+
+/** Of every field that the JSON Schema allows, by dotted path. */
+export function fieldValues(schema: unknown): Map<string, FieldValue> {
+  return new Map(
+    rowsBelow('', Node.parse(schema)).map((row) => [
+      row.path,
+      { value: valueOf(row.node), fallback: fallbackOf(row) },
+    ]),
+  );
+}
+
 function rowsBelow(prefix: string, node: Node): Row[] {
   const fields = Object.entries(node.properties).flatMap(([name, child]) =>
     rowsOf(prefix === '' ? name : `${prefix}.${name}`, child, node.required.includes(name)),
@@ -59,14 +75,18 @@ function rowsOf(path: string, schema: unknown, required: boolean): Row[] {
 
 const NEEDS = { required: 'required', choice: 'one of the forms', optional: '' };
 
-function cells({ path, node, need }: Row, described: boolean): string[] {
-  const fallback = node.default === undefined ? NEEDS[need] : code(JSON.stringify(node.default));
+function cells(row: Row, described: boolean): string[] {
+  const { path, node } = row;
   return [
     code(path),
     valueOf(node),
-    fallback,
+    fallbackOf(row),
     ...(described ? [escaped(node.description ?? '')] : []),
   ];
+}
+
+function fallbackOf({ node, need }: Row): string {
+  return node.default === undefined ? NEEDS[need] : code(JSON.stringify(node.default));
 }
 
 const TYPES: Record<string, string> = {

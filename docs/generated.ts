@@ -2,8 +2,8 @@ import { z } from 'zod';
 import { Cluster } from '#core/declarations/cluster.ts';
 import { declarationsJsonSchema } from '#core/declarations/json-schema.ts';
 import { Pipeline } from '#core/declarations/pipeline.ts';
-import { KINDS } from '#core/docker/kinds.ts';
 import { commandReference } from './command-reference.ts';
+import { conformanceTables } from './conformance.ts';
 import { environmentReference } from './environment.ts';
 import { fieldTable } from './field-table.ts';
 
@@ -18,9 +18,7 @@ export function generatedFiles(): Record<string, string> {
     'reference/kubernetes.md': page(
       'Kubernetes resources on the docker engine',
       KUBERNETES_INTRODUCTION,
-      Object.entries(KINDS)
-        .map(([kind, schema]) => `## ${kind}\n\n${fieldTable(inputOf(schema))}`)
-        .join('\n'),
+      conformanceTables(),
     ),
     'reference/cli.md': page('The windlass command', CLI_INTRODUCTION, commandReference()),
     'reference/environment.md': page(
@@ -76,8 +74,9 @@ spec: { engine: docker, servers: [{ name: me, docker: "unix:///var/run/docker.so
 
 ${EDITOR_HINT}`;
 
-const KUBERNETES_INTRODUCTION = `What manifests may say where they go to a cluster with \`engine: docker\`. The fields mean what they mean in Kubernetes.
-Any other kind or field is refused with its path before anything is touched: nothing is ignored silently.`;
+const KUBERNETES_INTRODUCTION = `Every field that Kubernetes 1.36 has in the kinds that a cluster with \`engine: docker\` runs. The first table of each kind
+holds those that are honoured: they mean what they mean in Kubernetes. The second holds those that are not taken, and why.
+Any other kind, field or value is refused with its path before anything is touched: nothing is ignored silently.`;
 
 const CLI_INTRODUCTION = `It speaks to the server's REST API only. The server is that of \`WINDLASS_URL\` and \`WINDLASS_TOKEN\`, else the one that
 was logged in to, else the one whose \`.windlass\` folder is here or in a parent folder.

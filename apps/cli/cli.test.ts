@@ -403,7 +403,7 @@ describe('validate', () => {
       },
     );
     expect((await run('validate', '.')).out).toEqual([
-      'deploy/b/web.yaml:5:3: spec.replica: the docker engine does not support this field (did you mean replicas?)',
+      'deploy/b/web.yaml:5:3: spec.replica: Kubernetes has no such field (did you mean replicas?)',
     ]);
   });
 

@@ -1,10 +1,12 @@
 import { isKind, KIND_ORDER, KINDS } from '#core/docker/kinds.ts';
 import type { Container, Deployment, Service } from '#core/docker/kinds.ts';
+import { describeUnknownField } from '#core/docker/unknown-field.ts';
 import { normalise, sortWorkloads } from '#core/docker/workloads.ts';
 import type { Workloads } from '#core/docker/workloads.ts';
 import type { Problem } from '#core/errors.ts';
 import type { FieldPath } from '#core/field-path.ts';
 import type { Origin, ParsedManifests } from '#core/resources/parse.ts';
+import { asSubmitted } from '#core/resources/as-submitted.ts';
 import { keyOf } from '#core/resources/resource.ts';
 import { suggestion } from '#core/suggest.ts';
 import { checkDocument, problemAt } from '#core/zod-problems.ts';
@@ -59,28 +61,10 @@ function checkFields(resource: { kind: string }, { file, document }: Origin): Pr
       }),
     ];
   }
-  const checked = checkDocument(KINDS[kind], withoutNullFields(document), file);
-  if (!('problems' in checked)) return [];
-  return checked.problems.map((problem) =>
-    problem.message === 'unknown key'
-      ? { ...problem, message: 'the docker engine does not support this field' }
-      : problem,
-  );
-}
-
-/** `field: null` is no field, as the API server has it. */
-function withoutNullFields(document: Origin['document']): Origin['document'] {
-  return { value: stripNulls(document.value), locate: (path) => document.locate(path) };
-}
-
-function stripNulls(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(stripNulls);
-  if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(
-    Object.entries(value)
-      .filter(([, field]) => field !== null)
-      .map(([key, field]) => [key, stripNulls(field)]),
-  );
+  const submitted = { ...document, value: asSubmitted(document.value) };
+  const unknown = describeUnknownField(kind);
+  const checked = checkDocument(KINDS[kind], submitted, file, unknown);
+  return 'problems' in checked ? checked.problems : [];
 }
 
 function reporter(problems: Problem[], origin: Origin | undefined): Report {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Problem } from '#core/errors.ts';
+import { asSubmitted } from '#core/resources/as-submitted.ts';
 import { keyOf } from '#core/resources/resource.ts';
 import type { Resource, ResourceKey } from '#core/resources/resource.ts';
 import { parseYamlDocuments } from '#core/yaml-source.ts';
@@ -43,7 +44,7 @@ function addDocument({ resources, origins, problems }: ParsedManifests, origin: 
     problems.push(...checked.problems);
     return;
   }
-  const resource = withoutNulls(document.value) as Resource;
+  const resource = asSubmitted(document.value) as Resource;
   if (resource.kind === 'List') {
     problems.push(
       problemAt({
@@ -72,15 +73,4 @@ function addDocument({ resources, origins, problems }: ParsedManifests, origin: 
   }
   origins.set(key, origin);
   resources.push(resource);
-}
-
-/** As the API server reads an object: a field that is null is a field that is not there. */
-function withoutNulls(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(withoutNulls);
-  if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(
-    Object.entries(value)
-      .filter(([, field]) => field !== null)
-      .map(([key, field]) => [key, withoutNulls(field)]),
-  );
 }

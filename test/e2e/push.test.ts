@@ -240,7 +240,7 @@ describe.sequential('from push to running', () => {
     {
       name: 'a field the engine does not run',
       files: { 'deploy/web.yaml': web().replace('replicas: 2', 'replicas: 2\n  paused: true') },
-      told: /deploy\/web\.yaml:6:3: spec\.paused: the docker engine does not support this field/,
+      told: /deploy\/web\.yaml:6:3: spec\.paused: the docker engine does not honour this field yet/,
       back: { 'deploy/web.yaml': web() },
     },
     {

@@ -1,0 +1,142 @@
+/**
+ * Fields of Kubernetes that have no meaning on the docker engine, and why: `Type.field`, or `Type.field.field` where it
+ * is so only there. A field that is neither here nor in the schemas of `kinds.ts` could be honoured, and is not yet.
+ */
+export function whyNotApplicable(...fields: readonly string[]): string | undefined {
+  return fields.map((field) => REASONS.get(field)).find((reason) => reason !== undefined);
+}
+
+export function notApplicableFields(): string[] {
+  return [...REASONS.keys()];
+}
+
+const REPORTED = 'the cluster reports it; manifests do not say it';
+const ONE_SERVER = 'there is one server, so nothing is scheduled';
+const NO_API = 'there is no Kubernetes API that a pod could call';
+const DRIVER = 'it is attached by a driver that runs inside Kubernetes';
+
+const GROUPS: readonly { reason: string; of: Readonly<Record<string, readonly string[]>> }[] = [
+  {
+    reason: REPORTED,
+    of: {
+      ObjectMeta: [
+        'creationTimestamp',
+        'deletionGracePeriodSeconds',
+        'deletionTimestamp',
+        'generation',
+        'managedFields',
+        'resourceVersion',
+        'selfLink',
+        'uid',
+      ],
+      Namespace: ['status'],
+      Service: ['status'],
+      Deployment: ['status'],
+      DaemonSet: ['status'],
+      Pod: ['status'],
+      Ingress: ['status'],
+    },
+  },
+  {
+    reason: 'what git holds has a name, by which it is found again',
+    of: { ObjectMeta: ['generateName'] },
+  },
+  {
+    reason: 'the release says what is deleted, and Windlass in which order',
+    of: { ObjectMeta: ['finalizers', 'ownerReferences'], Namespace: ['spec'] },
+  },
+  { reason: 'a Namespace is in none itself', of: { Namespace: ['metadata.namespace'] } },
+  {
+    reason: 'a pod has the name and the namespace that its workload gives it',
+    of: { PodTemplateSpec: ['metadata.name', 'metadata.namespace'] },
+  },
+  {
+    reason: ONE_SERVER,
+    of: {
+      PodSpec: [
+        'affinity',
+        'nodeName',
+        'nodeSelector',
+        'overhead',
+        'preemptionPolicy',
+        'priority',
+        'priorityClassName',
+        'schedulerName',
+        'schedulingGates',
+        'schedulingGroup',
+        'tolerations',
+        'topologySpreadConstraints',
+      ],
+      ServiceSpec: ['trafficDistribution'],
+    },
+  },
+  {
+    reason: NO_API,
+    of: { PodSpec: ['automountServiceAccountToken', 'serviceAccount', 'serviceAccountName'] },
+  },
+  {
+    reason: 'its conditions are set through the Kubernetes API, which is not there',
+    of: { PodSpec: ['readinessGates'] },
+  },
+  {
+    reason: 'they are added to a running pod by hand, never by a manifest',
+    of: { PodSpec: ['ephemeralContainers'] },
+  },
+  {
+    reason: 'devices are handed out by drivers that run inside Kubernetes',
+    of: { PodSpec: ['resourceClaims'], ResourceRequirements: ['claims'] },
+  },
+  {
+    reason: 'resources change by a new pod, which the rollout makes without an interruption',
+    of: { Container: ['resizePolicy'] },
+  },
+  {
+    reason: DRIVER,
+    of: {
+      Container: ['volumeDevices'],
+      Volume: [
+        'awsElasticBlockStore',
+        'azureDisk',
+        'azureFile',
+        'cephfs',
+        'cinder',
+        'csi',
+        'fc',
+        'flexVolume',
+        'flocker',
+        'gcePersistentDisk',
+        'glusterfs',
+        'iscsi',
+        'photonPersistentDisk',
+        'portworxVolume',
+        'quobyte',
+        'rbd',
+        'scaleIO',
+        'storageos',
+        'vsphereVolume',
+      ],
+    },
+  },
+  {
+    reason: 'Kubernetes itself no longer mounts it: clone in an init container, into an emptyDir',
+    of: { Volume: ['gitRepo'] },
+  },
+  {
+    reason: 'balancers of a cloud are not there: the address is that of the host',
+    of: {
+      ServiceSpec: ['allocateLoadBalancerNodePorts', 'healthCheckNodePort', 'loadBalancerClass'],
+    },
+  },
+  {
+    reason: 'the network of the cluster is IPv4',
+    of: { ServiceSpec: ['ipFamilies', 'ipFamilyPolicy'] },
+  },
+];
+
+const REASONS: ReadonlyMap<string, string> = new Map(
+  GROUPS.flatMap(({ reason, of }) =>
+    Object.entries(of).flatMap(([type, fields]) =>
+      fields.map((field) => [`${type}.${field}`, reason] as const),
+    ),
+  ),
+);
