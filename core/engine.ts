@@ -3,6 +3,7 @@ import type { OwnerKey } from '#core/owner.ts';
 import type { Plan } from '#core/plan/change.ts';
 import type { PruneGuard } from '#core/plan/prune-guard.ts';
 import type { Resource, ResourceKey } from '#core/resources/resource.ts';
+import type { Start, TerminalSize } from '#core/tunnel/frame.ts';
 
 /** What one owner wants to run: the resources of its release, Secret values in clear (memory only). */
 export interface DesiredState {
@@ -118,6 +119,40 @@ export interface FoundContainer {
   template?: string;
 }
 
+/** Where a command or connection goes. */
+export interface SessionTarget {
+  namespace: string;
+  /** Of a workload one running pod is chosen. */
+  workload: ResourceKey;
+  /** May be left out where the pod has one. */
+  container?: string;
+}
+
+/** A container that runs. */
+export interface Place {
+  namespace: string;
+  pod: string;
+  container: string;
+  owner: OwnerKey;
+  resource: ResourceKey;
+}
+
+/** Something that runs on the cluster, with its input and output, until it has ended or the signal ends it. */
+export interface Session {
+  /** Resolves when there is room for more; what comes after the end is dropped. */
+  write(data: Uint8Array): Promise<void>;
+  /** No more input comes. */
+  end(): void;
+  /** Whoever it ran for is gone: its input ends, and on a terminal it is interrupted. */
+  hangUp(): Promise<void>;
+  /** Of its terminal, where it has one. */
+  resize(size: TerminalSize): Promise<void>;
+  /** Until it has ended. On a terminal all of it is stdout. */
+  output: AsyncIterable<{ stream: 'stdout' | 'stderr'; data: Uint8Array }>;
+  /** Once the output has ended. */
+  exitCode(): Promise<number>;
+}
+
 /**
  * The conversation with one cluster. One controller calls it, one call of `plan` or `reconcile` at a time.
  *
@@ -138,5 +173,14 @@ export interface Engine {
   logs(target: LogTarget, options: LogOptions, signal: AbortSignal): AsyncIterable<WorkloadLogLine>;
   /** By id, the beginning of one, name, or name of its pod; absent where it is not of this installation and cluster. */
   find(reference: string, signal: AbortSignal): Promise<FoundContainer | undefined>;
+  /** @throws UserError `not-found` where nothing of it runs, `invalid-input` where the container must be named */
+  locate(target: SessionTarget, signal: AbortSignal): Promise<Place>;
+  /** Runs a command there. */
+  exec(place: Place, start: Start, signal: AbortSignal): Promise<Session>;
+  /**
+   * Connects to a port of the pod, also one that is open inside of it only; of a Service, to that. What comes from there
+   * is stdout; why it cannot be reached is stderr, with an exit code that is not 0.
+   */
+  connect(target: SessionTarget, port: number, signal: AbortSignal): Promise<Session>;
   close(): Promise<void>;
 }

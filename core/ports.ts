@@ -211,7 +211,7 @@ export interface JobQueue {
   /** Adds a job and waits for its answer; UserError `unavailable` when no worker answers in time. */
   request(
     queue: string,
-    name: 'plan' | 'logs' | 'find',
+    name: 'plan' | 'logs' | 'find' | 'tunnel',
     payload: unknown,
     timeoutMs: number,
   ): Promise<unknown>;

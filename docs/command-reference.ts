@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { FAKE_TERMINAL } from '../apps/cli/fake-world.ts';
 import { createProgram } from '../apps/cli/program.ts';
 
 /** The help of every command, as it is printed. */
@@ -11,6 +12,7 @@ export function commandReference(): string {
     note: () => {},
     colour: false,
     readSecret: () => Promise.resolve(''),
+    terminal: FAKE_TERMINAL,
     now: () => 0,
     signal: new AbortController().signal,
     setExitCode: () => {},

@@ -2,10 +2,12 @@ import type { IncomingMessage } from 'node:http';
 import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import type { z } from 'zod';
+import { dialTunnel, TunnelRefused } from '#adapters/tunnel/dial.ts';
 import { ErrorBody, STATUS_OF } from '#core/api/error.ts';
 import { UserError } from '#core/errors.ts';
 import type { ErrorCode } from '#core/errors.ts';
-import { sendRequest } from './http.ts';
+import type { Tunnel } from '#core/tunnel/tunnel.ts';
+import { sendRequest, unreachable } from './http.ts';
 
 export interface Server {
   url: string;
@@ -21,6 +23,8 @@ export interface ApiClient {
     body: unknown,
     schema: Schema,
   ): Promise<z.infer<Schema>>;
+  /** A two-way stream; the signal of the client ends it. */
+  tunnel(path: string, signal?: AbortSignal): Promise<Tunnel>;
   /** The objects of an NDJSON answer, as they come. */
   stream<Schema extends z.ZodType>(
     path: string,
@@ -46,6 +50,15 @@ export function createClient({ url, token }: Server, signal: AbortSignal): ApiCl
     },
     async post(path, body, schema) {
       return parseAnswer(schema, await text(await send('POST', path, body)), url);
+    },
+    async tunnel(path, until) {
+      const ends = until === undefined ? signal : AbortSignal.any([signal, until]);
+      try {
+        return await dialTunnel(new URL(path, url), token, ends);
+      } catch (error) {
+        if (error instanceof TunnelRefused) throw refusal(error.status, error.body, url);
+        throw ends.aborted ? error : unreachable(new URL(url), error);
+      }
     },
     async *stream(path, schema) {
       const response = await send('GET', path);

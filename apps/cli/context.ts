@@ -1,3 +1,5 @@
+import type { Terminal } from './terminal.ts';
+
 /** All that commands know of the world, so that tests can give them another one. */
 export interface CliContext {
   /** The folder that the command was called in. */
@@ -18,6 +20,8 @@ export interface CliContext {
   colour: boolean;
   /** Asks without echo on a terminal, else reads standard input to its end. */
   readSecret(prompt: string): Promise<string>;
+  /** The process' own input and output, for commands that run elsewhere. */
+  terminal: Terminal;
   /** Milliseconds since the epoch. */
   now(): number;
   /** Aborted by Ctrl-C. */

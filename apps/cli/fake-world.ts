@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { runCli } from './program.ts';
+import type { Terminal } from './terminal.ts';
 
 /** What the server answers to `GET /path?query` or `POST /path`; lists are sent as NDJSON. */
 export type Answers = Readonly<Record<string, unknown>>;
@@ -18,6 +19,18 @@ export interface FakeWorld {
   run(this: void, ...args: string[]): Promise<{ code: number; out: string[]; notes: string[] }>;
   close(): Promise<void>;
 }
+
+/** No terminal at all, and no input. */
+export const FAKE_TERMINAL: Terminal = {
+  type: 'dumb',
+  isInteractive: false,
+  async *input() {},
+  closeInput: () => {},
+  write: async () => {},
+  size: () => ({ columns: 80, rows: 24 }),
+  onResize: () => () => {},
+  setRaw: () => {},
+};
 
 export const FAKE_TOKEN = 'secret-token';
 export const FAKE_NOW = 1_800_000_000_000;
@@ -48,6 +61,7 @@ export async function openFakeWorld(answers: Answers): Promise<FakeWorld> {
         out: (line) => out.push(line),
         note: (line) => notes.push(line),
         colour: false,
+        terminal: FAKE_TERMINAL,
         readSecret: () => Promise.resolve(`${FAKE_TOKEN}\n`),
         now: () => FAKE_NOW,
         signal: new AbortController().signal,

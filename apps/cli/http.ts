@@ -51,7 +51,7 @@ export function sendRequest({
   });
 }
 
-function unreachable(url: URL, error: unknown): UserError {
+export function unreachable(url: URL, error: unknown): UserError {
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
   const why = code === 'ECONNREFUSED' ? 'nothing listens there' : messageOf(error) || code;
   return new UserError('unavailable', `cannot reach ${url.origin}: ${why}`, {

@@ -2,6 +2,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import type { CliContext } from './context.ts';
 import { runCli } from './program.ts';
+import { processTerminal } from './process-terminal.ts';
 import { readSecret } from './read-secret.ts';
 
 const { env, stdout, stderr } = process;
@@ -26,6 +27,7 @@ const context: CliContext = {
   note: (line) => stderr.write(`${line}\n`),
   colour: stdout.isTTY && !env['NO_COLOR'] && env['TERM'] !== 'dumb',
   readSecret,
+  terminal: processTerminal(env['TERM'] || 'xterm'),
   now: Date.now,
   signal: interrupted.signal,
   setExitCode: () => {},

@@ -5,11 +5,13 @@ import { cancelCommand } from './commands/cancel.ts';
 import { confirmCommand } from './commands/confirm.ts';
 import { deleteCommand } from './commands/delete.ts';
 import { eventsCommand } from './commands/events.ts';
+import { execCommand } from './commands/exec.ts';
 import { forgetCommand } from './commands/forget.ts';
 import { initCommand } from './commands/init.ts';
 import { loginCommand } from './commands/login.ts';
 import { logsCommand } from './commands/logs.ts';
 import { planCommand } from './commands/plan.ts';
+import { portForwardCommand } from './commands/port-forward.ts';
 import { releasesCommand } from './commands/releases.ts';
 import { restartCommand } from './commands/restart.ts';
 import { restoreCommand } from './commands/restore.ts';
@@ -56,6 +58,8 @@ export function createProgram(context: CliContext): Command {
     .addCommand(retryCommand(context))
     .addCommand(rollbackCommand(context))
     .addCommand(releasesCommand(context))
+    .addCommand(execCommand(context))
+    .addCommand(portForwardCommand(context))
     .addCommand(suspendCommand(context))
     .addCommand(resumeCommand(context))
     .addCommand(restartCommand(context))

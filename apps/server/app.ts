@@ -1,9 +1,11 @@
 import { createServer } from 'node:http';
 import type { Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
+import websocket from '@fastify/websocket';
 import Fastify, { LogController } from 'fastify';
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
+import { MAX_FRAME_BYTES } from '#adapters/tunnel/tunnel.ts';
 import { answerError } from './answer-error.ts';
 import { requireRole } from './authorize.ts';
 import { gitRoutes } from './git/http.ts';
@@ -22,6 +24,9 @@ import { runRoutes } from './routes/runs.ts';
 import type { RunDependencies } from './routes/runs.ts';
 import { eventRoutes } from './routes/events.ts';
 import type { EventDependencies } from './routes/events.ts';
+import { arrivalRoutes, tunnelRoutes } from './routes/tunnels.ts';
+import type { TunnelDependencies } from './routes/tunnels.ts';
+import { createTunnels } from './tunnels.ts';
 import { whyRoutes } from './routes/why.ts';
 import type { WhyDependencies } from './why.ts';
 import { githubWebhook } from './routes/webhook-github.ts';
@@ -41,6 +46,7 @@ export type AppDependencies = RunDependencies &
   ClusterDependencies &
   ByHandRouteDependencies &
   EventDependencies &
+  Omit<TunnelDependencies, 'tunnels'> &
   WhyDependencies &
   PlanDependencies &
   WebhookDependencies &
@@ -94,8 +100,13 @@ export async function createApp(dependencies: AppDependencies): Promise<FastifyI
     const ok = Object.values(checks).every(Boolean);
     return reply.status(ok ? 200 : 503).send({ ok, checks });
   });
+  const tunnels = createTunnels();
+  await app.register(websocket, {
+    options: { maxPayload: MAX_FRAME_BYTES, perMessageDeflate: false },
+  });
   await app.register(gitRoutes, { ...dependencies.git, tokens, log });
   await app.register(githubWebhook, dependencies);
+  await app.register(arrivalRoutes, { tokens, tunnels, prefix: '/internal/v1' });
   await app.register(internalRoutes, { ...dependencies, prefix: '/internal/v1' });
   await app.register(
     async (api) => {
@@ -106,6 +117,7 @@ export async function createApp(dependencies: AppDependencies): Promise<FastifyI
       await planRoutes(api, dependencies);
       await byHandRoutes(api, dependencies);
       await eventRoutes(api, dependencies);
+      await tunnelRoutes(api, { ...dependencies, tunnels });
       await whyRoutes(api, dependencies);
     },
     { prefix: '/api/v1' },

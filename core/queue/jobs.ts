@@ -11,6 +11,19 @@ export const jobs = {
   plan: z.strictObject({ owner: z.string(), manifests: SealedManifests }),
   /** What a container is for; answers with `{ found }`, which is absent where it is not there. */
   find: z.strictObject({ reference: z.string() }),
+  /**
+   * Opens a tunnel to the server under `id`, for a command (which travels in the tunnel) or a connection; answers with
+   * where it leads once that is known.
+   */
+  tunnel: z.strictObject({
+    id: z.string(),
+    workload: z.string(),
+    namespace: z.string(),
+    container: z.string().optional(),
+    /** Of a connection. */
+    port: z.int().min(1).max(65_535).optional(),
+    who: z.string(),
+  }),
   /** Streams a workload's log to the Redis channel `stream`, until its keep-alive key expires. */
   logs: z.strictObject({
     stream: z.string(),

@@ -1,12 +1,14 @@
+import { randomBytes } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { callDocker } from '#adapters/docker/call.ts';
 import { connectDocker } from '#adapters/docker/connect.ts';
 import type { ClusterList, ClusterView } from '#core/api/cluster.ts';
 import type { ReleaseList } from '#core/api/release.ts';
 import type { RunView } from '#core/api/run.ts';
-import { runCli } from '../support/cli.ts';
+import { openTerminal, runCli, startCli } from '../support/cli.ts';
 import type { CliResult } from '../support/cli.ts';
 import { createRepository } from '../support/repository.ts';
 import type { GitResult, Repository } from '../support/repository.ts';
@@ -197,7 +199,9 @@ describe.sequential('by hand', () => {
   it('scales until the next release, and tells who wanted it', async () => {
     const args = ['--cluster', 'here', '--for', '2h', '--reason', 'the sale'];
     const { out } = await cli('scale', 'deployment/web=3', ...args);
-    expect(out).toMatch(/Deployment\/web of shop\/here has 3 replicas for 1h|2h/);
+    expect(out).toMatch(
+      /Deployment\/web of shop\/here has 3 replicas until \S+Z or the next release/,
+    );
     await waitUntil(async () => (await containersOn('here')).length === 3, 'three containers');
     expect((await cli('status')).out).toMatch(
       /Deployment\/default\/web scaled from 2 to 3 by admin until \S+ or the next release: the sale/,
@@ -273,6 +277,93 @@ describe.sequential('by hand', () => {
       /for +the cluster here itself: its proxy/,
     );
     expect((await cli('why', 'nobody')).notes).toContain('no container or pod nobody');
+  });
+
+  it('runs commands in containers, with their input, output and exit code', async () => {
+    const here = ['deployment/web', '--cluster', 'here'];
+    const listed = await cli('exec', ...here, '--', 'sh', '-c', 'ls /www; echo oops >&2; exit 7');
+    expect(listed).toEqual({ code: 7, out: 'page\n', notes: 'oops\n' });
+    // Larger than what fits into the buffers on the way.
+    const large = randomBytes(5_000_000).toString('base64');
+    const echoed = await runCli(windlass, ['exec', '-i', ...here, '--', 'cat'], large);
+    expect(echoed.out === large).toBe(true);
+    const counted = await runCli(windlass, ['exec', ...here, '--json', '--', 'wc', '-c'], 'unread');
+    expect(JSON.parse(counted.out)).toEqual({ exitCode: 0, stdout: '0\n', stderr: '' });
+    const nowhere = await cli('exec', 'deployment/nothing', '--cluster', 'here', '--', 'ls');
+    expect(nowhere).toMatchObject({ code: 1 });
+    expect(nowhere.notes).toContain('no container of Deployment/default/nothing runs');
+    const { out } = await cli('events', '--cluster', 'here', '-w', 'deployment/web');
+    expect(out).toMatch(/Exec admin began a command in container web/);
+  });
+
+  it('gives a command a terminal', async () => {
+    const { output, resize, type, ended } = openTerminal(windlass, [
+      'exec',
+      '-it',
+      'deployment/web',
+      '--cluster',
+      'here',
+      '--',
+      'sh',
+    ]);
+    // The shell drops what is typed before it asks for it.
+    async function isAsking(): Promise<boolean> {
+      return stripVTControlCharacters(output()).endsWith('# ');
+    }
+    await waitUntil(isAsking, 'a prompt');
+    type('stty size; echo "$TERM"\n');
+    await waitUntil(async () => /24 80\s+xterm-test/.test(output()), 'the size');
+    await waitUntil(isAsking, 'the next prompt');
+    await resize(100, 30);
+    type('until stty size | grep "30 100"; do sleep 0.1; done; sleep 100\n');
+    await waitUntil(async () => /\n30 100\s/.test(output()), 'the new size');
+    type('\u0003');
+    await waitUntil(isAsking, 'a prompt after Ctrl-C');
+    type('exit 5\n');
+    expect(await ended).toBe(5);
+  });
+
+  it('forwards ports, for many connections at once', async () => {
+    const forward = startCli(windlass, [
+      'port-forward',
+      'deployment/web',
+      '--cluster',
+      'here',
+      '--json',
+      ':8080',
+      ':1',
+    ]);
+    await waitUntil(async () => forward.out().split('\n').length > 2, 'two listening ports');
+    const [open, shut] = forward
+      .out()
+      .trim()
+      .split('\n')
+      .map((line) => (JSON.parse(line) as { port: number }).port);
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, async () => {
+        const response = await fetch(`http://127.0.0.1:${open}/page`);
+        return (await response.text()).trim();
+      }),
+    );
+    const pods = (await owner()).resources.flatMap((each) => each.pods ?? []);
+    expect(new Set(answers).size).toBe(1);
+    expect(pods.map(({ name }) => name)).toContain(answers[0]);
+    await expect(fetch(`http://127.0.0.1:${shut}/`)).rejects.toThrow('fetch failed');
+    await waitUntil(async () => forward.notes().includes('Connection refused'), 'why');
+    expect(await forward.interrupt()).toBe(130);
+
+    const service = startCli(windlass, [
+      'port-forward',
+      'service/web',
+      '--cluster',
+      'here',
+      '--json',
+      ':80',
+    ]);
+    await waitUntil(async () => service.out().includes('\n'), 'a listening port');
+    const { port } = JSON.parse(service.out()) as { port: number };
+    expect((await fetch(`http://127.0.0.1:${port}/page`)).ok).toBe(true);
+    await service.interrupt();
   });
 
   it('leaves what is declared no longer running, tells of it, and removes it when asked', async () => {

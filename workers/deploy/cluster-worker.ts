@@ -15,7 +15,10 @@ import { createController } from './controller.ts';
 import type { Controller } from './controller.ts';
 import { readDesired } from './desired.ts';
 import { followServer } from './follow-server.ts';
+import { openTunnel } from './open-tunnel.ts';
+import type { DialTunnel } from './open-tunnel.ts';
 import { createEventRecorder } from './record-events.ts';
+import type { EventRecorder } from './record-events.ts';
 import { runDeploy } from './run-deploy.ts';
 
 const DEPLOYS_AT_ONCE = 32;
@@ -25,6 +28,7 @@ export interface ClusterWorkerDependencies {
   runs: RunStore;
   shared: SharedState;
   events: EventStore;
+  dialTunnel: DialTunnel;
   server: ServerApi;
   createEngine: (cluster: Cluster) => Promise<Engine>;
   /** This worker's name, as the cluster's status and lease show it. */
@@ -48,6 +52,12 @@ export async function controlCluster(
   const { name } = cluster.metadata;
   const last = await shared.clusterStatus(name);
   const engine = await dependencies.createEngine(cluster);
+  const recorder = createEventRecorder({
+    append: (told) => events.append(name, told),
+    last,
+    now: Date.now,
+    log,
+  });
   const controller = createController({
     cluster: name,
     engine,
@@ -59,12 +69,7 @@ export async function controlCluster(
         controller: holder,
         ...(retired ? { retired } : {}),
       }),
-    events: createEventRecorder({
-      append: (told) => events.append(name, told),
-      last,
-      now: Date.now,
-      log,
-    }),
+    events: recorder,
     now: Date.now,
     log,
   });
@@ -75,7 +80,7 @@ export async function controlCluster(
     stop.throwIfAborted();
     const worker = new Worker(
       clusterQueue(name),
-      (job, token) => process(job, token, { ...dependencies, controller, engine }, stop),
+      (job, token) => process(job, token, { ...dependencies, controller, engine, recorder }, stop),
       {
         connection,
         prefix: QUEUE_PREFIX,
@@ -96,7 +101,11 @@ export async function controlCluster(
   }
 }
 
-type JobContext = ClusterWorkerDependencies & { controller: Controller; engine: Engine };
+type JobContext = ClusterWorkerDependencies & {
+  controller: Controller;
+  engine: Engine;
+  recorder: EventRecorder;
+};
 
 async function process(
   job: Job,
@@ -112,6 +121,8 @@ async function process(
         return await plan(job, context, stop);
       case 'find':
         return { found: await context.engine.find(jobs.find.parse(job.data).reference, stop) };
+      case 'tunnel':
+        return await openTunnel(jobs.tunnel.parse(job.data), context, stop);
       case 'logs':
         return streamLogs(job, context, stop);
       default:
@@ -182,5 +193,6 @@ async function asJobError(job: Job, error: unknown, { runs, log }: JobContext): 
       at: Date.now(),
     });
   }
-  return new UnrecoverableError(messageOf(error));
+  const hint = error instanceof UserError && error.hint !== undefined ? ` (${error.hint})` : '';
+  return new UnrecoverableError(`${messageOf(error)}${job.name === 'deploy' ? '' : hint}`);
 }

@@ -115,12 +115,12 @@ export function createController(dependencies: ControllerDependencies): Controll
       plan: wanted.explain(owner, plan),
     }));
     for (const { owner, plan } of done) log.info({ cluster, owner, plan }, 'changes carried out');
-    for (const status of result.owners) observeDeploy(status, result);
-    expireDeploys();
     const owners = result.owners
       .filter((status) => !isGone(status))
       .map((status) => wanted.report(status));
     events.passed({ owners, orphans: result.orphans }, done);
+    for (const status of result.owners) observeDeploy(status, result);
+    expireDeploys();
     await tell({ cluster, at: now(), owners, orphans: result.orphans });
     return result;
   }

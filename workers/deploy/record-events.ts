@@ -34,14 +34,17 @@ export function createEventRecorder(dependencies: EventRecorderDependencies): Ev
   }
 
   /** What is tried in vain again and again is told once. */
-  function newChanges(done: readonly { owner: OwnerKey; plan: Plan }[]): ClusterEvent[] {
+  function newChanges(
+    done: readonly { owner: OwnerKey; plan: Plan }[],
+    at: number,
+  ): ClusterEvent[] {
     const owners = new Set(done.map(({ owner }) => owner));
     for (const owner of told.keys()) if (!owners.has(owner)) told.delete(owner);
     return done.flatMap(({ owner, plan }) => {
       const text = JSON.stringify(plan);
       if (told.get(owner) === text) return [];
       told.set(owner, text);
-      return changeEvents(owner, plan, now());
+      return changeEvents(owner, plan, at);
     });
   }
 
@@ -59,7 +62,7 @@ export function createEventRecorder(dependencies: EventRecorderDependencies): Ev
       const isBack = before?.error !== undefined;
       const back: ClusterEvent = { at, type: 'Normal', reason: 'Reachable', message: 'again' };
       const seen = before === undefined ? [] : statusEvents(before, status, at);
-      send([...(isBack ? [back] : []), ...newChanges(done), ...seen]);
+      send([...(isBack ? [back] : []), ...newChanges(done, at), ...seen]);
       before = status;
     },
     tell: (event) => send([{ at: now(), ...event }]),

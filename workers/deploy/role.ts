@@ -8,6 +8,7 @@ import { createLease } from '#adapters/store/lease.ts';
 import { connectRedis } from '#adapters/store/redis.ts';
 import { createRunStore } from '#adapters/store/run-store.ts';
 import { createSharedState } from '#adapters/store/shared-state.ts';
+import { dialTunnel } from '#adapters/tunnel/dial.ts';
 import type { Cluster } from '#core/declarations/cluster.ts';
 import type { Engine } from '#core/engine.ts';
 import type { SystemImages } from '#core/images.ts';
@@ -59,6 +60,10 @@ export function startDeployRole(settings: DeployRoleSettings): { close(): Promis
       lease: createLease(redis),
       server: createServerApi(server),
       createEngine,
+      async dialTunnel(id, signal) {
+        const url = new URL(`/internal/v1/tunnels/${id}`, server.url);
+        return dialTunnel(url, (await server.token()).reveal(), signal);
+      },
       holder,
       log,
     },

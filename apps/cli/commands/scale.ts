@@ -10,7 +10,6 @@ import type { JsonOption } from '../command.ts';
 import { parseSeconds } from '../duration.ts';
 import { findCluster } from '../find-cluster.ts';
 import { connect } from '../find-server.ts';
-import { formatAge } from '../format/time.ts';
 import { parseWorkload } from '../workload.ts';
 
 interface Wanted {
@@ -69,7 +68,7 @@ async function scale(
   context.out(
     scaled === undefined
       ? `${workload} of ${answer.owner} has as many replicas as in git`
-      : `${workload} of ${answer.owner} has ${scaled.replicas} replicas for ${formatAge(scaled.until - context.now())}, or until the next release`,
+      : `${workload} of ${answer.owner} has ${scaled.replicas} replicas until ${new Date(scaled.until).toISOString().replace(/:\d+\.\d+Z$/, 'Z')} or the next release`,
   );
 }
 

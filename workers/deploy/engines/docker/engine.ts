@@ -11,13 +11,16 @@ import type { OwnerKey } from '#core/owner.ts';
 import type { Plan } from '#core/plan/change.ts';
 import { carryOutAll, ownersOfPort, withFailures } from './carry-out-all.ts';
 import type { StepFailure } from './carry-out-all.ts';
+import { connectTo } from './connect-to.ts';
 import { createEndings } from './endings.ts';
 import type { EngineState } from './engine-state.ts';
 import { findContainer } from './find-container.ts';
+import { execIn } from './exec-in.ts';
 import { followChanges } from './follow-changes.ts';
 import { portTaken } from './haproxy.ts';
 import { createImages } from './images.ts';
 import { createInspections } from './inspections.ts';
+import { locate } from './locate.ts';
 import { ensureNetwork, findNetwork, foreseeLayout, removeNetwork } from './network.ts';
 import { observe } from './observe.ts';
 import type { Observed } from './observe.ts';
@@ -154,6 +157,9 @@ export function createDockerEngine(options: DockerEngineOptions): Engine {
     watch,
     logs: (target, logOptions, signal) => followWorkload(context, target, logOptions, signal),
     find: (reference, signal) => findContainer(context, reference, signal),
+    locate: (target, signal) => locate(context, target, signal),
+    exec: (place, start, signal) => execIn(context, place, start, signal),
+    connect: (target, port, signal) => connectTo(context, target, port, signal),
     async close() {
       state.prober.close();
       state.shell.close();
