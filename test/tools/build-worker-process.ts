@@ -33,7 +33,10 @@ function noCredentials(): Promise<undefined> {
 startBuildWorker({
   redis,
   runs: createRunStore(redis),
-  server: { storeRendered: () => Promise.reject(new Error('it should have been killed before')) },
+  server: {
+    whenUp: () => Promise.resolve(),
+    storeRendered: () => Promise.reject(new Error('it should have been killed before')),
+  },
   mirrors: createMirrors(join(folder, 'mirrors'), process.env),
   engine: createImageEngine(docker, noCredentials),
   gate: createRegistryGate(redis),

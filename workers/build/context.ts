@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { ImageEngine } from '#adapters/docker/image-engine.ts';
 import type { CheckedOut, Mirrors } from '#adapters/git/mirror.ts';
+import type { ServerWaiter } from '#adapters/server-api/client.ts';
 import type { ReadSecret } from '#adapters/secrets/read-secret.ts';
 import type { RegistryGate, RunStore, ServerApi } from '#core/ports.ts';
 import type { Secret } from '#core/secret.ts';
@@ -21,7 +22,7 @@ export interface BuildSettings {
 /** All that a build needs of the world. */
 export interface BuildContext {
   runs: RunStore;
-  server: Pick<ServerApi, 'storeRendered'>;
+  server: Pick<ServerApi, 'storeRendered'> & ServerWaiter;
   mirrors: Mirrors;
   engine: ImageEngine;
   gate: Pick<RegistryGate, 'push'>;

@@ -29,7 +29,12 @@ async function main(): Promise<void> {
   const stateDir = resolve(environment.WINDLASS_STATE);
   const token = createWorkerToken(stateDir, environment.WINDLASS_WORKER_TOKEN);
   const server = { url: environment.WINDLASS_SERVER_URL, token };
-  const { installation } = await learnIdentity(stateDir, createServerApi(server), log, NEVER);
+  const { installation } = await learnIdentity(
+    stateDir,
+    createServerApi({ ...server, patienceMs: 0 }),
+    log,
+    NEVER,
+  );
   const role = startBuildRole({
     stateDir,
     installation,

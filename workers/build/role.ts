@@ -48,7 +48,10 @@ export function startBuildRole(settings: BuildRoleSettings): { close(): Promise<
   const mirrors = createMirrors(folders.mirrors, environment);
   const runs = createRunStore(redis);
   const gate = createRegistryGate(redis);
-  const api = createServerApi(server);
+  const api = createServerApi({
+    ...server,
+    onOutage: (reason) => log.warn({ reason }, 'waiting for the server'),
+  });
   const collector = startCollector({
     docker,
     runs,

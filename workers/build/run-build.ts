@@ -54,6 +54,8 @@ function clone(
   signal: AbortSignal,
 ): Promise<Source> {
   return doStep('clone', async (onLine) => {
+    // Else a restart of the server would cost one of the job's few tries.
+    if (run.spec.source.url === undefined) await context.server.whenUp(signal);
     const remote = await sourceOf(run, context.settings, context.readSecret);
     const asked = { ...remote, ref: run.trigger.ref, commit: run.commit, into: checkout };
     const resolved = await context.mirrors.checkout(asked, onLine, signal);

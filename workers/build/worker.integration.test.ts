@@ -129,6 +129,7 @@ describe('the build worker', () => {
       redis,
       runs,
       server: {
+        whenUp: () => Promise.resolve(),
         storeRendered: (runId, entries) => {
           stored.push({ runId, entries });
           return Promise.resolve();

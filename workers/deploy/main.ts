@@ -32,7 +32,12 @@ async function main(): Promise<void> {
   const token = createWorkerToken(stateDir, environment.WINDLASS_WORKER_TOKEN);
   const server = { url: environment.WINDLASS_SERVER_URL, token };
   const holder = environment.WINDLASS_WORKER_NAME ?? `${hostname()}-${process.pid}`;
-  const identity = await learnIdentity(stateDir, createServerApi(server), log, NEVER);
+  const identity = await learnIdentity(
+    stateDir,
+    createServerApi({ ...server, patienceMs: 0 }),
+    log,
+    NEVER,
+  );
   const role = startDeployRole({
     ...identity,
     redisUrl: environment.REDIS_URL,

@@ -58,7 +58,10 @@ export function startDeployRole(settings: DeployRoleSettings): { close(): Promis
       shared: createSharedState(redis),
       events: createEventStore(redis),
       lease: createLease(redis),
-      server: createServerApi(server),
+      server: createServerApi({
+        ...server,
+        onOutage: (reason) => log.warn({ reason }, 'waiting for the server'),
+      }),
       createEngine,
       async dialTunnel(id, signal) {
         const url = new URL(`/internal/v1/tunnels/${id}`, server.url);
