@@ -7,7 +7,10 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
-          include: ['{core,adapters,apps,workers,docs}/**/*.test.ts'],
+          include: [
+            '{core,adapters,apps,workers,docs}/**/*.test.ts',
+            'test/schedules/**/*.test.ts',
+          ],
           exclude: ['**/*.integration.test.ts'],
         },
       },

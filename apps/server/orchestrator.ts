@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Logger } from 'pino';
+import type { BareRepository } from '#adapters/git/bare.ts';
 import { createKeyedLock } from '#adapters/git/keyed-lock.ts';
 import { entryName } from '#core/declarations/pipeline.ts';
 import type { PipelineSpec } from '#core/declarations/pipeline.ts';
@@ -11,11 +12,11 @@ import { isFinished } from '#core/run/run.ts';
 import type { Run, Trigger } from '#core/run/run.ts';
 import { isDeploying, isSupersededBy } from '#core/run/transition.ts';
 import { createBatches } from './batches.ts';
-import type { Repositories } from './git/repositories.ts';
 import type { KnownPipelines } from './known-pipelines.ts';
 import type { Releases } from './releases/releases.ts';
 
 const RECORD_TIMEOUT_MS = 60_000;
+const RECENT_RUNS = 20;
 
 interface Target {
   pipeline: string;
@@ -60,9 +61,9 @@ export interface Orchestrator {
 export interface OrchestratorDependencies {
   runs: RunStore;
   queue: JobQueue;
-  releases: Releases;
-  repositories: Pick<Repositories, 'open'>;
-  pipelines: KnownPipelines;
+  releases: Pick<Releases, 'history' | 'namesSource' | 'forgetRendered'>;
+  repositories: { open(name: string): Pick<BareRepository, 'resolve'> };
+  pipelines: Pick<KnownPipelines, 'all' | 'find'>;
   now: () => number;
   log: Logger;
 }
@@ -70,21 +71,32 @@ export interface OrchestratorDependencies {
 export function createOrchestrator(dependencies: OrchestratorDependencies): Orchestrator {
   const { runs, queue, releases, pipelines, log } = dependencies;
   const lock = createKeyedLock();
+  let firstAt: Promise<number> | undefined;
   let lastAt = 0;
 
-  /** Never the same twice: of two runs one is the newer. */
-  function nextTime(): number {
-    lastAt = Math.max(lastAt + 1, dependencies.now());
+  /** Later than every run before it, also where the clock was set back: of two runs one is the newer. */
+  async function nextTime(): Promise<number> {
+    firstAt ??= newestTime();
+    lastAt = Math.max((await firstAt) + 1, lastAt + 1, dependencies.now());
     return lastAt;
   }
 
-  function fresh(target: Target, trigger: Trigger, rest: Partial<Run> = {}): Run {
+  async function newestTime(): Promise<number> {
+    try {
+      return (await runs.list({ limit: 1 }))[0]?.createdAt ?? 0;
+    } catch (error) {
+      firstAt = undefined;
+      throw error;
+    }
+  }
+
+  async function fresh(target: Target, trigger: Trigger, rest: Partial<Run> = {}): Promise<Run> {
     const { attempt, restores } = rest;
     return newRun({
       ...target,
       id: randomBytes(6).toString('hex'),
       trigger,
-      at: nextTime(),
+      at: await nextTime(),
       ...(attempt === undefined ? {} : { attempt }),
       ...(restores === undefined ? {} : { restores }),
     });
@@ -97,9 +109,9 @@ export function createOrchestrator(dependencies: OrchestratorDependencies): Orch
   const record = createBatches((batch: readonly Recording[]) => alone(() => recordAll(batch)));
 
   async function recordAll(batch: readonly Recording[]): Promise<Recorded[]> {
-    const made = await Promise.all(
-      batch.map(async ({ make, delivery }) => ({ runs: await make(), delivery })),
-    );
+    const made: Made[] = [];
+    // One after the other, so that a later run never builds an earlier head.
+    for (const { make, delivery } of batch) made.push({ runs: await make(), delivery });
     const recorded = await Promise.all(made.map(recordAndQueue));
     const all = recorded.flatMap((each) => (each.isNew ? each.runs : []));
     if (all.length > 0) {
@@ -124,8 +136,8 @@ export function createOrchestrator(dependencies: OrchestratorDependencies): Orch
     await supersedeOlder(await runs.unfinished(branches));
   }
 
-  async function recordOne(make: () => Run): Promise<Run> {
-    const { runs: made } = await record({ make: () => [make()] });
+  async function recordOne(make: () => Promise<Run>): Promise<Run> {
+    const { runs: made } = await record({ make: async () => [await make()] });
     const [run] = made;
     if (run === undefined) throw new Error('no run was made');
     return run;
@@ -140,7 +152,7 @@ export function createOrchestrator(dependencies: OrchestratorDependencies): Orch
     });
     await Promise.all(
       ended.map(async ({ older, newer }) => {
-        await runs.apply(older.id, { kind: 'superseded', by: newer.id, at: dependencies.now() });
+        await runs.apply(older.id, { kind: 'overtaken', by: newer.id, at: dependencies.now() });
         await removeJobs(older);
       }),
     );
@@ -172,23 +184,35 @@ export function createOrchestrator(dependencies: OrchestratorDependencies): Orch
   }
 
   async function receive(trigger: Trigger, target: Target): Promise<Run> {
+    let found: Run | undefined;
     const { runs: made } = await record({
-      make: async () =>
-        (await sweptAlready(trigger, target)) === undefined ? [fresh(target, trigger)] : [],
+      async make() {
+        const now = await ofHead(trigger, target);
+        found = await sweptAlready(now, target);
+        return found === undefined ? [await fresh(target, now)] : [];
+      },
     });
-    const run = made[0] ?? (await sweptAlready(trigger, target));
-    if (run === undefined) throw new Error(`the run of ${trigger.after} went away`);
+    const run = made[0] ?? found;
+    if (run === undefined) throw new Error('no run was made');
     return run;
   }
 
-  /** The minute's sweep may have been faster than the push's own hook. */
-  async function sweptAlready(trigger: Trigger, target: Target): Promise<Run | undefined> {
-    if (trigger.kind !== 'push') return undefined;
+  /** Hooks of two pushes may come in the wrong order: what the branch has by now is what is to be built. */
+  async function ofHead(trigger: Trigger, { pipeline }: Target): Promise<Trigger> {
+    if (trigger.kind !== 'push') return trigger;
+    const head = await dependencies.repositories.open(pipeline).resolve(trigger.ref);
+    if (head === undefined || head === trigger.after) return trigger;
+    return { ...trigger, kind: 'sweep', after: head };
+  }
+
+  /** The minute's sweep, or the hook of an earlier push, may have been faster than the push's own hook. */
+  async function sweptAlready(trigger: Trigger, { pipeline }: Target): Promise<Run | undefined> {
+    if (trigger.kind !== 'push' && trigger.kind !== 'sweep') return undefined;
     const branch = branchOf(trigger.ref);
-    if ((await runs.handledHead(target.pipeline, branch)) !== trigger.after) return undefined;
-    const [newest] = await runs.list({ pipeline: target.pipeline, branch, limit: 1 });
-    const same = newest?.trigger.kind === 'sweep' && newest.trigger.after === trigger.after;
-    return same ? newest : undefined;
+    if ((await runs.handledHead(pipeline, branch)) !== trigger.after) return undefined;
+    const recent = await runs.list({ pipeline, branch, limit: RECENT_RUNS });
+    const same = recent.find((run) => run.trigger.after === trigger.after);
+    return trigger.kind === 'sweep' || same?.trigger.kind === 'sweep' ? same : undefined;
   }
 
   async function knownRun(id: string): Promise<Run> {
@@ -209,15 +233,24 @@ export function createOrchestrator(dependencies: OrchestratorDependencies): Orch
 
   async function sweepHead(target: Target, branch: string): Promise<void> {
     const ref = `refs/heads/${branch}`;
-    const head = await dependencies.repositories.open(target.pipeline).resolve(ref);
-    if (head === undefined) return;
+    const repository = dependencies.repositories.open(target.pipeline);
+    async function unhandledHead(): Promise<
+      { head: string; handled: string | undefined } | undefined
+    > {
+      const head = await repository.resolve(ref);
+      if (head === undefined) return undefined;
+      const handled = await runs.handledHead(target.pipeline, branch);
+      return handled === head ? undefined : { head, handled };
+    }
+    if ((await unhandledHead()) === undefined) return;
     await record({
       async make() {
-        const handled = await runs.handledHead(target.pipeline, branch);
-        if (handled === head) return [];
+        const found = await unhandledHead();
+        if (found === undefined) return [];
+        const { head, handled } = found;
         // Nothing is remembered of any push where Redis was lost: what was released is no news then.
         if (handled === undefined && (await releases.namesSource(target.pipeline, head))) return [];
-        const run = fresh(target, { kind: 'sweep', ref, after: head, who: 'windlass' });
+        const run = await fresh(target, { kind: 'sweep', ref, after: head, who: 'windlass' });
         log.info({ run: run.id, pipeline: target.pipeline, branch }, 'a pushed head had no run');
         return [run];
       },
@@ -228,7 +261,7 @@ export function createOrchestrator(dependencies: OrchestratorDependencies): Orch
     receive,
     async receiveAll(trigger, targets, delivery) {
       const { runs: made, isNew } = await record({
-        make: () => targets.map((target) => fresh(target, trigger)),
+        make: () => Promise.all(targets.map((target) => fresh(target, trigger))),
         delivery,
       });
       return { runs: isNew ? made : [], seenBefore: !isNew };
@@ -293,7 +326,7 @@ function newestFirst(one: Run, other: Run): number {
 }
 
 async function knownPipeline(
-  pipelines: KnownPipelines,
+  pipelines: Pick<KnownPipelines, 'find'>,
   name: string,
 ): Promise<{ spec: PipelineSpec }> {
   const known = await pipelines.find(name);
@@ -317,7 +350,7 @@ function entryOf(pipeline: string, spec: PipelineSpec, wanted: string | undefine
 }
 
 async function releaseToRestore(
-  releases: Releases,
+  releases: Pick<Releases, 'history'>,
   pipeline: string,
   entry: string,
   wanted: string | undefined,

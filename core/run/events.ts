@@ -20,4 +20,7 @@ export type RunEvent =
   | { kind: 'failed'; reason: string; at: number }
   | { kind: 'cancel-requested'; who: string; at: number }
   | { kind: 'cancelled'; at: number; restored?: string }
+  /** A newer run of the branch is there: ends the run unless it has begun to release. */
+  | { kind: 'overtaken'; by: string; at: number }
+  /** Another release has taken the place of the run's own. */
   | { kind: 'superseded'; by: string; at: number };

@@ -124,6 +124,25 @@ describe('transition', () => {
       jobs: ['r1.build'],
     },
     {
+      name: 'a newer run ends one that has not begun to release',
+      events: [started, rendered, { kind: 'overtaken', by: 'r2', at: 3 }],
+      state: 'superseded',
+      reason: 'superseded by run r2',
+      jobs: [],
+    },
+    {
+      name: 'and no other: its release may be made already',
+      events: [
+        started,
+        rendered,
+        { kind: 'step', step: 'release staging', state: 'running', at: 3 },
+        { kind: 'overtaken', by: 'r2', at: 4 },
+      ],
+      state: 'running',
+      reason: '',
+      jobs: ['r1.deploy.staging'],
+    },
+    {
       name: 'a late report changes nothing',
       events: [started, { kind: 'failed', reason: 'tests failed', at: 2 }, rendered, deployed],
       state: 'failed',
@@ -193,7 +212,7 @@ const anyEvent: fc.Arbitrary<RunEvent> = fc.oneof(
   fc.record({ kind: fc.constant('started' as const), at }),
   fc.record({
     kind: fc.constant('step' as const),
-    step: fc.constantFrom('clone', 'build web', 'render'),
+    step: fc.constantFrom('clone', 'build web', 'render', 'release staging'),
     state: fc.constantFrom('running' as const, 'succeeded' as const, 'failed' as const),
     at,
   }),
@@ -204,7 +223,11 @@ const anyEvent: fc.Arbitrary<RunEvent> = fc.oneof(
   fc.record({ kind: fc.constant('failed' as const), reason: fc.constant('x'), at }),
   fc.record({ kind: fc.constant('cancel-requested' as const), who: fc.constant('ada'), at }),
   fc.record({ kind: fc.constant('cancelled' as const), at }),
-  fc.record({ kind: fc.constant('superseded' as const), by: fc.constant('r2'), at }),
+  fc.record({
+    kind: fc.constantFrom('superseded' as const, 'overtaken' as const),
+    by: fc.constant('r2'),
+    at,
+  }),
 );
 
 describe('any order of events', () => {

@@ -44,11 +44,10 @@ export function transition(run: Run, event: RunEvent): Run {
         : { ...run, cancelRequested: true, reason: `cancelled by ${event.who}` };
     case 'cancelled':
       return cancelled(run, event);
+    case 'overtaken':
+      return isDeploying(run) ? run : superseded(run, event);
     case 'superseded':
-      return {
-        ...end(run, 'superseded', `superseded by run ${event.by}`, event.at),
-        supersededBy: event.by,
-      };
+      return superseded(run, event);
   }
 }
 
@@ -57,9 +56,14 @@ export function isBuilt(run: Run): boolean {
   return run.steps.every((step) => step.name !== 'render' || step.state === 'succeeded');
 }
 
-/** Whether a deploy of it has begun: from then on it changes a cluster. */
+/** Whether a deploy of it has begun: from then on it may change a cluster. */
 export function isDeploying(run: Run): boolean {
-  return run.deploys.some((deploy) => deploy.state !== 'pending');
+  return run.deploys.some(({ entry }) => isReleasing(run, entry));
+}
+
+/** Whether the entry has a release of the run, or may have: told before the server is asked for one. */
+export function isReleasing(run: Run, entry: string): boolean {
+  return run.steps.some(({ name, state }) => name === `release ${entry}` && state !== 'pending');
 }
 
 /** A newer run of the same pipeline and branch ends the older ones that have not begun to deploy. */
@@ -105,6 +109,10 @@ function deployFailed(run: Run, event: Extract<RunEvent, { kind: 'deploy-failed'
     `deploy ${event.entry}: ${event.reason}`,
     event.at,
   );
+}
+
+function superseded(run: Run, { by, at }: { by: string; at: number }): Run {
+  return { ...end(run, 'superseded', `superseded by run ${by}`, at), supersededBy: by };
 }
 
 function cancelled(run: Run, event: Extract<RunEvent, { kind: 'cancelled' }>): Run {

@@ -2,6 +2,8 @@ import { DelayedError, UnrecoverableError, Worker } from 'bullmq';
 import type { Job } from 'bullmq';
 import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
+import { createKeyedLock } from '#adapters/git/keyed-lock.ts';
+import type { KeyedLock } from '#adapters/git/keyed-lock.ts';
 import { LOCK_MS, MAX_STALLED, QUEUE_PREFIX, STALLED_CHECK_MS } from '#adapters/queue/settings.ts';
 import { writeStream } from '#adapters/store/stream.ts';
 import { pruneGuard } from '#core/declarations/cluster.ts';
@@ -73,6 +75,7 @@ export async function controlCluster(
     now: Date.now,
     log,
   });
+  const oneAtATime = createKeyedLock();
   // BullMQ ends only those connections that it has made itself.
   const connection = redis.duplicate();
   try {
@@ -80,7 +83,8 @@ export async function controlCluster(
     stop.throwIfAborted();
     const worker = new Worker(
       clusterQueue(name),
-      (job, token) => process(job, token, { ...dependencies, controller, engine, recorder }, stop),
+      (job, token) =>
+        processJob(job, token, { ...dependencies, controller, engine, recorder, oneAtATime }, stop),
       {
         connection,
         prefix: QUEUE_PREFIX,
@@ -101,14 +105,21 @@ export async function controlCluster(
   }
 }
 
-type JobContext = ClusterWorkerDependencies & {
+type ClusterJob = Pick<Job, 'name' | 'data' | 'attemptsMade' | 'opts' | 'moveToDelayed'>;
+
+export interface JobContext extends Omit<
+  ClusterWorkerDependencies,
+  'createEngine' | 'shared' | 'holder'
+> {
   controller: Controller;
   engine: Engine;
   recorder: EventRecorder;
-};
+  oneAtATime: KeyedLock;
+}
 
-async function process(
-  job: Job,
+/** Does one job of the cluster's queue; rejects as BullMQ is to go on with it. */
+export async function processJob(
+  job: ClusterJob,
   token: string | undefined,
   context: JobContext,
   stop: AbortSignal,
@@ -138,7 +149,7 @@ async function process(
   }
 }
 
-async function deploy(job: Job, context: JobContext, stop: AbortSignal): Promise<void> {
+async function deploy(job: ClusterJob, context: JobContext, stop: AbortSignal): Promise<void> {
   const payload = jobs.deploy.parse(job.data);
   const cancelled = new AbortController();
   const listening = new AbortController();
@@ -160,7 +171,7 @@ async function deploy(job: Job, context: JobContext, stop: AbortSignal): Promise
 }
 
 async function plan(
-  job: Job,
+  job: ClusterJob,
   { server, controller }: JobContext,
   stop: AbortSignal,
 ): Promise<unknown> {
@@ -170,7 +181,7 @@ async function plan(
 }
 
 /** Answers at once; the lines go out beside the queue, for as long as somebody reads. */
-function streamLogs(job: Job, { redis, engine, log }: JobContext, stop: AbortSignal): void {
+function streamLogs(job: ClusterJob, { redis, engine, log }: JobContext, stop: AbortSignal): void {
   const { stream, namespace, workload, container, follow, tail } = jobs.logs.parse(job.data);
   const target = { namespace, workload, ...(container === undefined ? {} : { container }) };
   const options = { follow, ...(tail === undefined ? {} : { tail }) };
@@ -180,7 +191,11 @@ function streamLogs(job: Job, { redis, engine, log }: JobContext, stop: AbortSig
 }
 
 /** Only what may pass by itself is tried again; all else ends the run with its reason. */
-async function asJobError(job: Job, error: unknown, { runs, log }: JobContext): Promise<Error> {
+async function asJobError(
+  job: ClusterJob,
+  error: unknown,
+  { runs, log }: JobContext,
+): Promise<Error> {
   const last = job.attemptsMade + 1 >= (job.opts.attempts ?? 1);
   if (error instanceof UserError && error.transient && !last) return error;
   if (job.name === 'deploy') {

@@ -46,6 +46,8 @@ interface Deployment {
 export interface Controller {
   /** Runs the loop until aborted. */
   run(signal: AbortSignal): Promise<void>;
+  /** What an owner wants from now on, by the run's release, without waiting for it. */
+  keep(desired: DesiredState, runId: string): void;
   /** What a declared owner wants of which no release is known here; of any other it changes nothing. */
   adopt(desired: DesiredState): void;
   /** The owners that are declared now; answers those of which no release is known here. */
@@ -237,6 +239,10 @@ export function createController(dependencies: ControllerDependencies): Controll
 
   return {
     run,
+    keep(state, runId) {
+      settle(state.owner, { kind: 'superseded', by: runId });
+      keep(state);
+    },
     adopt,
     declare,
     takeByHand,

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import type { KeyedLock } from '#adapters/git/keyed-lock.ts';
 import type { Note } from '#core/by-hand/by-hand.ts';
 import type { DesiredState } from '#core/engine.ts';
 import { messageOf, UserError } from '#core/errors.ts';
@@ -8,6 +9,7 @@ import { planLines } from '#core/present/plan-lines.ts';
 import type { Release } from '#core/release/release.ts';
 import { isFinished } from '#core/run/run.ts';
 import type { Run } from '#core/run/run.ts';
+import { isReleasing } from '#core/run/transition.ts';
 import type { Controller, Outcome } from './controller.ts';
 import { deadlineMsOf, readDesired } from './desired.ts';
 
@@ -17,6 +19,8 @@ export interface DeployContext {
   runs: RunStore;
   server: ServerApi;
   controller: Controller;
+  /** By owner, so that what is released last is also what the controller wants last. */
+  oneAtATime: KeyedLock;
   now: () => number;
   log: Logger;
 }
@@ -38,56 +42,85 @@ export async function runDeploy(
   cancel: AbortSignal,
   stop: AbortSignal,
 ): Promise<void> {
-  const { runs, server, now } = context;
+  const { runs, now } = context;
   const run = await runs.get(job.runId);
   if (run === undefined || isFinished(run)) return;
-  await runs.apply(run.id, { kind: 'started', at: now() });
-  const newer = await newerRelease(run, job.entry, runs);
-  if (newer !== undefined) {
-    await runs.apply(run.id, { kind: 'superseded', by: newer.id, at: now() });
+  const begun = await context.oneAtATime(ownerKey(run.pipeline, job.entry), stop, () =>
+    begin(run, job.entry, context, AbortSignal.any([cancel, stop]), stop),
+  );
+  if (begun === undefined) return;
+  const { release, desired } = begun;
+  const outcome = await begun.outcome;
+  if (outcome === 'aborted') {
+    stop.throwIfAborted();
+    const restored = await restore(run, { release, desired }, 'cancelled', context, stop);
+    await runs.apply(run.id, { kind: 'cancelled', at: now(), ...restoredCommit(restored) });
     return;
   }
-  const release = await releaseEntry(run, job.entry, context, stop);
+  await end(run, { release, desired }, outcome, context, stop);
+}
+
+/** A release as the controller wants it. */
+interface Wanted {
+  release: Release;
+  desired: DesiredState;
+}
+
+/** Releases the entry and gives it to the controller; nothing where something newer is there. */
+async function begin(
+  run: Run,
+  entry: string,
+  context: DeployContext,
+  wait: AbortSignal,
+  stop: AbortSignal,
+): Promise<(Wanted & { outcome: Promise<Outcome | 'aborted'> }) | undefined> {
+  const { runs, server, now } = context;
+  const started = await runs.apply(run.id, { kind: 'started', at: now() });
+  if (started.cancelRequested && !isReleasing(started, entry)) {
+    await runs.apply(run.id, { kind: 'cancelled', at: now() });
+    return undefined;
+  }
+  const newer = await newerRelease(run, entry, runs);
+  if (newer !== undefined) {
+    await runs.apply(run.id, { kind: 'superseded', by: newer.id, at: now() });
+    return undefined;
+  }
+  const release = await releaseEntry(run, entry, context, stop);
+  if (release === undefined) return undefined;
   const [replaced, desired] = await Promise.all([
     replacedBy(release, run, context, stop),
-    readDesired(ownerKey(run.pipeline, job.entry), release.commit, () =>
+    readDesired(ownerKey(run.pipeline, entry), release.commit, () =>
       server.manifests(run.pipeline, release.commit, stop),
     ),
   ]);
   if (replaced !== undefined) {
-    await endReplaced(run, job.entry, release, replaced, context);
-    return;
+    await endReplaced(run, entry, release, replaced, context);
+    return undefined;
   }
-  const outcome = await waitFor(run, job.entry, desired, context, AbortSignal.any([cancel, stop]));
-  if (outcome === 'aborted') {
-    stop.throwIfAborted();
-    const restored = await restore(run, job.entry, release, 'cancelled', context, stop);
-    await runs.apply(run.id, { kind: 'cancelled', at: now(), ...restoredCommit(restored) });
-    return;
-  }
-  await end(run, job.entry, release, outcome, context, stop);
+  const step = `deploy ${entry}`;
+  await runs.apply(run.id, { kind: 'step', step, state: 'running', at: now() });
+  return { release, desired, outcome: waitFor(run, entry, desired, context, wait) };
 }
 
+/** Nothing where the run has ended meanwhile: from the recorded step on no newer run ends it. */
 async function releaseEntry(
   run: Run,
   entry: string,
   { runs, server, now }: DeployContext,
   signal: AbortSignal,
-): Promise<Release> {
-  await runs.apply(run.id, { kind: 'step', step: `release ${entry}`, state: 'running', at: now() });
+): Promise<Release | undefined> {
+  const step = `release ${entry}`;
+  const before = await runs.apply(run.id, { kind: 'step', step, state: 'running', at: now() });
+  if (isFinished(before)) return undefined;
   const release = await server.release(run.id, entry, signal);
   await runs.apply(run.id, { kind: 'released', entry, release: release.commit, at: now() });
   return release;
 }
 
-/** A run recorded later that has released the entry already: this one would go back in time. */
+/** A run recorded later that has released the entry already, or may have: this one would go back in time. */
 async function newerRelease(run: Run, entry: string, runs: RunStore): Promise<Run | undefined> {
   const others = await runs.list({ pipeline: run.pipeline, branch: run.branch, limit: 50 });
-  return others.find(
-    (other) =>
-      other.createdAt > run.createdAt &&
-      other.deploys.some((deploy) => deploy.entry === entry && deploy.release !== undefined),
-  );
+  return others.find((other) => other.createdAt > run.createdAt && isReleasing(other, entry));
 }
 
 /** The head that took the release's place while no worker looked: its restoration, or another run's release. */
@@ -145,7 +178,6 @@ async function waitFor(
     );
   }
   let told = '';
-  await runs.apply(run.id, { kind: 'step', step, state: 'running', at: now() });
   try {
     return await controller.deploy(
       {
@@ -179,16 +211,16 @@ async function waitFor(
 
 async function end(
   run: Run,
-  entry: string,
-  release: Release,
+  wanted: Wanted,
   outcome: Outcome,
   context: DeployContext,
   stop: AbortSignal,
 ): Promise<void> {
   const { runs, server, now } = context;
+  const { entry, commit } = wanted.release;
   switch (outcome.kind) {
     case 'serving':
-      await server.markHealthy(run.pipeline, entry, release.commit, stop);
+      await server.markHealthy(run.pipeline, entry, commit, stop);
       await runs.apply(run.id, { kind: 'deployed', entry, held: outcome.held, at: now() });
       return;
     case 'superseded':
@@ -203,7 +235,7 @@ async function end(
       });
       return;
     case 'failed': {
-      const restored = await restore(run, entry, release, outcome.reason, context, stop);
+      const restored = await restore(run, wanted, outcome.reason, context, stop);
       const reason =
         restored === undefined
           ? `${outcome.reason}; there is no earlier healthy release to go back to`
@@ -222,48 +254,63 @@ async function end(
 /** Puts the last healthy release back and gives it a while to serve, so that the run's end tells the truth. */
 async function restore(
   run: Run,
-  entry: string,
-  release: Release,
+  wanted: Wanted,
   reason: string,
-  { server, controller, runs, now, log }: DeployContext,
+  context: DeployContext,
   stop: AbortSignal,
 ): Promise<Release | undefined> {
-  const restored = await server.restore(run.pipeline, entry, release.commit, reason, stop);
-  if (restored === undefined) return undefined;
-  const step = `deploy ${entry}`;
-  const desired = await readDesired(ownerKey(run.pipeline, entry), restored.commit, () =>
-    server.manifests(run.pipeline, restored.commit, stop),
+  const { server, runs, now, log } = context;
+  const begun = await context.oneAtATime(wanted.desired.owner, stop, () =>
+    beginRestore(run, wanted, reason, context, stop),
   );
-  await runs.appendLog(run.id, [
-    { at: now(), step, line: `putting back release ${restored.restores?.slice(0, 12) ?? ''}` },
-  ]);
+  if (begun === undefined) return undefined;
+  const restored = begun.release;
+  const { entry } = restored;
   try {
-    const outcome = await controller.deploy(
-      {
-        desired,
-        runId: run.id,
-        deadlineMs: RESTORE_PATIENCE_MS,
-        onPlan: () => undefined,
-        onWaiting: () => undefined,
-      },
-      stop,
-    );
+    const outcome = await begun.outcome;
     if (outcome.kind === 'serving')
       await server.markHealthy(run.pipeline, entry, restored.commit, stop);
-    else
-      await runs.appendLog(run.id, [
-        {
-          at: now(),
-          step,
-          line: `the release put back: ${outcome.kind === 'failed' ? outcome.reason : outcome.kind}`,
-        },
-      ]);
+    else {
+      const line = `the release put back: ${outcome.kind === 'failed' ? outcome.reason : outcome.kind}`;
+      await runs.appendLog(run.id, [{ at: now(), step: `deploy ${entry}`, line }]);
+    }
   } catch (error) {
     stop.throwIfAborted();
     log.error({ run: run.id, err: error }, 'the release put back was not seen to serve');
     throw new UserError('deploy-failed', messageOf(error), { cause: error });
   }
   return restored;
+}
+
+async function beginRestore(
+  run: Run,
+  { release, desired }: Wanted,
+  reason: string,
+  context: DeployContext,
+  stop: AbortSignal,
+): Promise<{ release: Release; outcome: Promise<Outcome> } | undefined> {
+  const { server, controller, runs, now } = context;
+  const { pipeline, entry } = release;
+  const restored = await server.restore(pipeline, entry, release.commit, reason, stop);
+  if (restored === undefined) {
+    // Nothing to go back to: what the branch says is what runs.
+    if ((await replacedBy(release, run, context, stop)) === undefined)
+      controller.keep(desired, run.id);
+    return undefined;
+  }
+  const before = await readDesired(desired.owner, restored.commit, () =>
+    server.manifests(pipeline, restored.commit, stop),
+  );
+  const line = `putting back release ${restored.restores?.slice(0, 12) ?? ''}`;
+  await runs.appendLog(run.id, [{ at: now(), step: `deploy ${entry}`, line }]);
+  const deployment = {
+    desired: before,
+    runId: run.id,
+    deadlineMs: RESTORE_PATIENCE_MS,
+    onPlan: () => undefined,
+    onWaiting: () => undefined,
+  };
+  return { release: restored, outcome: controller.deploy(deployment, stop) };
 }
 
 function suspendedText({ pipeline }: Run, entry: string, { who, reason }: Note): string {

@@ -12,6 +12,7 @@ import type { ServerApi } from '#core/ports.ts';
 import type { RenderedEntry } from '#core/release/release.ts';
 import { pathOf } from '#core/render.ts';
 import type { ResourceKey } from '#core/resources/resource.ts';
+import { isFinished } from '#core/run/run.ts';
 import type { Run } from '#core/run/run.ts';
 import { authorParts, releaseMessage } from './message.ts';
 import { releasedImages } from './released-images.ts';
@@ -260,6 +261,8 @@ async function releaseRun(
   const made = refs.get(released);
   const release = made === undefined ? undefined : await readOne(repository, entry, made.commit);
   if (release !== undefined) return release;
+  if (isFinished(run))
+    throw new UserError('conflict', `run ${run.id} is ${run.state}: it is not released any more`);
   check();
   const old =
     run.restores === undefined ? undefined : await oldRelease(repository, entry, run.restores);
