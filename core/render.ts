@@ -1,6 +1,6 @@
-import { stringify } from 'yaml';
 import { keyOf } from '#core/resources/resource.ts';
 import type { Resource, ResourceKey } from '#core/resources/resource.ts';
+import { kubernetesYaml } from '#core/yaml-kubernetes.ts';
 
 /** On a resource whose third-party images are to stay tags: what a tag stands for may then change unseen. */
 export const KEEP_TAGS_ANNOTATION = 'windlass.dev/keep-tags';
@@ -29,7 +29,7 @@ export function renderManifests(
   return Object.fromEntries(
     resources.map((resource) => [
       pathOf(keyOf(resource)),
-      stringify(withImages(resource, references), { lineWidth: 0, aliasDuplicateObjects: false }),
+      kubernetesYaml(withImages(resource, references)),
     ]),
   );
 }

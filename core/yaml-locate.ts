@@ -1,7 +1,8 @@
-import { isAlias, isMap, isSeq } from 'yaml';
+import { isAlias, isMap, isScalar, isSeq } from 'yaml';
 import type { Document, Node, YAMLMap } from 'yaml';
 import { anchorsOf, isMerge, keyText, offsetIn } from '#core/yaml-value.ts';
 
+type Path = readonly (string | number)[];
 type Anchors = ReadonlyMap<string, Node>;
 
 interface Place {
@@ -10,15 +11,30 @@ interface Place {
 }
 
 /** Offset of the path's last key or item, or of its nearest parent that is there. */
-export function offsetOf(document: Document.Parsed, path: readonly (string | number)[]): number {
+export function offsetOf(document: Document.Parsed, path: Path): number {
+  return placesTo(document, path).at(-1)?.offset ?? 0;
+}
+
+/** The text of the number or boolean at the path. */
+export function writtenAt(document: Document.Parsed, path: Path): string | undefined {
+  const node = placesTo(document, path)[path.length]?.value;
+  return isScalar(node) && ['number', 'boolean'].includes(typeof node.value)
+    ? node.source
+    : undefined;
+}
+
+/** The document itself, and what the path leads through as far as it is there. */
+function placesTo(document: Document.Parsed, path: Path): Place[] {
   const anchors = anchorsOf(document.contents);
   let place: Place = { offset: offsetIn(document.contents), value: document.contents };
+  const places = [place];
   for (const segment of path) {
     const next = childOf(resolved(place.value, anchors), segment, anchors);
     if (next === undefined) break;
     place = next;
+    places.push(place);
   }
-  return place.offset;
+  return places;
 }
 
 function childOf(node: unknown, segment: string | number, anchors: Anchors): Place | undefined {

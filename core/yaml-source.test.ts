@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { stringify } from 'yaml';
 import { describe, expect, it } from 'vitest';
 import { formatProblem } from '#core/errors.ts';
+import { kubernetesYaml } from '#core/yaml-kubernetes.ts';
 import { MAX_FILE_CHARACTERS, parseYamlDocuments } from '#core/yaml-source.ts';
 
 function values(text: string): unknown[] {
@@ -37,6 +38,66 @@ describe('values', () => {
   it('keeps __proto__ an ordinary key', () => {
     const [value] = values('__proto__: {x: 1}');
     expect(Object.keys(value ?? {})).toEqual(['__proto__']);
+  });
+});
+
+describe('as Kubernetes reads it', () => {
+  it.each([
+    ['0644', 0o644],
+    ['0o644', 0o644],
+    ['-010', -8],
+    ['0_7', 7],
+    ['0x1F', 31],
+    ['0b101', 5],
+    ['1_000', 1000],
+    ['0', 0],
+    ['00', 0],
+    ['089', 89],
+    ['0.5', 0.5],
+    ['1e3', 1000],
+    ['+3', 3],
+    ['yes', true],
+    ['On', true],
+    ['n', false],
+    ['OFF', false],
+    ['true', true],
+    ['"0644"', '0644'],
+    ["'yes'", 'yes'],
+    ['yEs', 'yEs'],
+    ['1:30', '1:30'],
+    ['1_', 1],
+    ['0x', '0x'],
+    ['~', null],
+  ])('%s', (text, value) => {
+    const { documents } = parseYamlDocuments('f.yaml', `a: ${text}`, 'kubernetes');
+    expect(documents.map((document) => document.value)).toEqual([{ a: value }]);
+  });
+
+  it.each(['0644', 'yes', 'N', 'off', '1_000', '0b1', '0o7', '1e3', '~', '089', '2001-01-01'])(
+    'reads the text %s back as text',
+    (text) => {
+      const yaml = kubernetesYaml({ [text]: text });
+      for (const dialect of ['core', 'kubernetes'] as const) {
+        const { documents } = parseYamlDocuments('f.yaml', yaml, dialect);
+        expect(documents.map(({ value }) => value)).toEqual([{ [text]: text }]);
+      }
+    },
+  );
+
+  it('reads back whatever is written', () => {
+    const object = fc.dictionary(fc.string({ minLength: 1 }), fc.jsonValue());
+    fc.assert(
+      fc.property(object, (value) => {
+        const plain: unknown = JSON.parse(JSON.stringify(value));
+        const { documents } = parseYamlDocuments('f.yaml', kubernetesYaml(plain), 'kubernetes');
+        expect(documents.map((document) => document.value)).toEqual([plain]);
+      }),
+    );
+  });
+
+  it('keeps keys as they are written', () => {
+    const { documents } = parseYamlDocuments('f.yaml', 'on: 1\n0644: 2', 'kubernetes');
+    expect(documents.map(({ value }) => value)).toEqual([{ on: 1, '0644': 2 }]);
   });
 });
 

@@ -1,7 +1,8 @@
 import { LineCounter, parseAllDocuments } from 'yaml';
 import type { Document } from 'yaml';
 import type { Problem } from '#core/errors.ts';
-import { offsetOf } from '#core/yaml-locate.ts';
+import { kubernetesTags } from '#core/yaml-kubernetes.ts';
+import { offsetOf, writtenAt } from '#core/yaml-locate.ts';
 import { YamlMistake, valueOf } from '#core/yaml-value.ts';
 
 export interface YamlDocument {
@@ -11,6 +12,8 @@ export interface YamlDocument {
    * columns count from 1.
    */
   locate(path: readonly (string | number)[]): { line: number; column: number };
+  /** A number or a boolean as the text has it: `0644`, `yes`. Absent for anything else. */
+  written(path: readonly (string | number)[]): string | undefined;
 }
 
 export const MAX_FILE_CHARACTERS = 2 * 1024 * 1024;
@@ -19,11 +22,13 @@ const MAX_DOCUMENTS = 1_000;
 /**
  * The documents of a YAML 1.2 text (core schema, and merge keys as kubectl takes them) with their places. Empty
  * documents are skipped; one with mistakes is left out and told in `problems`. Bounded in size, depth, documents
- * and what aliases expand to, so that untrusted text costs little.
+ * and what aliases expand to, so that untrusted text costs little. `kubernetes` reads numbers and booleans as Kubernetes
+ * does.
  */
 export function parseYamlDocuments(
   file: string,
   text: string,
+  dialect: 'core' | 'kubernetes' = 'core',
 ): { documents: YamlDocument[]; problems: Problem[] } {
   if (text.length > MAX_FILE_CHARACTERS) {
     return refused(file, `the file is larger than ${MAX_FILE_CHARACTERS / 1024 / 1024} MiB`);
@@ -32,6 +37,7 @@ export function parseYamlDocuments(
   const parsed = parseAllDocuments(text, {
     version: '1.2',
     schema: 'core',
+    ...(dialect === 'kubernetes' ? { customTags: kubernetesTags } : {}),
     resolveKnownTags: false,
     uniqueKeys: false,
     prettyErrors: false,
@@ -68,7 +74,11 @@ function readDocument(
   }
   try {
     const value = valueOf(document);
-    return { value, locate: (path) => position(offsetOf(document, path), lines) };
+    return {
+      value,
+      locate: (path) => position(offsetOf(document, path), lines),
+      written: (path) => writtenAt(document, path),
+    };
   } catch (error) {
     if (!(error instanceof YamlMistake)) throw error;
     const first =

@@ -8,18 +8,19 @@ interface Description {
 
 /**
  * What is wrong in words of the file, not of the schema. A message that the schema gives itself is kept. `allowed` are
- * the values that a field which selects a form may have.
+ * the values that a field which selects a form may have; `written` is a number or a boolean as the file has it.
  */
 export function describeIssue(
   issue: z.core.$ZodIssue,
   current: unknown,
   allowed: readonly string[],
+  written?: string,
 ): Description {
   if (current === undefined && issue.code !== 'custom') return { message: 'is required' };
   if (!isDefaultMessage(issue.message)) return { message: issue.message };
   switch (issue.code) {
     case 'invalid_type':
-      return wrongType(issue.expected, current);
+      return wrongType(issue.expected, current, written);
     case 'invalid_value':
       return notOneOf(issue.values.map(String), current);
     case 'too_small':
@@ -53,11 +54,11 @@ function isDefaultMessage(message: string): boolean {
   return /^(Invalid |Too (small|big)|Unrecognized )/.test(message);
 }
 
-function wrongType(expected: string, current: unknown): Description {
-  const message = `must be ${TYPE_WORDS[expected] ?? expected}, is ${wordOf(current)}`;
+function wrongType(expected: string, current: unknown, written?: string): Description {
+  const message = `must be ${TYPE_WORDS[expected] ?? expected}, is ${written ?? wordOf(current)}`;
   const scalar = typeof current === 'number' || typeof current === 'boolean';
   return expected === 'string' && scalar
-    ? { message, hint: `put it in quotes: "${String(current)}"` }
+    ? { message, hint: `put it in quotes: "${written ?? String(current)}"` }
     : { message };
 }
 

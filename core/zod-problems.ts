@@ -45,7 +45,7 @@ function zodProblems(
 ): Problem[] {
   const found = issues
     .flatMap(likeliestIssues)
-    .flatMap((issue) => findings(issue, document.value, schema, unknownKey));
+    .flatMap((issue) => findings(issue, document, schema, unknownKey));
   const meant = new Set(found.map(({ meantPath }) => meantPath));
   return found
     .filter(({ missing, path }) => !missing || !meant.has(formatFieldPath(path)))
@@ -82,20 +82,25 @@ interface Finding {
 
 function findings(
   issue: z.core.$ZodIssue,
-  value: unknown,
+  document: YamlDocument,
   schema: z.ZodType,
   unknownKey: UnknownKey,
 ): Finding[] {
   const path = fieldPath(issue.path);
   if (issue.code !== 'unrecognized_keys') {
-    const current = valueAt(value, path);
-    const described = describeIssue(issue, current, literalValues(schema, path));
+    const current = valueAt(document.value, path);
+    const described = describeIssue(
+      issue,
+      current,
+      literalValues(schema, path),
+      document.written(path),
+    );
     const known = described.message.includes('a mapping') ? knownKeys(schema, path) : [];
     const hint = described.hint ?? keysHint(known);
     return [{ path, missing: current === undefined, message: described.message, hint }];
   }
   const known = knownKeys(schema, path);
-  const parent = valueAt(value, path);
+  const parent = valueAt(document.value, path);
   const present = new Set(typeof parent === 'object' && parent !== null ? Object.keys(parent) : []);
   return issue.keys.map((key) => {
     const { message, hint, meant } = unknownKey([...path, key], known, present);

@@ -1,6 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { Decrypter, Encrypter, generateX25519Identity, identityToRecipient } from 'age-encryption';
-import { parse, stringify } from 'yaml';
+import { parse } from 'yaml';
+import { kubernetesYaml } from '#core/yaml-kubernetes.ts';
 import { UserError } from '#core/errors.ts';
 
 const MARK = 'age:';
@@ -133,5 +134,5 @@ function isSealed(value: unknown): value is string {
 }
 
 function write(fields: Fields): string {
-  return stringify(fields, { lineWidth: 0, aliasDuplicateObjects: false });
+  return kubernetesYaml(fields);
 }

@@ -293,7 +293,7 @@ spec:
   images: [{ name: web }]
   deploy: [{ cluster: local, manifests: deploy }]
 `;
-const CONFIG_MAP = 'apiVersion: v1\nkind: ConfigMap\nmetadata: { name: a }\ndata: { x: y }\n';
+const CONFIG_MAP = 'apiVersion: v1\nkind: ConfigMap\nmetadata: { name: a }\ndata: { x: z }\n';
 
 describe('plan', () => {
   const files = { 'pipelines/hello.yaml': PIPELINE, 'deploy/a.yaml': CONFIG_MAP };

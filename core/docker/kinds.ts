@@ -34,7 +34,7 @@ const EnvName = z
   .string()
   .regex(/^[-._a-zA-Z][-._a-zA-Z0-9]*$/, 'must be a name of an environment variable');
 const Tcp = z.literal('TCP').default('TCP');
-const Mode = z.int().min(0).max(0o777, 'must be at most 511 (octal 0777): write 0o644 or 420');
+const Mode = z.int().min(0).max(0o777, 'must be at most 0777');
 const Strings = z.record(z.string(), z.string());
 
 function metadata<Name extends z.ZodType>(

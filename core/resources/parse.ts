@@ -30,7 +30,7 @@ const AnyResource = z.looseObject({
 export function parseManifests(files: readonly { path: string; text: string }[]): ParsedManifests {
   const parsed: ParsedManifests = { resources: [], origins: new Map(), problems: [] };
   for (const { path, text } of files) {
-    const { documents, problems } = parseYamlDocuments(path, text);
+    const { documents, problems } = parseYamlDocuments(path, text, 'kubernetes');
     parsed.problems.push(...problems);
     for (const document of documents) addDocument(parsed, { file: path, document });
   }
