@@ -236,15 +236,7 @@ function checkService(service: Service, nodePorts: Map<number, string>, report: 
       report(path, 'a Service with several ports names each', 'add name');
     if (type === 'ClusterIP' && port.nodePort !== undefined)
       report([...path, 'nodePort'], 'belongs to type: NodePort');
-    if (type !== 'NodePort') return;
-    if (port.nodePort === undefined) {
-      report(
-        path,
-        'a NodePort Service says its nodePort here',
-        'add nodePort, from 30000 to 32767',
-      );
-      return;
-    }
+    if (type !== 'NodePort' || port.nodePort === undefined) return;
     const other = nodePorts.get(port.nodePort);
     if (other !== undefined)
       report(

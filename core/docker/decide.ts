@@ -3,6 +3,7 @@ import { earliest, keepPods } from '#core/docker/keep-pods.ts';
 import type { KeptPods } from '#core/docker/keep-pods.ts';
 import { KIND_ORDER } from '#core/docker/kinds.ts';
 import type { Service } from '#core/docker/kinds.ts';
+import { assignNodePorts, findNodePortRival, withNodePorts } from '#core/docker/node-ports.ts';
 import { keeperOf } from '#core/docker/pod-spec.ts';
 import { podStatus } from '#core/docker/pod-status.ts';
 import { dnsConfig, edgeConfig, endpointsOf, proxyConfig } from '#core/docker/proxy.ts';
@@ -12,6 +13,7 @@ import type { Decision, LivePod, LiveRecord, Step, World } from '#core/docker/wo
 import { normalise, sortWorkloads } from '#core/docker/workloads.ts';
 import type { DesiredState, Orphan, OwnerStatus, ResourceStatus } from '#core/engine.ts';
 import { UserError } from '#core/errors.ts';
+import { contentHash } from '#core/hash.ts';
 import type { OwnerKey } from '#core/owner.ts';
 import type { Change, Plan } from '#core/plan/change.ts';
 import { planResources } from '#core/plan/plan.ts';
@@ -46,7 +48,7 @@ export function decide(
   const leaving = [...keeping.flatMap((pods) => pods.leaving), ...unwanted];
   const traffic = trafficSteps(records, world, leaving);
   const steps = [
-    ...acting.flatMap(({ recording }) => recording.map((step) => withAddress(step, records))),
+    ...acting.flatMap((owner) => recordSteps(owner, records, world)),
     ...traffic.names,
     ...keeping.flatMap((pods) => pods.steps),
     ...traffic.proxies,
@@ -100,6 +102,8 @@ function planOwner(state: DesiredState, world: World, seal: Seal): PlannedOwner 
   const resources = state.resources.map(normalise);
   const sealed = resources.map((resource) => sealSecret(resource, seal));
   try {
+    const rival = findNodePortRival(state.owner, resources, world.records);
+    if (rival !== undefined) throw new UserError('conflict', rival);
     const everything = planResources(state.owner, sealed, world.records, KIND_ORDER);
     const owned = world.records.filter(({ owner }) => owner === state.owner);
     const { plan, held } = guardPrune(everything, owned, state.guard);
@@ -138,13 +142,12 @@ function recordsAfter(owners: readonly PlannedOwner[], world: World): LiveRecord
   for (const { recording, state } of owners) {
     for (const { resource, held } of recording) {
       const key = keyOf(resource);
-      const { clusterIp } = byKey.get(key) ?? {};
       byKey.set(key, {
         key,
         owner: state.owner,
         resource,
         recordedAt: Infinity,
-        ...(clusterIp === undefined ? {} : { clusterIp }),
+        ...given(byKey.get(key) ?? {}),
         ...(held === true ? { held } : {}),
       });
     }
@@ -156,18 +159,52 @@ function recordsAfter(owners: readonly PlannedOwner[], world: World): LiveRecord
     .filter(({ resource }) => resource.kind === 'Service')
     .map(({ key }) => key);
   const addresses = assignAddresses(services, [...byKey.values()], world.serviceRange);
-  return [...byKey.values()].map((record) => {
-    const clusterIp = addresses.get(record.key);
-    return clusterIp === undefined ? record : { ...record, clusterIp };
-  });
+  const nodePorts = assignNodePorts([...byKey.values()], world.takenPorts);
+  return [...byKey.values()].map(({ nodePorts: _before, ...record }) => ({
+    ...record,
+    ...given({ clusterIp: addresses.get(record.key), nodePorts: nodePorts.get(record.key) }),
+  }));
 }
 
-function withAddress(
-  step: Extract<Step, { kind: 'record' }>,
+/** With what Services were given; that alone is recorded too where it is another than before. */
+function recordSteps(
+  { state, recording }: PlannedOwner,
   records: readonly LiveRecord[],
-): Step {
-  const clusterIp = records.find(({ key }) => key === keyOf(step.resource))?.clusterIp;
-  return clusterIp === undefined ? step : { ...step, clusterIp };
+  { records: before }: World,
+): Step[] {
+  const byKey = new Map(records.map((record) => [record.key, record]));
+  const recorded = new Set(recording.map(({ resource }) => keyOf(resource)));
+  const moved = before
+    .filter(({ key, owner }) => owner === state.owner && byKey.has(key) && !recorded.has(key))
+    .filter(({ key, nodePorts }) => !isEqual(nodePorts, byKey.get(key)?.nodePorts))
+    .map(({ owner, resource, held }): Extract<Step, { kind: 'record' }> => ({
+      kind: 'record',
+      owner,
+      resource,
+      ...(held === true ? { held } : {}),
+    }));
+  return [...recording, ...moved].map((step) => ({
+    ...step,
+    ...given(byKey.get(keyOf(step.resource)) ?? {}),
+  }));
+}
+
+function isEqual(one: Record<string, number> = {}, other: Record<string, number> = {}): boolean {
+  return contentHash(one) === contentHash(other);
+}
+
+/** What a Service was given, and keeps. */
+function given({
+  clusterIp,
+  nodePorts,
+}: {
+  clusterIp?: string | undefined;
+  nodePorts?: Record<string, number> | undefined;
+}): Pick<LiveRecord, 'clusterIp' | 'nodePorts'> {
+  return {
+    ...(clusterIp === undefined ? {} : { clusterIp }),
+    ...(nodePorts === undefined ? {} : { nodePorts }),
+  };
 }
 
 function keepOwner(
@@ -256,11 +293,11 @@ function trafficSteps(
 }
 
 function addressed(records: readonly LiveRecord[]): AddressedService[] {
-  return records.flatMap(({ resource, clusterIp, held = false }) =>
-    resource.kind === 'Service' && clusterIp !== undefined
-      ? [{ service: resource as unknown as Service, address: clusterIp, held }]
-      : [],
-  );
+  return records.flatMap(({ resource, clusterIp, nodePorts, recordedAt, held = false }) => {
+    if (resource.kind !== 'Service' || clusterIp === undefined) return [];
+    const service = withNodePorts(resource as unknown as Service, nodePorts);
+    return [{ service, address: clusterIp, recordedAt, held }];
+  });
 }
 
 interface StatusScope {
@@ -357,9 +394,12 @@ function serviceStatus(
   { world, records }: StatusScope,
 ): ResourceStatus {
   const endpoints = endpointsOf(service, world.pods).length;
-  const address = records.find((record) => record.key === key)?.clusterIp ?? 'no address yet';
-  const ports = service.spec.ports
-    .map(({ port, nodePort }) => (nodePort === undefined ? `${port}` : `${port}:${nodePort}`))
+  const record = records.find((each) => each.key === key);
+  const address = record?.clusterIp ?? 'no address yet';
+  const ports = withNodePorts(service, record?.nodePorts)
+    .spec.ports.map(({ port, nodePort }) =>
+      nodePort === undefined ? `${port}` : `${port}:${nodePort}`,
+    )
     .join(',');
   return {
     key,

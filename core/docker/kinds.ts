@@ -277,7 +277,8 @@ export const Deployment = z.strictObject({
 });
 export type Deployment = z.infer<typeof Deployment>;
 
-const NODE_PORTS = { first: 30_000, last: 32_767 };
+/** Where nodePorts lie, as Kubernetes has it by default. */
+export const NODE_PORTS = { first: 30_000, last: 32_767 };
 
 export const Service = z.strictObject({
   apiVersion: z.literal('v1'),

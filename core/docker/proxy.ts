@@ -1,4 +1,5 @@
 import type { Service } from '#core/docker/kinds.ts';
+import { opensNodePorts } from '#core/docker/node-ports.ts';
 import { isReady } from '#core/docker/readiness.ts';
 import type { DnsConfig, EdgeConfig, LivePod, ProxyConfig } from '#core/docker/world.ts';
 import { contentHash } from '#core/hash.ts';
@@ -7,6 +8,8 @@ import { contentHash } from '#core/hash.ts';
 export interface AddressedService {
   service: Service;
   address: string;
+  /** Milliseconds since the epoch; of two that ask for one nodePort the elder gets it. */
+  recordedAt: number;
   /** Its deletion waits for a confirmation: it gives its nodePorts up to one that is wanted. */
   held: boolean;
 }
@@ -62,20 +65,37 @@ export function edgeConfig(
   services: readonly AddressedService[],
   pods: readonly LivePod[],
 ): EdgeConfig {
-  const all = sorted(services).flatMap(({ service, held }) =>
-    service.spec.type === 'NodePort'
-      ? service.spec.ports.flatMap((port) =>
-          port.nodePort === undefined ? [] : [{ service, port, nodePort: port.nodePort, held }],
-        )
-      : [],
-  );
-  const wanted = new Set(all.filter(({ held }) => !held).map(({ nodePort }) => nodePort));
-  const open = all.filter(({ held, nodePort }) => !held || !wanted.has(nodePort));
+  const all = services
+    .filter(({ service }) => opensNodePorts(service))
+    .flatMap(({ service, recordedAt, held }) =>
+      service.spec.ports.flatMap((port) =>
+        port.nodePort === undefined
+          ? []
+          : [{ id: idOf(service), service, port, nodePort: port.nodePort, recordedAt, held }],
+      ),
+    )
+    .toSorted((one, other) => (one.id < other.id ? -1 : 1));
+  const open = all.filter((port) => !all.some((other) => takesFrom(other, port)));
   const sections = open.map(({ service, port, nodePort }) =>
     section(`${idOf(service)}:${nodePort}`, `*:${nodePort}`, service, port.targetPort, pods),
   );
   const haproxy = [GLOBAL, ...sections].join('\n');
   return { haproxy, ports: open.map(({ nodePort }) => nodePort), hash: contentHash(haproxy) };
+}
+
+interface OpenPort {
+  id: string;
+  nodePort: number;
+  recordedAt: number;
+  held: boolean;
+}
+
+/** Whether the one has the nodePort that the other would have too: one that is wanted, else the elder. */
+function takesFrom(one: OpenPort, other: OpenPort): boolean {
+  if (one === other || one.nodePort !== other.nodePort) return false;
+  if (one.held !== other.held) return other.held;
+  if (one.recordedAt !== other.recordedAt) return one.recordedAt < other.recordedAt;
+  return one.id < other.id;
 }
 
 /** `<service>.<namespace>.svc.cluster.local`, the name that the pods' search domains lead to. */

@@ -13,6 +13,8 @@ export interface World {
   proxy?: string;
   dns?: string;
   edge?: string;
+  /** NodePorts that turned out to be another program's. */
+  takenPorts?: readonly number[];
   /** First address of the part of the network that Services use, and how many there are. */
   serviceRange: { first: string; size: number };
 }
@@ -27,6 +29,8 @@ export interface LiveRecord {
   recordedAt: number;
   /** Of a Service with an address. */
   clusterIp?: string;
+  /** Of a Service that left nodePorts to be chosen: those it was given, by the name of the port. */
+  nodePorts?: Record<string, number>;
   /** No release wants it any more, and its deletion waits for a confirmation. */
   held?: boolean;
 }
@@ -159,7 +163,14 @@ export interface ReadinessProbe {
 
 /** One thing to do. Each is idempotent: done twice it is done once. */
 export type Step =
-  | { kind: 'record'; owner: OwnerKey; resource: Resource; clusterIp?: string; held?: true }
+  | {
+      kind: 'record';
+      owner: OwnerKey;
+      resource: Resource;
+      clusterIp?: string;
+      nodePorts?: Record<string, number>;
+      held?: true;
+    }
   | { kind: 'forget'; key: ResourceKey }
   | { kind: 'createPod'; pod: PodSpec }
   /** Stops what a container of an existing pod lacks or has wrong, and makes it again from the spec. */

@@ -17,15 +17,11 @@ export function carryOut(world: World, step: Step, now: number): World {
         resource: step.resource,
         recordedAt: now,
         ...(step.held === true ? { held: true } : {}),
+        ...(step.clusterIp === undefined ? {} : { clusterIp: step.clusterIp }),
+        ...(step.nodePorts === undefined ? {} : { nodePorts: step.nodePorts }),
       };
       const others = world.records.filter((other) => other.key !== key);
-      return {
-        ...world,
-        records: [
-          ...others,
-          step.clusterIp === undefined ? record : { ...record, clusterIp: step.clusterIp },
-        ],
-      };
+      return { ...world, records: [...others, record] };
     }
     case 'forget':
       return { ...world, records: world.records.filter(({ key }) => key !== step.key) };

@@ -22,13 +22,8 @@ type Handlers = {
 
 /** Each answers whether it changed anything; false where it has to wait. */
 const handlers: Handlers = {
-  record: async ({ owner, resource, clusterIp, held = false }, { state, stored, signal }) => {
-    await writeRecord(
-      state.context,
-      { owner, resource, held, ...(clusterIp === undefined ? {} : { clusterIp }) },
-      stored,
-      signal,
-    );
+  record: async (step, { state, stored, signal }) => {
+    await writeRecord(state.context, step, stored, signal);
     return true;
   },
   forget: async ({ key }, { state, stored, signal }) => {

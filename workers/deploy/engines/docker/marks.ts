@@ -21,6 +21,7 @@ export const LABEL = {
   recorded: 'windlass.dev/recorded',
   recordedAt: 'windlass.dev/recorded-at',
   clusterIp: 'windlass.dev/cluster-ip',
+  nodePorts: 'windlass.dev/node-ports',
   previous: 'windlass.dev/previous',
   held: 'windlass.dev/held',
 } as const;

@@ -75,6 +75,7 @@ export async function observe(
       records,
       pods: pods.map((pod, index) => withProbes(pod, whole[index], state)),
       ...running,
+      ...(taken === undefined ? {} : { takenPorts: [...taken.ports] }),
       serviceRange: layout.serviceRange,
     },
     stored,

@@ -25,6 +25,7 @@ interface NewRecord {
   owner: string;
   resource: Resource;
   clusterIp?: string;
+  nodePorts?: Record<string, number>;
   held?: boolean;
 }
 
@@ -65,6 +66,7 @@ export async function writeRecord(
     [LABEL.recorded]: JSON.stringify(next.resource),
     [LABEL.previous]: old[0]?.volume ?? '',
     ...(next.clusterIp === undefined ? {} : { [LABEL.clusterIp]: next.clusterIp }),
+    ...(next.nodePorts === undefined ? {} : { [LABEL.nodePorts]: JSON.stringify(next.nodePorts) }),
     ...(next.held === true ? { [LABEL.held]: 'yes' } : {}),
   };
   const name = recordName(context, labels);
@@ -117,6 +119,7 @@ function readRecord(context: DockerContext, { Name, Labels }: ListedVolume): Sto
   const labels = Labels ?? {};
   if (Name !== recordName(context, labels)) return [];
   const clusterIp = labels[LABEL.clusterIp];
+  const nodePorts = labels[LABEL.nodePorts];
   return [
     {
       volume: Name,
@@ -127,6 +130,9 @@ function readRecord(context: DockerContext, { Name, Labels }: ListedVolume): Sto
         resource: JSON.parse(labels[LABEL.recorded] ?? '{}') as Resource,
         recordedAt: Number(labels[LABEL.recordedAt]),
         ...(clusterIp === undefined ? {} : { clusterIp }),
+        ...(nodePorts === undefined
+          ? {}
+          : { nodePorts: JSON.parse(nodePorts) as Record<string, number> }),
         ...(labels[LABEL.held] === undefined ? {} : { held: true }),
       },
     },
@@ -135,9 +141,9 @@ function readRecord(context: DockerContext, { Name, Labels }: ListedVolume): Sto
 
 function recordName(context: DockerContext, labels: Record<string, string>): string {
   const told = [LABEL.owner, LABEL.resource, LABEL.recorded, LABEL.clusterIp, LABEL.previous];
-  const held = labels[LABEL.held] === undefined ? [] : [labels[LABEL.held]];
+  const more = [LABEL.held, LABEL.nodePorts].flatMap((label) => labels[label] ?? []);
   const hash = createHash('sha256').update(
-    JSON.stringify([...told.map((label) => labels[label] ?? ''), ...held]),
+    JSON.stringify([...told.map((label) => labels[label] ?? ''), ...more]),
   );
   return systemName(context, `record.${hash.digest('hex').slice(0, 24)}`);
 }
