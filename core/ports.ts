@@ -23,6 +23,14 @@ export type RunNews =
   | { kind: 'log'; runId: string; lines: LogLine[] };
 
 /** Records of runs. Every write is on disk in Redis before a method resolves. */
+export interface RunFilter {
+  pipeline?: string;
+  branch?: string;
+  /** Recorded then or later (ms since the epoch). */
+  since?: number;
+  limit: number;
+}
+
 export interface RunStore {
   /**
    * Records new runs and, in the same transaction, that `delivery` was seen; answers false, and writes nothing, when
@@ -31,7 +39,7 @@ export interface RunStore {
   record(runs: readonly Run[], delivery?: string): Promise<boolean>;
   get(id: string): Promise<Run | undefined>;
   /** Newest first. */
-  list(filter: { pipeline?: string; branch?: string; limit: number }): Promise<Run[]>;
+  list(filter: RunFilter): Promise<Run[]>;
   /** Every run that is queued or running; with `beside`, those of the same branches where there are others than these. */
   unfinished(beside?: readonly Run[]): Promise<Run[]>;
   /** Applies the event by compare-and-set; answers the run after it. An event that no longer applies changes nothing. */

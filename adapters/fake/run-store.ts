@@ -33,10 +33,11 @@ export function createMemoryRunStore(): RunStore & RunKeeping {
       return true;
     },
     get: async (id) => all.get(id),
-    list: async ({ pipeline, branch, limit }) =>
+    list: async ({ pipeline, branch, since = 0, limit }) =>
       [...all.values()]
         .filter((run) => pipeline === undefined || run.pipeline === pipeline)
         .filter((run) => branch === undefined || run.branch === branch)
+        .filter((run) => run.createdAt >= since)
         .toSorted((one, other) => other.createdAt - one.createdAt)
         .slice(0, limit),
     unfinished: async (beside) =>

@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 import { UserError } from '#core/errors.ts';
-import type { RunNews, RunStore } from '#core/ports.ts';
+import type { RunFilter, RunNews, RunStore } from '#core/ports.ts';
 import type { RunEvent } from '#core/run/events.ts';
 import { isFinished } from '#core/run/run.ts';
 import type { Run } from '#core/run/run.ts';
@@ -20,6 +20,7 @@ import { subscribe } from './subscribe.ts';
 
 const DELIVERY_KEPT_SECONDS = 30 * 24 * 3_600;
 const UNFINISHED = 'windlass:unfinished';
+const LOOKED_AT_ONCE = 50;
 
 /** KEYS: run, unfinished, unfinished of the branch, channel. ARGV: expected, next, id, finished, news. Answers 1 where it was written. */
 const SWAP = `
@@ -97,13 +98,19 @@ async function get(redis: Redis, id: string): Promise<Run | undefined> {
 
 async function list(
   redis: Redis,
-  filter: { pipeline?: string; branch?: string; limit: number },
+  { pipeline, branch, since = 0, limit }: RunFilter,
 ): Promise<Run[]> {
-  const index = filter.pipeline === undefined ? RUNS : runsOf(filter.pipeline);
-  if (filter.branch === undefined)
-    return getMany(redis, await redis.zrevrange(index, 0, filter.limit - 1));
-  const all = await getMany(redis, await redis.zrevrange(index, 0, -1));
-  return all.filter((run) => run.branch === filter.branch).slice(0, filter.limit);
+  const index = pipeline === undefined ? RUNS : runsOf(pipeline);
+  const found: Run[] = [];
+  // A branch's runs are among those of others, of which there may be very many.
+  const atOnce = branch === undefined ? limit : Math.max(limit, LOOKED_AT_ONCE);
+  for (let offset = 0; found.length < limit; offset += atOnce) {
+    const ids = await redis.zrevrangebyscore(index, '+inf', since, 'LIMIT', offset, atOnce);
+    const runs = await getMany(redis, ids);
+    found.push(...runs.filter((run) => branch === undefined || run.branch === branch));
+    if (ids.length < atOnce) break;
+  }
+  return found.slice(0, limit);
 }
 
 async function getMany(redis: Redis, ids: readonly string[]): Promise<Run[]> {

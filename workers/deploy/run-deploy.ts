@@ -88,17 +88,17 @@ async function begin(
   const release = await releaseEntry(run, entry, context, stop);
   if (release === undefined) return undefined;
   const [replaced, desired] = await Promise.all([
-    replacedBy(release, run, context, stop),
+    // Only where an earlier call began it can another head have taken its place since.
+    isReleasing(started, entry) ? replacedBy(release, run, context, stop) : undefined,
     readDesired(ownerKey(run.pipeline, entry), release.commit, () =>
       server.manifests(run.pipeline, release.commit, stop),
     ),
+    tellReleased(run, release, context),
   ]);
   if (replaced !== undefined) {
     await endReplaced(run, entry, release, replaced, context);
     return undefined;
   }
-  const step = `deploy ${entry}`;
-  await runs.apply(run.id, { kind: 'step', step, state: 'running', at: now() });
   return { release, desired, outcome: waitFor(run, entry, desired, context, wait) };
 }
 
@@ -112,14 +112,23 @@ async function releaseEntry(
   const step = `release ${entry}`;
   const before = await runs.apply(run.id, { kind: 'step', step, state: 'running', at: now() });
   if (isFinished(before)) return undefined;
-  const release = await server.release(run.id, entry, signal);
-  await runs.apply(run.id, { kind: 'released', entry, release: release.commit, at: now() });
-  return release;
+  return server.release(run.id, entry, signal);
+}
+
+async function tellReleased(
+  run: Run,
+  { entry, commit }: Release,
+  { runs, now }: DeployContext,
+): Promise<void> {
+  await runs.apply(run.id, { kind: 'released', entry, release: commit, at: now() });
+  const step = `deploy ${entry}`;
+  await runs.apply(run.id, { kind: 'step', step, state: 'running', at: now() });
 }
 
 /** A run recorded later that has released the entry already, or may have: this one would go back in time. */
 async function newerRelease(run: Run, entry: string, runs: RunStore): Promise<Run | undefined> {
-  const others = await runs.list({ pipeline: run.pipeline, branch: run.branch, limit: 50 });
+  const { pipeline, branch, createdAt: since } = run;
+  const others = await runs.list({ pipeline, branch, since, limit: 50 });
   return others.find((other) => other.createdAt > run.createdAt && isReleasing(other, entry));
 }
 
