@@ -22,7 +22,7 @@ import { createImages } from './images.ts';
 import { createInspections } from './inspections.ts';
 import { locate } from './locate.ts';
 import { ensureNetwork, findNetwork, foreseeLayout, removeNetwork } from './network.ts';
-import { observe } from './observe.ts';
+import { listOurs, observe } from './observe.ts';
 import type { Observed } from './observe.ts';
 import { createProber } from './prober.ts';
 import { createProblems } from './problems.ts';
@@ -65,12 +65,12 @@ export function createDockerEngine(options: DockerEngineOptions): Engine {
   }
 
   async function plan(desired: DesiredState, signal: AbortSignal): Promise<Plan> {
-    const network = await findNetwork(context, signal);
-    const { world } = await observe(
-      state,
-      network ?? (await foreseeLayout(context, subnet, signal)),
-      signal,
-    );
+    const [network, listing] = await Promise.all([
+      findNetwork(context, signal),
+      listOurs(context, signal),
+    ]);
+    const layout = network ?? (await foreseeLayout(context, subnet, signal));
+    const { world } = await observe(state, layout, listing, signal);
     const [status] = decide([desired], world, Date.now(), seal).owners;
     if (status === undefined) return [];
     if (status.failure !== undefined && status.plan.length === 0 && status.resources.length === 0)
@@ -85,14 +85,16 @@ export function createDockerEngine(options: DockerEngineOptions): Engine {
     const acting = desired.filter(({ suspended }) => suspended !== true);
     const hasWork = acting.some(({ resources }) => resources.length > 0);
     const owners = new Set(acting.map(({ owner }) => owner));
-    const network = hasWork
-      ? await ensureNetwork(context, subnet, signal)
-      : await findNetwork(context, signal);
+    const [network, first] = await Promise.all([
+      hasWork ? ensureNetwork(context, subnet, signal) : findNetwork(context, signal),
+      listOurs(context, signal),
+    ]);
     if (network === undefined)
       return { owners: desired.map(nothing), orphans: [], done: [], wakeAfterMs: LONGEST_WAKE_MS };
     const done = new Map<OwnerKey, Plan>();
     for (let round = 0; ; round += 1) {
-      const observed = await observe(state, network, signal);
+      const listing = round === 0 ? first : await listOurs(context, signal);
+      const observed = await observe(state, network, listing, signal);
       const now = Date.now();
       const decision = decide(desired, observed.world, now, seal);
       for (const { owner, plan: changes } of decision.owners) {

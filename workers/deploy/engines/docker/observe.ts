@@ -2,6 +2,7 @@ import { callDocker } from '#adapters/docker/call.ts';
 import type { LiveContainer, LivePod, World } from '#core/docker/world.ts';
 import { labelsOf } from './containers.ts';
 import { findDrift, parseMade } from './drift.ts';
+import type { DockerContext } from './context.ts';
 import type { EngineState } from './engine-state.ts';
 import { nameOf } from './inspected.ts';
 import type { InspectedContainer, ListedContainer } from './inspected.ts';
@@ -26,15 +27,15 @@ export interface Observed {
   taken?: SystemState['taken'];
 }
 
-/** Looks at everything this installation has on the host. */
-export async function observe(
-  state: EngineState,
-  layout: NetworkLayout & { name?: string },
-  signal: AbortSignal,
-): Promise<Observed> {
-  const { context } = state;
+/** Everything this installation has on the host, as Docker lists it. */
+export interface Listing {
+  volumes: readonly ListedVolume[];
+  containers: readonly ListedContainer[];
+}
+
+export async function listOurs(context: DockerContext, signal: AbortSignal): Promise<Listing> {
   const filters = filterOurs(context);
-  const [volumes, listed] = await Promise.all([
+  const [volumes, containers] = await Promise.all([
     callDocker<{ Volumes: ListedVolume[] | null }>(context.docker, {
       method: 'GET',
       path: '/volumes',
@@ -48,6 +49,17 @@ export async function observe(
       signal,
     }),
   ]);
+  return { volumes: volumes.Volumes ?? [], containers };
+}
+
+/** Looks closer at what is listed. */
+export async function observe(
+  state: EngineState,
+  layout: NetworkLayout & { name?: string },
+  { volumes, containers: listed }: Listing,
+  signal: AbortSignal,
+): Promise<Observed> {
+  const { context } = state;
   const inspected = await state.inspections.inspectAll(listed, signal);
   const ids = new Set(inspected.map(({ Id }) => Id));
   state.volumeHashes.keepOnly(ids);
@@ -68,7 +80,7 @@ export async function observe(
   state.prober.setTargets(
     whole.flatMap((group, index) => probeTargets(group, pods[index], served)),
   );
-  const stored = readRecords(context, volumes.Volumes ?? []);
+  const stored = readRecords(context, volumes);
   const records = newestRecords(stored);
   return {
     world: {
@@ -80,7 +92,7 @@ export async function observe(
     },
     stored,
     ...(taken === undefined ? {} : { taken }),
-    strays: findStrays(groups, volumes.Volumes ?? []),
+    strays: findStrays(groups, volumes),
   };
 }
 
