@@ -10,6 +10,7 @@ export default defineConfig({
           include: [
             '{core,adapters,apps,workers,docs}/**/*.test.ts',
             'test/schedules/**/*.test.ts',
+            'test/conformance/expect.test.ts',
           ],
           exclude: ['**/*.integration.test.ts'],
         },
@@ -21,6 +22,15 @@ export default defineConfig({
           testTimeout: 120_000,
           hookTimeout: 120_000,
           fileParallelism: false,
+        },
+      },
+      {
+        test: {
+          name: 'conformance',
+          include: ['test/conformance/docker.test.ts'],
+          testTimeout: 240_000,
+          hookTimeout: 120_000,
+          maxConcurrency: 10,
         },
       },
       {

@@ -28,6 +28,8 @@ export interface ContainerStatus {
   reason?: string;
   message?: string;
   exitCode?: number;
+  /** How it ended the time before, of one that was restarted. */
+  last?: { reason: string; exitCode: number };
 }
 
 export interface PodStatus {

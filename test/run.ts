@@ -23,7 +23,7 @@ const CHECKS = [
   ['format', 'oxfmt', '--check'],
   ['unused code', 'knip'],
 ] as const;
-const PROJECTS = ['unit', 'integration', 'e2e'];
+const PROJECTS = ['unit', 'integration', 'conformance', 'e2e'];
 
 const path = process.env['PATH'] ?? '';
 const stop = new AbortController();

@@ -1,0 +1,24 @@
+import type { OwnerStatus } from '#core/engine.ts';
+import type { Resource } from '#core/resources/resource.ts';
+
+/** What behaviours are tried on: any engine can be one. */
+export interface ConformanceCluster {
+  /** Wants exactly these of the owner from now on; does not wait for anything. */
+  apply(owner: string, resources: readonly Resource[]): void;
+  /** How the owner stood at the end of a pass that began with what it wants now; absent before the first. */
+  status(owner: string): OwnerStatus | undefined;
+  run(
+    place: ContainerPlace,
+    command: readonly string[],
+  ): Promise<{ exitCode: number; output: string }>;
+  logs(place: ContainerPlace): Promise<string>;
+  /** The body that the Service answers on the host. */
+  ask(owner: string, service: string, path: string): Promise<string>;
+}
+
+export interface ContainerPlace {
+  namespace: string;
+  /** `Deployment/web` */
+  workload: string;
+  container: string;
+}

@@ -1,0 +1,73 @@
+import { z } from 'zod';
+
+/** Equal; text between slashes is a regular expression. */
+const Text = z.string();
+/** That many, or so many at least. */
+const Count = z.union([z.int(), z.strictObject({ least: z.int() })]);
+
+const timing = {
+  /** Seconds until it has to be so. */
+  within: z.number().default(60),
+  /** Seconds it then has to stay so. */
+  for: z.number().default(0),
+};
+
+const Serves = z.strictObject({ serves: z.strictObject({}), ...timing });
+/** The state asked for is not reached, and why. */
+const Fails = z.strictObject({ fails: Text, ...timing });
+
+/** How the container is told of, in every pod of its workload that is not about to go. */
+const ContainerIs = z.strictObject({
+  /** `web`, of the Deployment of that name, or `web in Deployment/shop`. */
+  container: z.string(),
+  becomes: z.strictObject({
+    state: z.enum(['waiting', 'running', 'terminated']).optional(),
+    ready: z.boolean().optional(),
+    restarts: Count.optional(),
+    reason: Text.optional(),
+    message: Text.optional(),
+    exitCode: z.int().optional(),
+    last: z.strictObject({ reason: Text.optional(), exitCode: z.int().optional() }).optional(),
+  }),
+  ...timing,
+});
+
+const PodsAre = z.strictObject({
+  pods: z.string(),
+  become: z.strictObject({ count: Count.optional(), ready: Count.optional() }),
+  ...timing,
+});
+
+/** A command in a container of one of the pods. */
+const Runs = z.strictObject({
+  run: z.array(z.string()).nonempty(),
+  in: z.string(),
+  /** What it writes to both outputs, without white space around it. */
+  prints: Text.optional(),
+  exits: z.int().default(0),
+  ...timing,
+});
+
+const Logs = z.strictObject({ logs: z.string(), contain: Text, ...timing });
+
+/** A page of the host, at the Service's nodePort. */
+const Answers = z.strictObject({
+  nodePort: z.string(),
+  path: z.string().default('/'),
+  answers: Text,
+  ...timing,
+});
+
+const Apply = z.strictObject({ apply: z.string() });
+
+export const Step = z.union([Serves, Fails, ContainerIs, PodsAre, Runs, Logs, Answers, Apply]);
+export type Step = z.infer<typeof Step>;
+
+/** What is checked of a behaviour. */
+export const Expectations = z.strictObject({
+  about: z.string(),
+  /** Fields of which this is the test, each `Kind path`, of pods as of the kind Pod. */
+  honours: z.array(z.string()).default([]),
+  steps: z.array(Step).nonempty(),
+});
+export type Expectations = z.infer<typeof Expectations>;

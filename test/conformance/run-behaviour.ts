@@ -1,0 +1,214 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parse } from 'yaml';
+import { acceptResources } from '#core/docker/accepts.ts';
+import type { ContainerStatus, OwnerStatus, PodStatus } from '#core/engine.ts';
+import { formatProblem, messageOf } from '#core/errors.ts';
+import { parseManifests } from '#core/resources/parse.ts';
+import type { Resource } from '#core/resources/resource.ts';
+import type { ConformanceCluster, ContainerPlace } from './cluster.ts';
+import { Expectations } from './expect.ts';
+import type { Step } from './expect.ts';
+
+const LOOK_AGAIN_MS = 150;
+const CLUSTER_SCOPED = ['Namespace', 'IngressClass'];
+
+type Check = (behaviour: Behaviour) => Promise<string | undefined> | string | undefined;
+
+interface Behaviour {
+  /** Also its namespace and owner. */
+  name: string;
+  cluster: ConformanceCluster;
+}
+
+/** Applies the folder's manifests and goes through the steps; throws at the first that does not come true. */
+export async function runBehaviour(folder: string, behaviour: Behaviour): Promise<void> {
+  const { name, cluster } = behaviour;
+  const { steps } = await readExpectations(folder);
+  cluster.apply(name, await readManifests(folder, 'manifests.yaml', name));
+  for (const [index, step] of steps.entries()) {
+    if ('apply' in step) cluster.apply(name, await readManifests(folder, step.apply, name));
+    else await waitFor(step, index + 1, behaviour);
+  }
+}
+
+export async function readExpectations(folder: string): Promise<Expectations> {
+  return Expectations.parse(parse(await readFile(join(folder, 'expect.yaml'), 'utf8')));
+}
+
+async function readManifests(folder: string, file: string, namespace: string): Promise<Resource[]> {
+  const parsed = parseManifests([{ path: file, text: await readFile(join(folder, file), 'utf8') }]);
+  const inNamespace = parsed.resources.map((resource) =>
+    CLUSTER_SCOPED.includes(resource.kind)
+      ? resource
+      : { ...resource, metadata: { ...resource.metadata, namespace } },
+  );
+  const problems = [...parsed.problems, ...acceptResources(parsed)];
+  if (problems.length > 0) throw new Error(problems.map(formatProblem).join('\n'));
+  return inNamespace;
+}
+
+/** A check answers what is not as it should be. */
+async function waitFor(
+  step: Exclude<Step, { apply: string }>,
+  number: number,
+  behaviour: Behaviour,
+): Promise<void> {
+  const check = checkOf(step);
+  const isLastTry = within(step.within);
+  for (;;) {
+    const isLate = isLastTry();
+    const wrong = await attempt(check, behaviour);
+    if (wrong === undefined) break;
+    if (isLate) throw notSo(step, number, wrong, `after ${step.within} s`);
+    await sleep(LOOK_AGAIN_MS);
+  }
+  const isOver = within(step.for);
+  while (!isOver()) {
+    await sleep(LOOK_AGAIN_MS);
+    const wrong = await attempt(check, behaviour);
+    if (wrong !== undefined) throw notSo(step, number, wrong, 'and did not stay so');
+  }
+}
+
+function notSo(step: Step, number: number, wrong: string, when: string): Error {
+  return new Error(`step ${number}, ${JSON.stringify(step)}: ${when}: ${wrong}`);
+}
+
+function within(seconds: number): () => boolean {
+  const end = Date.now() + seconds * 1_000;
+  return () => Date.now() >= end;
+}
+
+async function attempt(check: Check, behaviour: Behaviour): Promise<string | undefined> {
+  try {
+    return await check(behaviour);
+  } catch (error) {
+    return messageOf(error);
+  }
+}
+
+function checkOf(step: Exclude<Step, { apply: string }>): Check {
+  if ('serves' in step) return (behaviour) => of(behaviour, serves);
+  if ('fails' in step)
+    return (behaviour) =>
+      of(behaviour, ({ failure }) => compare('failure', step.fails, failure ?? ''));
+  if ('container' in step) return (behaviour) => of(behaviour, containersAre(step));
+  if ('pods' in step) return (behaviour) => of(behaviour, podsAre(step));
+  if ('run' in step) return (behaviour) => runs(behaviour, step);
+  if ('logs' in step) {
+    return async ({ name, cluster }) =>
+      compare('logs', step.contain, await cluster.logs(placeOf(name, step.logs)));
+  }
+  return async ({ name, cluster }) =>
+    compare('answer', step.answers, (await cluster.ask(name, step.nodePort, step.path)).trim());
+}
+
+function of(
+  { name, cluster }: Behaviour,
+  look: (status: OwnerStatus) => string | undefined,
+): string | undefined {
+  const status = cluster.status(name);
+  return status === undefined ? 'no pass yet' : look(status);
+}
+
+function serves(status: OwnerStatus): string | undefined {
+  if (status.serving) return undefined;
+  const unhealthy = status.resources.filter(({ health }) => health.status !== 'Healthy');
+  const why = unhealthy.map(({ key, health }) => `${key} is ${health.status}: ${health.reason}`);
+  const plan = status.plan.map(({ action, key, reason = '' }) => `${action} ${key} ${reason}`);
+  return [status.failure ?? '', ...why, ...plan].join('; ');
+}
+
+function containersAre(step: Extract<Step, { container: string }>) {
+  return (status: OwnerStatus): string | undefined => {
+    const { workload, container } = placeOf('', step.container);
+    const found = podsOf(status, workload).flatMap((pod) =>
+      pod.containers.filter((each) => each.name === container),
+    );
+    if (found.length === 0) return 'it is not there';
+    return found
+      .map((each) => containerDiffers(each, step.becomes))
+      .find((wrong) => wrong !== undefined);
+  };
+}
+
+function containerDiffers(
+  container: ContainerStatus,
+  expected: Extract<Step, { container: string }>['becomes'],
+): string | undefined {
+  const wrong = [
+    same('state', expected.state, container.state),
+    same('ready', expected.ready, container.ready),
+    count('restarts', expected.restarts, container.restarts),
+    same('exitCode', expected.exitCode, container.exitCode),
+    compare('reason', expected.reason, container.reason ?? ''),
+    compare('message', expected.message, container.message ?? ''),
+    compare('last.reason', expected.last?.reason, container.last?.reason ?? ''),
+    same('last.exitCode', expected.last?.exitCode, container.last?.exitCode),
+  ].filter((each) => each !== undefined);
+  return wrong.length === 0 ? undefined : `${wrong.join(', ')} of ${JSON.stringify(container)}`;
+}
+
+function podsAre({ pods: name, become }: Extract<Step, { pods: string }>) {
+  return (status: OwnerStatus): string | undefined => {
+    const pods = podsOf(status, workloadOf(name));
+    return (
+      count('pods', become.count, pods.length) ??
+      count('ready pods', become.ready, pods.filter(({ ready }) => ready).length)
+    );
+  };
+}
+
+async function runs(
+  { name, cluster }: Behaviour,
+  step: Extract<Step, { run: string[] }>,
+): Promise<string | undefined> {
+  const { exitCode, output } = await cluster.run(placeOf(name, step.in), step.run);
+  const wrong =
+    same('exit code', step.exits, exitCode) ?? compare('output', step.prints, output.trim());
+  return wrong === undefined ? undefined : `${wrong}; it printed ${output.trim()}`;
+}
+
+/** Of pods by the workload's key without its namespace: each folder has one of its own. */
+function podsOf(status: OwnerStatus, workload: string): PodStatus[] {
+  const [kind, name] = workload.split('/');
+  return status.resources
+    .filter(({ key }) => key.startsWith(`${kind}/`) && key.endsWith(`/${name}`))
+    .flatMap(({ pods }) => pods ?? []);
+}
+
+/** `web`, `Deployment/web` */
+function workloadOf(name: string): string {
+  return name.includes('/') ? name : `Deployment/${name}`;
+}
+
+/** `web`, `log in Deployment/web` */
+function placeOf(namespace: string, text: string): ContainerPlace {
+  const [container = '', workload = container] = text.split(' in ');
+  return { namespace, workload: workloadOf(workload), container };
+}
+
+function compare(what: string, expected: string | undefined, found: string): string | undefined {
+  if (expected === undefined) return undefined;
+  const pattern = /^\/(.*)\/$/s.exec(expected)?.[1];
+  const isSo = pattern === undefined ? found === expected : new RegExp(pattern, 's').test(found);
+  return isSo ? undefined : `${what} is ${JSON.stringify(found)}, not ${expected}`;
+}
+
+function same<T>(what: string, expected: T | undefined, found: T | undefined): string | undefined {
+  return expected === undefined || expected === found
+    ? undefined
+    : `${what} is ${String(found)}, not ${String(expected)}`;
+}
+
+function count(
+  what: string,
+  expected: number | { least: number } | undefined,
+  found: number,
+): string | undefined {
+  if (expected === undefined) return undefined;
+  const isSo = typeof expected === 'number' ? found === expected : found >= expected.least;
+  return isSo ? undefined : `${what}: ${found}, not ${JSON.stringify(expected)}`;
+}
