@@ -2,7 +2,9 @@ import { writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { killedContainer } from './killed-container.ts';
 import { pushToServing } from './push-to-serving.ts';
+import { reconcileUnchanged } from './reconcile-unchanged.ts';
 import { webhooks } from './webhooks.ts';
 import type { Figure } from './figure.ts';
 
@@ -10,6 +12,8 @@ import type { Figure } from './figure.ts';
 const BENCHMARKS: Readonly<Record<string, () => Promise<Figure>>> = {
   'push-to-serving': pushToServing,
   webhooks,
+  'reconcile-unchanged': reconcileUnchanged,
+  'killed-container': killedContainer,
 };
 
 const { values, positionals } = parseArgs({

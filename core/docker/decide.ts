@@ -8,7 +8,7 @@ import { keeperOf } from '#core/docker/pod-spec.ts';
 import { podStatus } from '#core/docker/pod-status.ts';
 import { dnsConfig, edgeConfig, endpointsOf, proxyConfig } from '#core/docker/proxy.ts';
 import type { AddressedService } from '#core/docker/proxy.ts';
-import { isReady, unreadyReason } from '#core/docker/readiness.ts';
+import { blinksUntil, isReady, unreadyReason } from '#core/docker/readiness.ts';
 import type { Decision, LivePod, LiveRecord, Step, World } from '#core/docker/world.ts';
 import { normalise, sortWorkloads } from '#core/docker/workloads.ts';
 import type { DesiredState, Orphan, OwnerStatus, ResourceStatus } from '#core/engine.ts';
@@ -46,7 +46,7 @@ export function decide(
   const keeping = acting.flatMap(({ state }) => kept.get(state.owner) ?? []);
   const unwanted = acting.flatMap((owner) => podsToDrop(owner, world));
   const leaving = [...keeping.flatMap((pods) => pods.leaving), ...unwanted];
-  const traffic = trafficSteps(records, world, leaving);
+  const traffic = trafficSteps(records, world, leaving, now);
   const steps = [
     ...acting.flatMap((owner) => recordSteps(owner, records, world)),
     ...traffic.names,
@@ -66,7 +66,10 @@ export function decide(
       }),
     ),
     orphans: findOrphans(world, new Set(desired.map(({ owner }) => owner))),
-    ...earliest(keeping.map(({ wakeAt }) => wakeAt)),
+    ...earliest([
+      ...keeping.map(({ wakeAt }) => wakeAt),
+      ...world.pods.map((pod) => blinksUntil(pod, now)),
+    ]),
   };
 }
 
@@ -268,6 +271,7 @@ function trafficSteps(
   records: readonly LiveRecord[],
   world: World,
   leaving: readonly LivePod[],
+  now: number,
 ): Traffic {
   const services = addressed(records);
   const gone = new Set(leaving.map(podKey));
@@ -275,8 +279,8 @@ function trafficSteps(
   const isNeeded = records.length > 0 || world.pods.length > 0;
   const [dns, proxy, edge] = [
     dnsConfig(services),
-    proxyConfig(services, pods),
-    edgeConfig(services, pods),
+    proxyConfig(services, pods, now),
+    edgeConfig(services, pods, now),
   ];
   const needsEdge = edge.ports.length > 0 || world.edge !== undefined;
   const names: Step[] =
@@ -391,9 +395,9 @@ function deploymentStatus(resource: Resource, kept: KeptPods, now: number): Reso
 function serviceStatus(
   key: ResourceKey,
   service: Service,
-  { world, records }: StatusScope,
+  { world, records, now }: StatusScope,
 ): ResourceStatus {
-  const endpoints = endpointsOf(service, world.pods).length;
+  const endpoints = endpointsOf(service, world.pods, now).length;
   const record = records.find((each) => each.key === key);
   const address = record?.clusterIp ?? 'no address yet';
   const ports = withNodePorts(service, record?.nodePorts)

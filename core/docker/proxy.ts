@@ -1,6 +1,6 @@
 import type { Service } from '#core/docker/kinds.ts';
 import { opensNodePorts } from '#core/docker/node-ports.ts';
-import { isReady } from '#core/docker/readiness.ts';
+import { blinksUntil, isReady } from '#core/docker/readiness.ts';
 import type { DnsConfig, EdgeConfig, LivePod, ProxyConfig } from '#core/docker/world.ts';
 import { contentHash } from '#core/hash.ts';
 
@@ -28,7 +28,7 @@ const GLOBAL = `global
 
 defaults
   mode tcp
-  option redispatch
+  option redispatch 1
   option tcpka
   option splice-auto
   retries 3
@@ -43,15 +43,15 @@ defaults
 export function proxyConfig(
   services: readonly AddressedService[],
   pods: readonly LivePod[],
+  now: number,
 ): ProxyConfig {
   const sections = sorted(services).flatMap(({ service, address }) =>
     service.spec.ports.map((port) =>
       section(
         `${idOf(service)}:${port.port}`,
         `${address}:${port.port}`,
-        service,
         port.targetPort,
-        pods,
+        endpointsOf(service, pods, now),
       ),
     ),
   );
@@ -64,6 +64,7 @@ export function proxyConfig(
 export function edgeConfig(
   services: readonly AddressedService[],
   pods: readonly LivePod[],
+  now: number,
 ): EdgeConfig {
   const all = services
     .filter(({ service }) => opensNodePorts(service))
@@ -77,7 +78,12 @@ export function edgeConfig(
     .toSorted((one, other) => (one.id < other.id ? -1 : 1));
   const open = all.filter((port) => !all.some((other) => takesFrom(other, port)));
   const sections = open.map(({ service, port, nodePort }) =>
-    section(`${idOf(service)}:${nodePort}`, `*:${nodePort}`, service, port.targetPort, pods),
+    section(
+      `${idOf(service)}:${nodePort}`,
+      `*:${nodePort}`,
+      port.targetPort,
+      endpointsOf(service, pods, now),
+    ),
   );
   const haproxy = [GLOBAL, ...sections].join('\n');
   return { haproxy, ports: open.map(({ nodePort }) => nodePort), hash: contentHash(haproxy) };
@@ -109,10 +115,11 @@ export function dnsConfig(services: readonly AddressedService[]): DnsConfig {
   return { hosts, hash: contentHash(hosts) };
 }
 
-/** Ready pods of the Service's namespace with its labels. */
-export function endpointsOf(service: Service, pods: readonly LivePod[]): LivePod[] {
+/** Pods of the Service's namespace with its labels that are ready, or will be in a moment. */
+export function endpointsOf(service: Service, pods: readonly LivePod[], now: number): LivePod[] {
   return pods
-    .filter((pod) => pod.namespace === namespaceOf(service) && isReady(pod))
+    .filter((pod) => pod.namespace === namespaceOf(service))
+    .filter((pod) => isReady(pod) || blinksUntil(pod, now) !== undefined)
     .filter((pod) =>
       Object.entries(service.spec.selector).every(([label, value]) => pod.labels[label] === value),
     )
@@ -122,11 +129,10 @@ export function endpointsOf(service: Service, pods: readonly LivePod[]): LivePod
 function section(
   id: string,
   bind: string,
-  service: Service,
   targetPort: number | string,
-  pods: readonly LivePod[],
+  endpoints: readonly LivePod[],
 ): string {
-  const servers = endpointsOf(service, pods).flatMap((pod) => {
+  const servers = endpoints.flatMap((pod) => {
     const port = typeof targetPort === 'number' ? targetPort : pod.ports[targetPort];
     return port === undefined || pod.ip === undefined
       ? []

@@ -14,6 +14,36 @@ export function isReady(pod: LivePod): boolean {
   );
 }
 
+/** How long a container may be down and still have traffic sent to its pod. */
+const BLINK_MS = 1_000;
+
+/**
+ * Whether a pod that was ready only has a container that is being started again. It stays in the proxies for a moment,
+ * since they pass over a server that refuses, and to take it out and in again would take longer than the start.
+ * Answers until when (ms); absent where that is not so, or not any more.
+ */
+export function blinksUntil(pod: LivePod, now: number): number | undefined {
+  if (pod.unreadySince === undefined || now >= pod.unreadySince + BLINK_MS) return undefined;
+  const isBack = isReady({
+    ...pod,
+    containers: Object.fromEntries(
+      Object.entries(pod.containers).map(([name, container]) => [name, restarted(container)]),
+    ),
+    probes: Object.fromEntries(
+      Object.entries(pod.probes).map(([name, probe]) => [
+        name,
+        { ...probe, ready: probe.ready || probe.unprobed === true },
+      ]),
+    ),
+  });
+  return isBack ? pod.unreadySince + BLINK_MS : undefined;
+}
+
+function restarted(container: LiveContainer): LiveContainer {
+  const isDown = container.state === 'exited' || container.state === 'restarting';
+  return isDown ? { ...container, state: 'running' } : container;
+}
+
 /** When the pod last became ready (ms); only of a ready pod. */
 export function readySince(pod: LivePod): number {
   return Math.max(

@@ -59,6 +59,8 @@ export interface LivePod {
   ports: Record<string, number>;
   /** Deletion has begun at this time (ms): it gets no traffic and is not counted. Its name is taken until it is gone. */
   deletingSince?: number;
+  /** It was ready, and has not been since this time (ms). */
+  unreadySince?: number;
   /** Why a missing container could not be made. Not tried again before `retryAt`, unless the pod's template changes. */
   problem?: PodProblem;
 }
@@ -102,6 +104,8 @@ export interface ProbeState {
   since: number;
   /** What the last attempt answered: "HTTP 503: starting", "connection refused". */
   answer: string;
+  /** Nothing was asked yet since the container last started. */
+  unprobed?: true;
 }
 
 /** A pod to create: every reference resolved, every default filled in. */

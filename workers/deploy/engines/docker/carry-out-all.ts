@@ -6,12 +6,9 @@ import { carryOut } from './carry-out.ts';
 import type { StepContext } from './carry-out.ts';
 import { mapAtOnce } from './inspections.ts';
 
-const PODS_AT_ONCE = 4;
-/** Steps of one such kind stand beside each other; every other one waits for those before it. */
-const BESIDE: readonly ReadonlySet<Step['kind']>[] = [
-  new Set<Step['kind']>(['createPod', 'repairPod', 'writeVolume']),
-  new Set<Step['kind']>(['configureProxy', 'configureEdge']),
-];
+const AT_ONCE = 4;
+const PODS = new Set<Step['kind']>(['createPod', 'repairPod', 'writeVolume']);
+const PROXIES = new Set<Step['kind']>(['configureProxy', 'configureEdge']);
 
 /** Something an operator has to put right before a step can be done. It holds up its owner, and nobody else. */
 export interface StepFailure {
@@ -24,21 +21,22 @@ export interface CarriedOut {
   failures: StepFailure[];
 }
 
-/** Carries the steps out in order, those of pods side by side, and those of the two proxies. */
+/**
+ * Carries the steps out in order, those of pods side by side, and those of the two proxies. What is decided of traffic
+ * holds whatever becomes of pods that have none yet: so neither waits for the other.
+ */
 export async function carryOutAll(
   steps: readonly Step[],
   context: StepContext,
 ): Promise<CarriedOut> {
-  const all: CarriedOut = { changed: false, failures: [] };
-  for (const together of inBatches(steps)) {
-    context.signal.throwIfAborted();
-    const results = await mapAtOnce(PODS_AT_ONCE, together, (step) => attempt(step, context));
-    const failed = results.find(({ error }) => error !== undefined);
-    if (failed !== undefined) throw failed.error;
-    all.changed ||= results.some(({ changed }) => changed);
-    all.failures.push(...results.flatMap(({ failure }) => failure ?? []));
-  }
-  return all;
+  const { before, pods, traffic, after } = inLanes(steps);
+  const first = await inOrder(before, context);
+  const lanes = await Promise.allSettled([inOrder(pods, context), inOrder(traffic, context)]);
+  const failed = lanes.find((lane) => lane.status === 'rejected');
+  if (failed !== undefined) throw failed.reason;
+  const carried = lanes.flatMap((lane) => (lane.status === 'fulfilled' ? [lane.value] : []));
+  const last = await inOrder(after, context);
+  return all([first, ...carried, last]);
 }
 
 /** Owners with what holds them up. */
@@ -83,17 +81,48 @@ async function attempt(step: Step, context: StepContext): Promise<Attempt> {
   }
 }
 
-function inBatches(steps: readonly Step[]): Step[][] {
-  const batches: Step[][] = [];
-  for (const step of steps) {
-    const beside = BESIDE.find((kinds) => kinds.has(step.kind));
-    const last = batches.at(-1);
-    const [before] = last ?? [];
-    if (last !== undefined && before !== undefined && beside?.has(before.kind) === true)
-      last.push(step);
-    else batches.push([step]);
+interface Lanes {
+  before: Step[][];
+  pods: Step[][];
+  traffic: Step[][];
+  after: Step[][];
+}
+
+/** Each of batches, whose steps stand beside each other. */
+function inLanes(steps: readonly Step[]): Lanes {
+  const pods = steps.filter(({ kind }) => PODS.has(kind));
+  const proxies = steps.filter(({ kind }) => PROXIES.has(kind));
+  const deletions = steps.filter(({ kind }) => kind === 'deletePod');
+  const forgetting = steps.filter(({ kind }) => kind === 'forget');
+  const known = new Set([...pods, ...proxies, ...deletions, ...forgetting]);
+  return {
+    before: steps.filter((step) => !known.has(step)).map((step) => [step]),
+    pods: [pods],
+    traffic: [proxies, ...deletions.map((step) => [step])],
+    after: forgetting.map((step) => [step]),
+  };
+}
+
+async function inOrder(batches: readonly Step[][], context: StepContext): Promise<CarriedOut> {
+  const done: CarriedOut[] = [];
+  for (const together of batches) {
+    context.signal.throwIfAborted();
+    const results = await mapAtOnce(AT_ONCE, together, (step) => attempt(step, context));
+    const failed = results.find(({ error }) => error !== undefined);
+    if (failed !== undefined) throw failed.error;
+    done.push({
+      changed: results.some(({ changed }) => changed),
+      failures: results.flatMap(({ failure }) => failure ?? []),
+    });
   }
-  return batches;
+  return all(done);
+}
+
+function all(parts: readonly CarriedOut[]): CarriedOut {
+  return {
+    changed: parts.some(({ changed }) => changed),
+    failures: parts.flatMap(({ failures }) => failures),
+  };
 }
 
 function hasNodePort(service: { [field: string]: unknown }, port: number): boolean {

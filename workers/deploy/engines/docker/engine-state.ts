@@ -3,6 +3,7 @@ import type { Images } from './images.ts';
 import type { Inspections } from './inspections.ts';
 import type { Problems } from './problems.ts';
 import type { Prober } from './prober.ts';
+import type { Readiness } from './readiness.ts';
 import type { SandboxShell } from './sandbox-shell.ts';
 import type { Endings } from './endings.ts';
 import type { SystemPod } from './system-pod.ts';
@@ -18,6 +19,7 @@ export interface EngineState {
   problems: Problems;
   shell: SandboxShell;
   prober: Prober;
+  readiness: Readiness;
   system: SystemPod;
   endings: Endings;
   /** Pods that got traffic when this worker first looked; none later. */

@@ -26,6 +26,7 @@ import { listOurs, observe } from './observe.ts';
 import type { Observed } from './observe.ts';
 import { createProber } from './prober.ts';
 import { createProblems } from './problems.ts';
+import { createReadiness } from './readiness.ts';
 import { createSandboxShell } from './sandbox-shell.ts';
 import { createSystemPod } from './system-pod.ts';
 import { createTerminations } from './terminations.ts';
@@ -188,6 +189,7 @@ function createState(
     problems: createProblems(images),
     shell,
     prober,
+    readiness: createReadiness(),
     system: createSystemPod(context, shell, (address, port) => prober.canConnect(address, port)),
     endings: createEndings(context),
     terminations: createTerminations(context, onChange),
@@ -209,18 +211,25 @@ function nothing({ owner, release }: DesiredState): OwnerStatus {
   return { owner, release, plan: [], held: [], resources: [], serving: true };
 }
 
+/** The first of several calls is told at once, and then at most one each `ms`. */
 function debounce(
   call: (what: string) => void,
   ms: number,
 ): { ring: (what: string) => void; stop: () => void } {
   let timer: NodeJS.Timeout | undefined;
-  return {
-    ring: (what) => {
-      timer ??= setTimeout(() => {
-        timer = undefined;
-        call(what);
-      }, ms);
-    },
-    stop: () => clearTimeout(timer),
-  };
+  let last: string | undefined;
+  function rest(): void {
+    timer = setTimeout(() => {
+      timer = undefined;
+      if (last !== undefined) ring(last);
+    }, ms);
+  }
+  function ring(what: string): void {
+    last = what;
+    if (timer !== undefined) return;
+    last = undefined;
+    rest();
+    call(what);
+  }
+  return { ring, stop: () => clearTimeout(timer) };
 }

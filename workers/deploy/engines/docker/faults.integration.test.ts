@@ -95,6 +95,41 @@ describe.sequential('docker engine, when something is wrong', () => {
     await settle(engine, desire([]));
   });
 
+  it('loses what a container that ends had taken, and no other request', async () => {
+    const end = "trap 'exit 1' TERM; httpd -f -p 80 -h /w & wait $!";
+    const command = `mkdir -p /w; cat /proc/sys/kernel/random/uuid > /w/index.html; ${end}`;
+    const probe = { httpGet: { path: '/', port: 80 }, periodSeconds: 1 };
+    const [deployment, service] = server({ name: 'ends', command, probe, nodePort: OWN_PORT });
+    const text = JSON.stringify(deployment).replace('"spec":{', '"spec":{"replicas":2,');
+    const desired = desire([JSON.parse(text) as Resource, ...(service ? [service] : [])]);
+    await settle(engine, desired);
+    const pages = new Set<string>();
+    const lost: string[] = [];
+    const asking = new AbortController();
+    async function askOn(): Promise<void> {
+      while (!asking.signal.aborted)
+        await ask(OWN_PORT).then(
+          (page) => pages.add(page),
+          (error: unknown) => lost.push(String(error)),
+        );
+    }
+    const askers = [askOn(), askOn()];
+    await until(() => pages.size === 2, 'both pods to serve');
+    for (const how of ['ends itself', 'killed']) {
+      const { Id } = firstOf(await cluster.named('main'));
+      const before = pages.size;
+      if (how === 'killed') await harm(Id, 'kill');
+      else await execIn(Id, 'sh', '-c', 'kill -TERM 1');
+      await settle(engine, desired);
+      await until(() => pages.size > before, 'the container to serve again');
+    }
+    asking.abort();
+    await Promise.all(askers);
+    // Each asker has one request under way.
+    expect(lost.length).toBeLessThanOrEqual(2 * askers.length);
+    await settle(engine, desire([]));
+  });
+
   it('leaves a port that another program has out, and tells its owner alone', async () => {
     const squatter = createServer().listen(OTHERS_PORT, '0.0.0.0');
     await once(squatter, 'listening');
@@ -196,3 +231,11 @@ describe.sequential('docker engine, when something is wrong', () => {
     await watched;
   });
 });
+
+async function until(isSo: () => boolean, what: string): Promise<void> {
+  const end = Date.now() + 30_000;
+  while (!isSo()) {
+    if (Date.now() > end) throw new Error(`waited in vain for ${what}`);
+    await sleep(20);
+  }
+}

@@ -85,7 +85,7 @@ export async function observe(
   return {
     world: {
       records,
-      pods: pods.map((pod, index) => withProbes(pod, whole[index], state)),
+      pods: state.readiness.follow(pods.map((pod, index) => withProbes(pod, whole[index], state))),
       ...running,
       ...(taken === undefined ? {} : { takenPorts: [...taken.ports] }),
       serviceRange: layout.serviceRange,
@@ -235,6 +235,7 @@ function withProbes(pod: LivePod, group: Group | undefined, { prober }: EngineSt
         ready: false,
         since: time(container.State.StartedAt),
         answer: 'not probed yet',
+        unprobed: true as const,
       };
       return [labelsOf(container)[LABEL.container] ?? '', state] as const;
     });

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { DockerError } from '#adapters/docker/call.ts';
 import type { ContainerSpec, PodSpec } from '#core/docker/world.ts';
 import {
@@ -19,6 +20,8 @@ import { partName, podKey } from './names.ts';
 import type { ClusterNetwork } from './network.ts';
 import { containerBody, podMarks } from './pod-config.ts';
 import { probeTarget } from './probe-target.ts';
+
+const FIRST_PROBE_MS = 50;
 
 /** What there is of a pod. */
 export interface PodParts {
@@ -130,7 +133,10 @@ async function run(
     await restartContainer(context, id, pod.graceSeconds, signal);
 }
 
-/** The first probe does not wait for the next look at the world. */
+/**
+ * The first probe does not wait for the next look at the world; that waits a moment for its answer, which most often makes
+ * one look out of two.
+ */
 async function probeAtOnce(
   { context, prober }: EngineState,
   network: ClusterNetwork,
@@ -142,7 +148,10 @@ async function probeAtOnce(
   const container = await inspectContainer(context, id, signal);
   if (container?.State.Status !== 'running' || address === '') return;
   const target = probeTarget(container, { address, served: false });
-  if (target !== undefined) prober.watch(target);
+  if (target === undefined) return;
+  const probed = prober.watch(target);
+  if (target.probe.initialDelaySeconds === 0)
+    await Promise.race([probed, sleep(FIRST_PROBE_MS, undefined, { signal, ref: false })]);
 }
 
 /** What Docker refuses is the pod's problem and no error of the pass. */

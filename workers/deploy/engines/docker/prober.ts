@@ -24,8 +24,8 @@ export interface Probed {
 /** Probes containers on their own schedules, beside the passes. */
 export interface Prober {
   setTargets(targets: readonly Probed[]): void;
-  /** One more, at once; the next `setTargets` says whether it stays. */
-  watch(target: Probed): void;
+  /** One more, at once; the next `setTargets` says whether it stays. Resolves when it was probed, or will not be. */
+  watch(target: Probed): Promise<void>;
   /** Absent: not probed yet. */
   stateOf(key: string): ProbeState | undefined;
   /** Whether something accepts connections there; absent where that cannot be found out. */
@@ -37,6 +37,7 @@ interface Watched {
   target: Probed;
   memory?: ProbeMemory;
   timer?: NodeJS.Timeout;
+  probed: PromiseWithResolvers<void>;
 }
 
 export function createProber(shell: SandboxShell, onChange: (what: string) => void): Prober {
@@ -59,31 +60,38 @@ export function createProber(shell: SandboxShell, onChange: (what: string) => vo
     const { target, memory: before } = entry;
     const memory = foldProbe(before, result, target.probe, Date.now());
     entry.memory = memory;
+    entry.probed.resolve();
     schedule(entry, nextProbeMs(memory, target.probe));
     if (before?.ready !== memory.ready) onChange(`probe: ${memory.answer}`);
   }
 
-  function watch(target: Probed): void {
+  function watch(target: Probed): Watched {
     const known = watched.get(target.key);
     if (known !== undefined) {
       known.target = target;
-      return;
+      return known;
     }
-    const entry: Watched = target.served ? { target, memory: assumeReady(Date.now()) } : { target };
+    const probed = Promise.withResolvers<void>();
+    const entry: Watched = target.served
+      ? { target, probed, memory: assumeReady(Date.now()) }
+      : { target, probed };
     watched.set(target.key, entry);
     const startsAt = target.startedAt + target.probe.initialDelaySeconds * 1_000;
     schedule(entry, Math.max(0, startsAt - Date.now()));
+    return entry;
+  }
+
+  function drop({ target, timer, probed }: Watched): void {
+    clearTimeout(timer);
+    watched.delete(target.key);
+    probed.resolve();
   }
 
   return {
-    watch,
+    watch: (target) => watch(target).probed.promise,
     setTargets(targets) {
       const keys = new Set(targets.map(({ key }) => key));
-      for (const [key, { timer }] of watched) {
-        if (keys.has(key)) continue;
-        clearTimeout(timer);
-        watched.delete(key);
-      }
+      for (const [key, entry] of watched) if (!keys.has(key)) drop(entry);
       for (const target of targets) watch(target);
     },
     stateOf(key) {
@@ -97,8 +105,7 @@ export function createProber(shell: SandboxShell, onChange: (what: string) => vo
       return result?.ok;
     },
     close() {
-      for (const { timer } of watched.values()) clearTimeout(timer);
-      watched.clear();
+      for (const entry of watched.values()) drop(entry);
     },
   };
 }

@@ -1,0 +1,147 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { createDockerEngine } from '../workers/deploy/engines/docker/engine.ts';
+import { connectDocker } from '#adapters/docker/connect.ts';
+import { Cluster } from '#core/declarations/cluster.ts';
+import type { DesiredState, Engine } from '#core/engine.ts';
+import { SYSTEM_IMAGES } from '#core/images.ts';
+import type { Resource } from '#core/resources/resource.ts';
+import { pino } from 'pino';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { cleanUp, uniqueInstallation } from '../test/support/installation.ts';
+import { figure } from './figure.ts';
+import type { Figure } from './figure.ts';
+
+const DEPLOYMENTS = 100;
+const REPLICAS = 3;
+const PER_OWNER = 5;
+const WARM_UP = 5;
+const ROUNDS = 21;
+const REMOVED_AT_ONCE = 10;
+const START_PATIENCE_MS = 900_000;
+const SOCKET = 'unix:///var/run/docker.sock';
+const run = promisify(execFile);
+
+/** A pass of the controller over many pods with nothing to do, beside one `docker ps` that lists their containers. */
+export async function reconcileUnchanged(): Promise<Figure> {
+  const installation = uniqueInstallation();
+  const engine = createDockerEngine({
+    cluster: Cluster.parse({
+      apiVersion: 'windlass.dev/v1',
+      kind: 'Cluster',
+      metadata: { name: 'bench' },
+      spec: { engine: 'docker', servers: [{ name: 'me', docker: SOCKET }] },
+    }),
+    docker: connectDocker(SOCKET),
+    installation,
+    sealKey: 'k',
+    images: SYSTEM_IMAGES,
+    readCredentials: () => Promise.resolve(undefined),
+    log: pino({ level: 'silent' }),
+  });
+  const watching = new AbortController();
+  const times = { ours: [] as number[], peer: [] as number[] };
+  try {
+    const desired = owners();
+    void engine.watch(() => undefined, watching.signal);
+    await untilAllServe(engine, desired);
+    for (let round = 0; round < WARM_UP + ROUNDS; round += 1) {
+      const ours = await timed(async () => {
+        const { done, owners: seen } = await engine.reconcile(desired, watching.signal);
+        if (done.length > 0 || !seen.every(({ serving }) => serving))
+          throw new Error('something was to be done');
+      });
+      const peer = await timed(() => listContainers(installation));
+      if (round < WARM_UP) continue;
+      times.ours.push(ours);
+      times.peer.push(peer);
+    }
+  } finally {
+    watching.abort();
+    await engine.close();
+    await removeContainers(installation);
+    await cleanUp(installation);
+  }
+  return figure(
+    'reconcile-unchanged',
+    times,
+    3,
+    `a pass of the docker engine over ${DEPLOYMENTS} Deployments with ${DEPLOYMENTS * REPLICAS} pods and a Service each, of ${DEPLOYMENTS / PER_OWNER} pipelines, with nothing to do, beside one \`docker ps\` that lists their containers`,
+  );
+}
+
+function owners(): DesiredState[] {
+  return Array.from({ length: DEPLOYMENTS / PER_OWNER }, (_, owner) => ({
+    owner: `owner-${owner}/bench`,
+    release: 'r1',
+    resources: Array.from({ length: PER_OWNER }, (_each, index) =>
+      application(`app-${owner}-${index}`),
+    ).flat(),
+  }));
+}
+
+function application(name: string): Resource[] {
+  const container = { name: 'main', image: SYSTEM_IMAGES.sandbox, command: ['sleep', '86400'] };
+  return [
+    {
+      apiVersion: 'apps/v1',
+      kind: 'Deployment',
+      metadata: { name },
+      spec: {
+        replicas: REPLICAS,
+        progressDeadlineSeconds: START_PATIENCE_MS / 1_000,
+        selector: { matchLabels: { app: name } },
+        template: {
+          metadata: { labels: { app: name } },
+          spec: { terminationGracePeriodSeconds: 0, containers: [container] },
+        },
+      },
+    },
+    {
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { name },
+      spec: { selector: { app: name }, ports: [{ port: 80 }] },
+    },
+  ];
+}
+
+async function untilAllServe(engine: Engine, desired: readonly DesiredState[]): Promise<void> {
+  const signal = AbortSignal.timeout(START_PATIENCE_MS);
+  for (;;) {
+    const { owners: seen } = await engine.reconcile(desired, signal);
+    if (seen.every(({ serving }) => serving)) return;
+    await sleep(500, undefined, { signal });
+  }
+}
+
+async function listContainers(installation: string): Promise<void> {
+  const filter = `label=windlass.dev/installation=${installation}`;
+  const args = ['ps', '--all', '--no-trunc', '--filter', filter, '--format', '{{json .}}'];
+  const { stdout } = await run('docker', args, { maxBuffer: 2 ** 26 });
+  if (stdout.split('\n').length <= DEPLOYMENTS * REPLICAS * 2)
+    throw new Error('not every container was listed');
+}
+
+/** Few at once, and what lives in a sandbox's network before it: Docker loses count of a network's endpoints otherwise. */
+async function removeContainers(installation: string): Promise<void> {
+  for (const role of ['container', 'sandbox']) {
+    const labels = [`windlass.dev/installation=${installation}`, `windlass.dev/role=${role}`];
+    const filters = labels.flatMap((label) => ['--filter', `label=${label}`]);
+    const { stdout } = await run('docker', ['ps', '--all', '--quiet', ...filters]);
+    const ids = stdout.split('\n').filter((id) => id !== '');
+    for (let first = 0; first < ids.length; first += REMOVED_AT_ONCE)
+      await run('docker', [
+        'rm',
+        '--force',
+        '--volumes',
+        ...ids.slice(first, first + REMOVED_AT_ONCE),
+      ]);
+  }
+}
+
+async function timed(work: () => Promise<void>): Promise<number> {
+  const begun = performance.now();
+  await work();
+  return performance.now() - begun;
+}
