@@ -1,9 +1,9 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { randomBytes } from 'node:crypto';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { pino } from 'pino';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { ConfigView } from '#core/api/pipeline.ts';
@@ -15,6 +15,9 @@ import type { Running } from '../../test/tools/process.ts';
 import { startRedis } from '../../test/tools/redis.ts';
 import { startServer } from './server.ts';
 import type { RunningServer, ServerOptions } from './server.ts';
+
+/** Of 127.0.0.1, signed by itself. */
+const CERTIFICATE = resolve('test/fixtures/tls');
 
 const CLUSTER = `apiVersion: windlass.dev/v1
 kind: Cluster
@@ -233,6 +236,21 @@ describe('a start', () => {
     const options = await optionsFor([]);
     const server = await start({ ...options, listen: '0.0.0.0:0', behindProxy: true });
     expect((await fetch(`${server.url}/readyz`)).status).toBe(200);
+  });
+
+  it('serves its API and git over TLS', async () => {
+    const tls = {
+      cert: await readFile(join(CERTIFICATE, 'cert.pem'), 'utf8'),
+      key: await readFile(join(CERTIFICATE, 'key.pem'), 'utf8'),
+    };
+    const server = await start({ ...(await optionsFor(['safe'])), tls });
+    expect(server.url).toMatch(/^https:/);
+    await expect(fetch(`${server.url}/healthz`)).rejects.toThrow('fetch failed');
+    const from = await developer();
+    await from.git('config', 'http.sslCAInfo', join(CERTIFICATE, 'cert.pem'));
+    const { code, output } = await push(from, server, 'safe', '-o', 'nowait');
+    expect(output).toContain('is queued: https://');
+    expect(code).toBe(0);
   });
 
   it('refuses a state folder that is in use, and gives it back', async () => {
