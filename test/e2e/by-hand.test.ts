@@ -203,9 +203,8 @@ describe.sequential('by hand', () => {
       /Deployment\/web of shop\/here has 3 replicas until \S+Z or the next release/,
     );
     await waitUntil(async () => (await containersOn('here')).length === 3, 'three containers');
-    expect((await cli('status')).out).toMatch(
-      /Deployment\/default\/web scaled from 2 to 3 by admin until \S+ or the next release: the sale/,
-    );
+    const told = /\/web scaled from 2 to 3 by admin until \S+ or the next release: the sale/;
+    await waitUntil(async () => told.test((await cli('status')).out), 'who wanted it');
     await repository.commit({}, 'The next release');
     const { output } = await push();
     expect(output).toMatch(/remote: DEPLOYED shop/);

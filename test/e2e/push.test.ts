@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { callDocker } from '#adapters/docker/call.ts';
 import { connectDocker } from '#adapters/docker/connect.ts';
 import type { RunView } from '#core/api/run.ts';
+import { startCli } from '../support/cli.ts';
 import { createRepository } from '../support/repository.ts';
 import type { GitResult, Repository } from '../support/repository.ts';
 import { startWindlass, waitUntil } from '../support/windlass.ts';
@@ -53,7 +54,8 @@ function slowly(seconds: number): string {
   return `${DOCKERFILE}RUN echo ${Date.now()} && sleep ${seconds}\n`;
 }
 
-const START = 'mkdir -p /www && cp /app/page.txt /www/page && exec httpd -f -p 8080 -h /www\n';
+const START =
+  'mkdir -p /www && cp /app/page.txt /www/page && cat /app/page.txt && exec httpd -f -p 8080 -h /www\n';
 
 function web(change: { progressDeadlineSeconds?: number; path?: string } = {}): string {
   return `apiVersion: apps/v1
@@ -209,6 +211,26 @@ describe.sequential('from push to running', () => {
     expect((await push()).output).toMatch(/remote: DEPLOYED shop/);
     expect(await page()).toBe('good two');
     expect((await containers('other')).map(({ Id }) => Id)).toEqual([other?.Id]);
+  });
+
+  it('follows what the pods of a workload print, from one release to the next', async () => {
+    const following = startCli(windlass, ['logs', '-w', 'deployment/web', '-f', '--json']);
+    async function podThatPrinted(text: string): Promise<string> {
+      await waitUntil(async () => following.out().includes(`"${text}"`), text);
+      const line = following
+        .out()
+        .split('\n')
+        .findLast((each) => each.includes(`"${text}"`));
+      return (JSON.parse(line ?? '') as { pod: string }).pod;
+    }
+    const first = await podThatPrinted('good two');
+    await repository.commit({ 'page.txt': 'good three\n' });
+    expect((await push()).output).toMatch(/remote: DEPLOYED shop/);
+    expect(await podThatPrinted('good three')).not.toBe(first);
+    await following.interrupt();
+    await repository.commit({ 'page.txt': 'good two\n' });
+    expect((await push()).output).toMatch(/remote: DEPLOYED shop/);
+    await waitUntil(async () => (await containers('web')).length === 2, 'only the new pods');
   });
 
   it('changes and restarts nothing for a commit that changes nothing', async () => {
