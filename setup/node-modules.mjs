@@ -1,7 +1,7 @@
 // Plain JavaScript for any Node from 16 on: it runs before there is anything else.
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { constants, tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -12,6 +12,7 @@ const node = join(root, 'node_modules', '.bin', 'node');
 const modules = join(root, 'node_modules');
 const stamp = join(modules, '.windlass-setup');
 const lockFile = join(root, 'package-lock.json');
+const QUIET = ['--no-audit', '--no-fund', '--loglevel=error'];
 const LOCK_WAIT_MS = 600_000;
 const LOCK_CHECK_MS = 200;
 
@@ -63,19 +64,52 @@ function isInstalled() {
 
 function install() {
   const begun = Date.now();
-  run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], root);
-  // Where scripts are switched off in npm, the package `node` has not fetched its program yet.
-  const bringer = join(modules, 'node');
-  if (!existsSync(node) && existsSync(bringer)) {
-    run(process.execPath, ['installArchSpecificPackage.js'], bringer);
+  const early = mkdtempSync(join(tmpdir(), 'windlass-node-'));
+  try {
+    run('npm', ['ci', ...QUIET], root, isOld() ? withNode(bringNode(early)) : {});
+  } finally {
+    rmSync(early, { recursive: true, force: true });
   }
+  fetchProgram(root);
   if (!existsSync(node)) fail('npm has installed no Node 24: is `node` in node_modules/.bin?', '');
   const seconds = ((Date.now() - begun) / 1000).toFixed(1);
   process.stderr.write(`installed the npm packages (${seconds} s)\n`);
 }
 
-function run(command, args, cwd) {
-  const env = { ...process.env, npm_config_ignore_scripts: 'false' };
+/** npm leaves out, without a word, optional packages that are not for the Node it runs on. */
+function isOld() {
+  return Number(process.versions.node.split('.')[0]) < Number(nodeVersion().split('.')[0]);
+}
+
+function nodeVersion() {
+  return JSON.parse(readFileSync(lockFile, 'utf8')).packages['node_modules/node'].version;
+}
+
+/** The folder with the program. */
+function bringNode(folder) {
+  run('npm', ['install', '--prefix', folder, `node@${nodeVersion()}`, ...QUIET], folder, {});
+  fetchProgram(folder);
+  return join(folder, 'node_modules', '.bin');
+}
+
+/** Where scripts are switched off in npm, the package `node` has not fetched its program yet. */
+function fetchProgram(folder) {
+  const bringer = join(folder, 'node_modules', 'node');
+  if (existsSync(join(folder, 'node_modules', '.bin', 'node')) || !existsSync(bringer)) return;
+  run(process.execPath, ['installArchSpecificPackage.js'], bringer, {});
+}
+
+/** Debian's npm finds its parts only by Debian's Node, or so. */
+function withNode(folder) {
+  return {
+    PATH: [folder, process.env.PATH].join(delimiter),
+    NODE_PATH: [process.env.NODE_PATH, '/usr/share/nodejs'].filter(Boolean).join(delimiter),
+    NODE_NO_WARNINGS: '1',
+  };
+}
+
+function run(command, args, cwd, more) {
+  const env = { ...process.env, npm_config_ignore_scripts: 'false', ...more };
   const { status, error, stdout, stderr } = spawnSync(command, args, {
     cwd,
     env,
