@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { VARIABLES } from './environment.ts';
-import type { Program } from './environment.ts';
+import { VARIABLES } from '#core/environment.ts';
+import type { Program } from '#core/environment.ts';
 import { generatedFiles } from './generated.ts';
 
 describe('generated files', () => {

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { pino } from 'pino';
 import { z } from 'zod';
+import { roleHelp } from '#core/environment.ts';
 import { UserError } from '#core/errors.ts';
 import type { Tls } from './app.ts';
 import { readInput } from './read-input.ts';
@@ -21,6 +22,16 @@ type Environment = z.infer<typeof Environment>;
 const log = pino({ base: null });
 
 try {
+  await main();
+} catch (error) {
+  if (!(error instanceof UserError)) throw error;
+  log.fatal({ code: error.code, hint: error.hint }, error.message);
+  process.exitCode = 1;
+}
+
+async function main(): Promise<void> {
+  const help = roleHelp('server', process.argv.slice(2));
+  if (help !== undefined) return void process.stdout.write(help);
   const env = readInput(Environment, process.env);
   const tls = await readTls(env);
   const server = await startServer({
@@ -42,10 +53,6 @@ try {
       void server.close().then(() => process.exit(0));
     });
   }
-} catch (error) {
-  if (!(error instanceof UserError)) throw error;
-  log.fatal({ code: error.code, hint: error.hint }, error.message);
-  process.exitCode = 1;
 }
 
 async function readTls(env: Environment): Promise<Tls | undefined> {

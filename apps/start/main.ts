@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
+import { Command } from 'commander';
 import { destination, pino } from 'pino';
 import { messageOf, UserError } from '#core/errors.ts';
 import { announcement } from './announce.ts';
@@ -14,14 +14,23 @@ import { createReport } from './report.ts';
 const INTERRUPTED = 130;
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 
-const { values } = parseArgs({
-  options: {
-    state: { type: 'string', default: process.env['WINDLASS_STATE'] ?? '.windlass' },
-    listen: { type: 'string', default: process.env['WINDLASS_LISTEN'] ?? '127.0.0.1:4380' },
-    config: { type: 'string', default: process.env['WINDLASS_CONFIG'] ?? '.' },
-    'no-example': { type: 'boolean', default: false },
-  },
-});
+const program = new Command('windlass start')
+  .description('Server and both workers in one process, with what they need.')
+  .option('--state <folder>', 'keeps everything', process.env['WINDLASS_STATE'] ?? '.windlass')
+  .option(
+    '--listen <address:port>',
+    'where the server answers',
+    process.env['WINDLASS_LISTEN'] ?? '127.0.0.1:4380',
+  )
+  .option(
+    '--config <source>',
+    'folder or git URL with pipelines and clusters, or /git/config.git',
+    process.env['WINDLASS_CONFIG'] ?? '.',
+  )
+  .option('--no-example', 'do not deploy the example at the first start')
+  .allowExcessArguments(false)
+  .parse();
+const values = program.opts<{ state: string; listen: string; config: string; example: boolean }>();
 
 const stateDir = resolve(values.state);
 mkdirSync(stateDir, { recursive: true, mode: 0o700 });
@@ -72,7 +81,7 @@ async function start(): Promise<number> {
 async function example(
   embedded: Awaited<ReturnType<typeof startEmbedded>>,
 ): Promise<string | undefined> {
-  if (values['no-example']) return undefined;
+  if (!values.example) return undefined;
   const path = process.env['PATH'] ?? '';
   const folder = join(root, 'examples', 'hello');
   return showExample({ stateDir, example: folder, path, embedded, report }, stop.signal);

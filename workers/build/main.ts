@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { createServerApi } from '#adapters/server-api/client.ts';
 import { learnIdentity } from '#adapters/state/identity.ts';
 import { createWorkerToken } from '#adapters/state/worker-token.ts';
+import { roleHelp } from '#core/environment.ts';
 import { messageOf, UserError } from '#core/errors.ts';
 import { startBuildRole } from './role.ts';
 
@@ -24,6 +25,8 @@ const Environment = z.object({
 });
 
 async function main(): Promise<void> {
+  const help = roleHelp('build worker', process.argv.slice(2));
+  if (help !== undefined) return void process.stdout.write(help);
   const environment = readEnvironment();
   const log = pino({ level: environment.LOG_LEVEL }, pino.destination(2));
   const stateDir = resolve(environment.WINDLASS_STATE);

@@ -1,6 +1,8 @@
+import { UserError } from '#core/errors.ts';
+
 export type Program = 'CLI' | 'start' | 'server' | 'build worker' | 'deploy worker';
 
-interface Variable {
+export interface Variable {
   name: string;
   programs: Program[];
   /** In Markdown; absent where there is none. */
@@ -8,7 +10,7 @@ interface Variable {
   description: string;
 }
 
-/** Every variable that a `main.ts` reads; a test holds this list against them. */
+/** Every variable that a `main.ts` reads, descriptions in Markdown; a test holds this list against them. */
 export const VARIABLES: readonly Variable[] = [
   {
     name: 'WINDLASS_URL',
@@ -140,10 +142,27 @@ export const VARIABLES: readonly Variable[] = [
   },
 ];
 
-export function environmentReference(): string {
-  const rows = VARIABLES.map(
-    ({ name, programs, fallback = '', description }) =>
-      `| \`${name}\` | ${programs.join(', ')} | ${fallback} | ${description} |`,
+/**
+ * What a role says of itself where it is asked to; absent where it is to start. A role is told everything by its
+ * environment: an argument is an error.
+ */
+export function roleHelp(program: Program, args: readonly string[]): string | undefined {
+  const role = program.split(' ').toReversed().join(' ');
+  if (args.includes('--help') || args.includes('-h')) return helpText(program, `windlass ${role}`);
+  if (args.length === 0) return undefined;
+  throw new UserError('invalid-input', `\`${args.join(' ')}\` is not an argument of it`, {
+    hint: `all settings are variables of the environment: windlass ${role} --help`,
+  });
+}
+
+function helpText(program: Program, command: string): string {
+  const own = VARIABLES.filter(({ programs }) => programs.includes(program));
+  const width = Math.max(...own.map(({ name }) => name.length));
+  const lines = own.map(({ name, fallback, description }) => {
+    const unset = fallback === undefined ? '' : ` [${fallback}]`;
+    return `  ${name.padEnd(width)}  ${description}${unset}`.replaceAll('`', '');
+  });
+  return [`Usage: ${command}`, '', 'Variables of the environment [when unset]:', ...lines, ''].join(
+    '\n',
   );
-  return ['| Variable | Read by | Default | |', '| --- | --- | --- | --- |', ...rows].join('\n');
 }
