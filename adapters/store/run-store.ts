@@ -33,12 +33,12 @@ end
 redis.call('PUBLISH', KEYS[4], ARGV[5])
 return 1`;
 
-/** KEYS: delivery or '', unfinished, runs, heads, unarchived. ARGV: delivery, seconds, then per run: id, json, score, pipeline, branch, head field, commit, news. */
+/** KEYS: delivery or '', unfinished, runs, heads, unarchived. ARGV: delivery, seconds, then per run: id, json, score, pipeline, branch, head field, commit. */
 const RECORD = `
 if ARGV[1] ~= '' then
   if not redis.call('SET', KEYS[1], '1', 'NX', 'EX', ARGV[2]) then return 0 end
 end
-for i = 3, #ARGV, 8 do
+for i = 3, #ARGV, 7 do
   redis.call('SET', 'windlass:run:' .. ARGV[i], ARGV[i + 1])
   redis.call('SADD', KEYS[2], ARGV[i])
   redis.call('SADD', KEYS[2] .. ':' .. ARGV[i + 3] .. ' ' .. ARGV[i + 4], ARGV[i])
@@ -46,7 +46,7 @@ for i = 3, #ARGV, 8 do
   redis.call('ZADD', KEYS[3], ARGV[i + 2], ARGV[i])
   redis.call('ZADD', KEYS[3] .. ':' .. ARGV[i + 3], ARGV[i + 2], ARGV[i])
   if ARGV[i + 5] ~= '' then redis.call('HSET', KEYS[4], ARGV[i + 5], ARGV[i + 6]) end
-  redis.call('PUBLISH', 'windlass:news:' .. ARGV[i], ARGV[i + 7])
+  redis.call('PUBLISH', 'windlass:news:' .. ARGV[i], '{"kind":"run","run":' .. ARGV[i + 1] .. '}')
 end
 return 1`;
 
@@ -74,7 +74,6 @@ async function record(redis: Redis, runs: readonly Run[], delivery = ''): Promis
     run.branch,
     handledHeadField(run) ?? '',
     run.commit,
-    JSON.stringify({ kind: 'run', run } satisfies RunNews),
   ]);
   const written = await redis.eval(
     RECORD,
