@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type Docker from 'dockerode';
 import { pino } from 'pino';
 import { callDocker } from '#adapters/docker/call.ts';
 import { connectDocker } from '#adapters/docker/connect.ts';
@@ -25,7 +26,11 @@ interface ListedPart {
 /** A cluster of its own on this machine's Docker, with a hand that can harm it. */
 export interface DockerCluster {
   installation: string;
-  startEngine(overrides?: { installation?: string; images?: SystemImages }): Engine;
+  startEngine(overrides?: {
+    installation?: string;
+    images?: SystemImages;
+    docker?: Docker;
+  }): Engine;
   /** Containers with that role (`sandbox`, `container`, `proxy`, …). */
   parts(role: string): Promise<ListedPart[]>;
   /** Containers of pods by the name they have there. */
