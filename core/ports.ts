@@ -214,6 +214,8 @@ export interface JobQueue {
   /** Takes a job out that no worker has begun. */
   remove(job: RunJob): Promise<void>;
   state(job: RunJob): Promise<'missing' | 'waiting' | 'active' | 'failed' | 'completed'>;
+  /** Lets go of a job that is held longer than it can be, as by a clock that was set back. */
+  free(job: RunJob): Promise<void>;
   /** Why a failed job failed. */
   failure(job: RunJob): Promise<string | undefined>;
   /** Adds a job and waits for its answer; UserError `unavailable` when no worker answers in time. */

@@ -31,6 +31,7 @@ export function createMemoryJobQueue(): MemoryJobQueue {
       if (failures.has(job.id)) return 'failed';
       return jobs.has(job.id) ? 'waiting' : 'missing';
     },
+    free: async () => undefined,
     failure: async (job) => failures.get(job.id),
     async request(queue, name, payload) {
       requests.push({ queue, name, payload });

@@ -2,9 +2,22 @@ import { Queue, QueueEvents } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { messageOf, UserError } from '#core/errors.ts';
 import type { JobQueue, RunJob } from '#core/ports.ts';
-import { ATTEMPTS, FIRST_RETRY_MS, QUEUE_PREFIX } from './settings.ts';
+import {
+  ATTEMPTS,
+  FIRST_RETRY_MS,
+  LOCK_MS,
+  LONGEST_RETRY_MS,
+  QUEUE_PREFIX,
+  STALLED_CHECK_MS,
+} from './settings.ts';
 
 const FAILED_KEPT_SECONDS = 24 * 3_600;
+
+/** KEYS: a lock. ARGV: how many ms it can last. */
+const CLAMP = `
+if redis.call('PTTL', KEYS[1]) > tonumber(ARGV[1]) then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end`;
+/** As BullMQ packs time and order into a delayed job's score. */
+const SCORE_MS = 4_096;
 
 /** The server's side of the queues. Each Redis connection is shared by all queues; `close` leaves it open. */
 export function createJobQueue(redis: Redis): JobQueue {
@@ -39,6 +52,14 @@ export function createJobQueue(redis: Redis): JobQueue {
       await queueOf(job.queue).remove(job.id);
     },
     state: (job) => stateOf(queueOf(job.queue), job),
+    async free(job) {
+      const queue = queueOf(job.queue);
+      await redis.eval(CLAMP, 1, queue.toKey(`${job.id}:lock`), LOCK_MS);
+      await redis.eval(CLAMP, 1, queue.toKey('stalled-check'), STALLED_CHECK_MS);
+      const score = await redis.zscore(queue.toKey('delayed'), job.id);
+      const waitMs = Number(score ?? 0) / SCORE_MS - Date.now();
+      if (waitMs > LONGEST_RETRY_MS) await (await queue.getJob(job.id))?.promote();
+    },
     failure: async (job) => (await queueOf(job.queue).getJob(job.id))?.failedReason,
     request: async (queue, name, payload, timeoutMs) => {
       const listener = eventsOf(queue);

@@ -4,6 +4,7 @@ export const QUEUE_PREFIX = 'windlass:queue';
 /** Tries of a job in all; only what may pass by itself is tried again. */
 export const ATTEMPTS = 4;
 export const FIRST_RETRY_MS = 2_000;
+export const LONGEST_RETRY_MS = FIRST_RETRY_MS * 2 ** (ATTEMPTS - 1);
 
 /** A worker that was killed lets go of its job after this; others look for such jobs this often. */
 export const LOCK_MS = 10_000;

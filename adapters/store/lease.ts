@@ -1,9 +1,13 @@
 import type { Redis } from 'ioredis';
 import type { Lease } from '#core/ports.ts';
 
+/** One that lasts longer than a lease can is of a time before Redis' clock was set back. */
 const ACQUIRE = `
 local holder = redis.call('GET', KEYS[1])
-if holder and holder ~= ARGV[1] then return 0 end
+if holder and holder ~= ARGV[1] then
+  if redis.call('PTTL', KEYS[1]) > tonumber(ARGV[2]) then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
+  return 0
+end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 1`;
 const RENEW = `

@@ -16,7 +16,11 @@ local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)`;
 /** KEYS: collecting, pushing. ARGV: member, ms. */
 const ENTER = `${NOW}
-if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
+if redis.call('EXISTS', KEYS[1]) == 1 then
+  -- Longer than it can be: Redis' clock was set back.
+  if redis.call('PTTL', KEYS[1]) > tonumber(ARGV[2]) then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
+  return 0
+end
 redis.call('ZADD', KEYS[2], now + ARGV[2], ARGV[1])
 return 1`;
 /** KEYS: pushing. ARGV: member, ms. */

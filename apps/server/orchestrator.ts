@@ -297,7 +297,10 @@ export function createOrchestrator(dependencies: OrchestratorDependencies): Orch
     },
     async sweep() {
       await alone(async () => supersedeOlder(await runs.unfinished()));
-      for (const run of await runs.unfinished()) await ensureJobs(run);
+      for (const run of await runs.unfinished()) {
+        for (const job of jobsOf(run)) await queue.free(job);
+        await ensureJobs(run);
+      }
       await sweepHeads();
     },
     watch: (signal) =>

@@ -67,6 +67,7 @@ export function createMemoryQueue(): MemoryQueue {
       if (entries.get(id)?.state !== 'active') entries.delete(id);
     },
     state: async ({ id }) => entries.get(id)?.state ?? 'missing',
+    free: async () => undefined,
     failure: async ({ id }) => entries.get(id)?.failure,
     request: () => Promise.reject(new UserError('unavailable', 'nobody asks here')),
     close: async () => undefined,
