@@ -11,7 +11,8 @@ export type ErrorCode =
   | 'build-failed'
   | 'test-failed'
   | 'deploy-failed'
-  | 'missing-tool';
+  | 'missing-tool'
+  | 'no-space';
 
 /** Something the operator can fix. Anything else that is thrown is a bug. */
 export class UserError extends Error {

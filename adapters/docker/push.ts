@@ -36,6 +36,7 @@ export async function pushImage(
       timeoutMs: SILENCE_MS,
       signal: AbortSignal.any([signal, quiet.signal]),
     });
+    const lineOf = createPushLines();
     let digest: string | undefined;
     for await (const message of readJsonLines<PushMessage>(stream)) {
       timer.refresh();
@@ -86,9 +87,18 @@ function explainPush(name: string, error: unknown): UserError {
   );
 }
 
-/** Layers as they end; the bars in between are for terminals. */
-function lineOf({ id, status }: PushMessage): string | undefined {
-  const isDone =
-    status === 'Pushed' || status === 'Layer already exists' || status?.startsWith('Mounted');
-  return isDone === true && id !== undefined ? `${id}: ${status}` : undefined;
+/** Layers as they end, and each time that Docker waits to send one again; the bars in between are for terminals. */
+export function createPushLines(): (message: PushMessage) => string | undefined {
+  const waits = new Map<string, number>();
+  return function lineOf({ id, status = '' }) {
+    if (id === undefined) return undefined;
+    const isDone =
+      status === 'Pushed' || status === 'Layer already exists' || status.startsWith('Mounted');
+    if (isDone) return `${id}: ${status}`;
+    const seconds = Number(/^Retrying in (\d+) second/.exec(status)?.[1] ?? 0);
+    // It counts down; a longer wait is another try.
+    const isNew = seconds > (waits.get(id) ?? 0);
+    waits.set(id, seconds);
+    return isNew ? `${id}: the registry did not take it, trying again in ${seconds} s` : undefined;
+  };
 }

@@ -24,6 +24,8 @@ describe('explainFetch', () => {
     ['fatal: early EOF\nfatal: fetch-pack: invalid index-pack output', 'unavailable', true],
     ['error: RPC failed; curl 28 Operation too slow', 'timeout', true],
     ['block timeout reached', 'timeout', true],
+    ['fatal: write error: No space left on device', 'unavailable', false],
+    ["fatal: sha1 file 'x' write error. Out of diskspace", 'unavailable', false],
   ])('takes %j for %s', (text, code, transient) => {
     expect(explainFetch(URL, new Error(text))).toMatchObject({ code, transient });
   });

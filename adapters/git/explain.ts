@@ -49,7 +49,7 @@ const EXPLANATIONS: readonly Explanation[] = [
       }),
   },
   {
-    pattern: /no space left on device/i,
+    pattern: /no space left on device|out of diskspace/i,
     explain: (_url, line, cause) => new UserError('unavailable', line, { cause }),
   },
 ];

@@ -24,4 +24,5 @@ export const STATUS_OF: Record<ErrorCode, number> = {
   'missing-tool': 500,
   unavailable: 503,
   timeout: 504,
+  'no-space': 507,
 };
