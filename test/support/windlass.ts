@@ -3,13 +3,13 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from '#core/errors.ts';
+import { RunLogEvent } from '#core/api/run.ts';
 import type { RunView } from '#core/api/run.ts';
+import { freePort } from '../tools/process.ts';
 import { startRedis } from '../tools/redis.ts';
 import { startRegistry } from '../tools/registry.ts';
 import { cleanUp, uniqueInstallation } from './installation.ts';
@@ -20,6 +20,24 @@ const ROLES = {
   deploy: 'workers/deploy/main.ts',
 } as const;
 type Role = keyof typeof ROLES;
+type Environment = Readonly<Record<string, string>>;
+
+/** What the roles find, before any of them is started. */
+export interface Surroundings {
+  /** Path of the socket. */
+  redis: string;
+  registry: { host: string; port: number };
+  server: { host: string; port: number };
+}
+
+export type RoleEnvironments = Partial<Record<Role, Environment>>;
+
+interface Options {
+  /** Called with the folder that will hold everything; answers what undoes it. */
+  prepare?: (folder: string) => Promise<() => Promise<void>>;
+  /** What a role finds that differs from what all have. */
+  environment?: (surroundings: Surroundings) => Promise<RoleEnvironments>;
+}
 
 /** Windlass as it runs in production: each role a process, on a Redis and a registry of its own. */
 export interface Windlass {
@@ -29,23 +47,28 @@ export interface Windlass {
   registry: string;
   installation: string;
   token: string;
-  start(role: Role): Promise<void>;
+  start(role: Role, environment?: Environment): Promise<void>;
   /** SIGKILL, without a word. */
   kill(role: Role): Promise<void>;
   get<T>(path: string): Promise<T>;
   post<T>(path: string, body?: unknown): Promise<T>;
   /** Takes Redis away for a while; it comes back with what it kept. */
-  withoutRedis(work: () => Promise<void>): Promise<void>;
+  withoutRedis(work: () => Promise<void>, signal?: NodeJS.Signals): Promise<void>;
+  /** Resolves when Redis has ended by itself. */
+  redisEnded(): Promise<void>;
   /** The newest run of a pipeline. */
   lastRun(pipeline: string): Promise<RunView>;
+  /** The lines of a run's log. */
+  logOf(id: string): Promise<string>;
   /** Waits until the run is as asked. */
   runUntil(id: string, until: (run: RunView) => boolean): Promise<RunView>;
   stop(): Promise<void>;
 }
 
 /** Starts everything on free ports; `config` is the declared YAML. */
-export async function startWindlass(config: string): Promise<Windlass> {
+export async function startWindlass(config: string, options: Options = {}): Promise<Windlass> {
   const folder = await mkdtemp(join(tmpdir(), 'windlass-e2e-'));
+  const undo = await options.prepare?.(folder);
   const installation = uniqueInstallation();
   const stateDir = join(folder, 'state');
   await mkdir(join(folder, 'config', 'pipelines'), { recursive: true });
@@ -54,8 +77,14 @@ export async function startWindlass(config: string): Promise<Windlass> {
   await writeFile(join(stateDir, 'installation'), `${installation}\n`);
   let redis = await startRedis(join(folder, 'redis'));
   const registry = await startRegistry(join(folder, 'registry'));
-  const listen = `127.0.0.1:${await freePort()}`;
+  const server = { host: '127.0.0.1', port: await freePort() };
+  const listen = `${server.host}:${server.port}`;
   const url = `http://${listen}`;
+  const own = await options.environment?.({
+    redis: redis.url,
+    registry: { host: '127.0.0.1', port: registry.port },
+    server,
+  });
   const children = new Map<Role, ChildProcess>();
   const env = {
     PATH: process.env['PATH'] ?? '',
@@ -69,9 +98,9 @@ export async function startWindlass(config: string): Promise<Windlass> {
     WEBHOOK_SECRET: 'webhook secret',
   };
 
-  async function start(role: Role): Promise<void> {
+  async function start(role: Role, more: Environment = {}): Promise<void> {
     const child = spawn(process.execPath, [ROLES[role]], {
-      env,
+      env: { ...env, ...own?.[role], ...more },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     const log = createWriteStream(join(folder, `${role}.log`), { flags: 'a' });
@@ -125,16 +154,26 @@ export async function startWindlass(config: string): Promise<Windlass> {
     kill: (role) => end(role, 'SIGKILL'),
     get,
     post: (path, body = {}) => call(path, { method: 'POST', body: JSON.stringify(body) }),
-    async withoutRedis(work) {
-      await redis.stop();
+    async withoutRedis(work, signal) {
+      await redis.stop(signal);
       await work();
       redis = await startRedis(join(folder, 'redis'));
     },
+    redisEnded: () => redis.ended,
     lastRun: async (pipeline) => {
       const { runs } = await get<{ runs: RunView[] }>(`/api/v1/runs?pipeline=${pipeline}&limit=1`);
       const [run] = runs;
       if (run === undefined) throw new Error(`${pipeline} has no run`);
       return run;
+    },
+    async logOf(id) {
+      const headers = { authorization: `Bearer ${token}` };
+      const answer = await fetch(`${url}/api/v1/runs/${id}/logs`, { headers });
+      const events = (await answer.text()).trim().split('\n');
+      return events
+        .map((event) => RunLogEvent.parse(JSON.parse(event)))
+        .flatMap((event) => (event.kind === 'log' ? [event.line] : []))
+        .join('\n');
     },
     runUntil: async (id, until) => {
       let run = await get<RunView>(`/api/v1/runs/${id}`);
@@ -154,6 +193,7 @@ export async function startWindlass(config: string): Promise<Windlass> {
       await cleanUp(installation);
       await redis.stop();
       await registry.stop();
+      await undo?.();
       await rm(folder, { recursive: true, force: true });
     },
   };
@@ -177,14 +217,4 @@ export async function waitUntil(
     await sleep(100);
   }
   throw new Error(`${what}: not within ${timeoutMs / 1_000} s${last}`);
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }

@@ -11,13 +11,13 @@ export type Address = { host: string; port: number } | { path: string };
 type Verdict = 'pass' | 'shut over answer' | 'cut';
 type Inspect = (request: string) => Verdict | Promise<Verdict>;
 
-export interface Held {
+interface Held {
   /** Resolves once something is held. */
   readonly reached: Promise<void>;
   /** Lets it go on, and all that comes later. */
-  release(): void;
+  readonly release: () => void;
   /** Cuts it off: its client is no more. What comes later goes on. */
-  drop(): void;
+  readonly drop: () => void;
 }
 
 /** A connection between a client and a server that a test can trouble. */
@@ -42,7 +42,7 @@ export interface Gate {
 interface Hold {
   pattern: RegExp;
   what: 'request' | 'answer';
-  pass(): Promise<Verdict>;
+  readonly pass: () => Promise<Verdict>;
 }
 
 interface Answers {

@@ -12,6 +12,7 @@ const START_TIMEOUT_MS = 10_000;
 
 export interface Running {
   pid: number;
+  ended: Promise<void>;
   stop(signal?: NodeJS.Signals): Promise<void>;
 }
 
@@ -27,6 +28,9 @@ export async function startServer(
   const tool = await findTool(spec, search, AbortSignal.timeout(60_000));
   const [command = '', ...rest] = [...wrapper, tool.command, ...tool.args, ...args];
   const child = spawn(command, rest, { stdio: 'ignore' });
+  const ended = new Promise<void>((resolve) => {
+    child.once('exit', () => resolve());
+  });
   const deadline = Date.now() + START_TIMEOUT_MS;
   while (!(await answers(address))) {
     if (child.exitCode !== null || Date.now() > deadline)
@@ -35,6 +39,7 @@ export async function startServer(
   }
   return {
     pid: child.pid ?? 0,
+    ended,
     stop: async (signal = 'SIGTERM') => {
       if (child.exitCode !== null || child.signalCode !== null) return;
       child.kill(signal);
