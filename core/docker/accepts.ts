@@ -1,5 +1,7 @@
 import { isKind, KIND_ORDER, KINDS } from '#core/docker/kinds.ts';
-import type { Container, Deployment, Service } from '#core/docker/kinds.ts';
+import type { Container, Deployment } from '#core/docker/kinds.ts';
+import { isHeadless } from '#core/docker/kinds-service.ts';
+import type { Service } from '#core/docker/kinds-service.ts';
 import { describeUnknownField } from '#core/docker/unknown-field.ts';
 import { normalise, sortWorkloads } from '#core/docker/workloads.ts';
 import type { Workloads } from '#core/docker/workloads.ts';
@@ -36,11 +38,11 @@ export function acceptResources({
       reporter(problems, origins.get(keyOfNamed('Deployment', deployment))),
     );
   }
-  const nodePorts = new Map<number, string>();
+  const hostPorts = new Map<number, string>();
   for (const service of workloads.services) {
     checkService(
       service,
-      nodePorts,
+      hostPorts,
       reporter(problems, origins.get(keyOfNamed('Service', service))),
     );
   }
@@ -225,9 +227,14 @@ function checkUnique(items: readonly { name: string }[], path: FieldPath, report
   });
 }
 
-function checkService(service: Service, nodePorts: Map<number, string>, report: Report): void {
-  const { type, ports } = service.spec;
+function checkService(service: Service, hostPorts: Map<number, string>, report: Report): void {
+  const { type, ports, loadBalancerSourceRanges } = service.spec;
   const seen = new Set<number>();
+  if (ports.length === 0 && !isHeadless(service)) report(['spec', 'ports'], 'must not be empty');
+  if (isHeadless(service) && type !== 'ClusterIP')
+    report(['spec', 'clusterIP'], `a Service of type ${type} is not headless`);
+  if (type !== 'LoadBalancer' && loadBalancerSourceRanges !== undefined)
+    report(['spec', 'loadBalancerSourceRanges'], 'belongs to type: LoadBalancer');
   ports.forEach((port, index) => {
     const path: FieldPath = ['spec', 'ports', index];
     if (seen.has(port.port)) report([...path, 'port'], `port ${port.port} is there twice`);
@@ -236,14 +243,15 @@ function checkService(service: Service, nodePorts: Map<number, string>, report: 
       report(path, 'a Service with several ports names each', 'add name');
     if (type === 'ClusterIP' && port.nodePort !== undefined)
       report([...path, 'nodePort'], 'belongs to type: NodePort');
-    if (type !== 'NodePort' || port.nodePort === undefined) return;
-    const other = nodePorts.get(port.nodePort);
-    if (other !== undefined)
-      report(
-        [...path, 'nodePort'],
-        `nodePort ${port.nodePort} is that of Service ${other} already`,
-      );
-    nodePorts.set(port.nodePort, service.metadata.name);
+    if (type === 'ClusterIP') return;
+    for (const field of ['nodePort', 'port'] as const) {
+      const number = port[field];
+      if (number === undefined || (field === 'port' && type !== 'LoadBalancer')) continue;
+      const other = hostPorts.get(number);
+      if (other !== undefined)
+        report([...path, field], `${field} ${number} is that of Service ${other} already`);
+      hostPorts.set(number, service.metadata.name);
+    }
   });
 }
 

@@ -2,11 +2,13 @@ import { assignAddresses } from '#core/docker/addresses.ts';
 import { earliest, keepPods } from '#core/docker/keep-pods.ts';
 import type { KeptPods } from '#core/docker/keep-pods.ts';
 import { KIND_ORDER } from '#core/docker/kinds.ts';
-import type { Service } from '#core/docker/kinds.ts';
+import { isHeadless } from '#core/docker/kinds-service.ts';
+import type { Service } from '#core/docker/kinds-service.ts';
 import { assignNodePorts, findNodePortRival, withNodePorts } from '#core/docker/node-ports.ts';
 import { keeperOf } from '#core/docker/pod-spec.ts';
 import { podStatus } from '#core/docker/pod-status.ts';
-import { dnsConfig, edgeConfig, endpointsOf, proxyConfig } from '#core/docker/proxy.ts';
+import { dnsConfig } from '#core/docker/names.ts';
+import { edgeConfig, endpointsOf, proxyConfig } from '#core/docker/proxy.ts';
 import type { AddressedService } from '#core/docker/proxy.ts';
 import { blinksUntil, isReady, unreadyReason } from '#core/docker/readiness.ts';
 import type { Decision, LivePod, LiveRecord, Step, World } from '#core/docker/world.ts';
@@ -159,13 +161,16 @@ function recordsAfter(owners: readonly PlannedOwner[], world: World): LiveRecord
     for (const { action, key } of plan) if (action === 'delete') byKey.delete(key);
   }
   const services = [...byKey.values()]
-    .filter(({ resource }) => resource.kind === 'Service')
+    .filter(({ resource }) => serviceOf(resource) !== undefined && !isHeadlessService(resource))
     .map(({ key }) => key);
   const addresses = assignAddresses(services, [...byKey.values()], world.serviceRange);
   const nodePorts = assignNodePorts([...byKey.values()], world.takenPorts);
-  return [...byKey.values()].map(({ nodePorts: _before, ...record }) => ({
+  return [...byKey.values()].map(({ nodePorts: _before, clusterIp: _ip, ...record }) => ({
     ...record,
-    ...given({ clusterIp: addresses.get(record.key), nodePorts: nodePorts.get(record.key) }),
+    ...given({
+      clusterIp: isHeadlessService(record.resource) ? undefined : addresses.get(record.key),
+      nodePorts: nodePorts.get(record.key),
+    }),
   }));
 }
 
@@ -278,7 +283,7 @@ function trafficSteps(
   const pods = world.pods.filter((pod) => !gone.has(podKey(pod)));
   const isNeeded = records.length > 0 || world.pods.length > 0;
   const [dns, proxy, edge] = [
-    dnsConfig(services),
+    dnsConfig(services, headless(records), pods, now),
     proxyConfig(services, pods, now),
     edgeConfig(services, pods, now),
   ];
@@ -298,10 +303,27 @@ function trafficSteps(
 
 function addressed(records: readonly LiveRecord[]): AddressedService[] {
   return records.flatMap(({ resource, clusterIp, nodePorts, recordedAt, held = false }) => {
-    if (resource.kind !== 'Service' || clusterIp === undefined) return [];
-    const service = withNodePorts(resource as unknown as Service, nodePorts);
+    const recorded = serviceOf(resource);
+    if (recorded === undefined || clusterIp === undefined) return [];
+    const service = withNodePorts(recorded, nodePorts);
     return [{ service, address: clusterIp, recordedAt, held }];
   });
+}
+
+function headless(records: readonly LiveRecord[]): Service[] {
+  return records.flatMap(({ resource }) => {
+    const service = serviceOf(resource);
+    return service !== undefined && isHeadless(service) ? [service] : [];
+  });
+}
+
+function isHeadlessService(resource: Resource): boolean {
+  const service = serviceOf(resource);
+  return service !== undefined && isHeadless(service);
+}
+
+function serviceOf(resource: Resource): Service | undefined {
+  return resource.kind === 'Service' ? (resource as unknown as Service) : undefined;
 }
 
 interface StatusScope {
@@ -399,7 +421,7 @@ function serviceStatus(
 ): ResourceStatus {
   const endpoints = endpointsOf(service, world.pods, now).length;
   const record = records.find((each) => each.key === key);
-  const address = record?.clusterIp ?? 'no address yet';
+  const address = isHeadless(service) ? 'headless' : (record?.clusterIp ?? 'no address yet');
   const ports = withNodePorts(service, record?.nodePorts)
     .spec.ports.map(({ port, nodePort }) =>
       nodePort === undefined ? `${port}` : `${port}:${nodePort}`,
@@ -408,7 +430,7 @@ function serviceStatus(
   return {
     key,
     health: { status: 'Healthy', reason: '' },
-    summary: `${address}, ports ${ports}, ${endpoints} ${endpoints === 1 ? 'endpoint' : 'endpoints'}`,
+    summary: `${address}, ${ports === '' ? '' : `ports ${ports}, `}${endpoints} ${endpoints === 1 ? 'endpoint' : 'endpoints'}`,
   };
 }
 

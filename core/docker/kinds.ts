@@ -1,5 +1,17 @@
 import { z } from 'zod';
 import { encodeBase64 } from '#core/base64.ts';
+import { Service } from '#core/docker/kinds-service.ts';
+import {
+  Base64,
+  DataKey,
+  Label,
+  metadata,
+  Port,
+  PortName,
+  Strings,
+  Subdomain,
+  Tcp,
+} from '#core/docker/kind-words.ts';
 import { Quantity } from '#core/resources/quantity.ts';
 
 /**
@@ -7,54 +19,10 @@ import { Quantity } from '#core/resources/quantity.ts';
  * refused. Rules of names and defaults are those of Kubernetes 1.36's API reference.
  */
 
-const DNS_LABEL = /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/;
-const DNS_SUBDOMAIN = /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/;
-const Label = z
-  .string()
-  .max(63)
-  .regex(DNS_LABEL, 'must be lower case letters, digits and inner hyphens');
-const Subdomain = z
-  .string()
-  .max(253)
-  .regex(DNS_SUBDOMAIN, 'must be lower case letters, digits, and inner hyphens and dots');
-const DataKey = z
-  .string()
-  .max(253)
-  .regex(/^[-._a-zA-Z0-9]+$/, 'must be letters, digits, -, _ and .');
-const Base64 = z
-  .string()
-  .regex(/^[A-Za-z0-9+/\s]*={0,2}\s*$/, 'must be base64')
-  .transform((text) => text.replace(/\s/g, ''));
-const Port = z.int().min(1).max(65_535);
-const PortName = z
-  .string()
-  .max(15)
-  .regex(/^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/, 'must be lower case letters, digits and inner hyphens');
 const EnvName = z
   .string()
   .regex(/^[-._a-zA-Z][-._a-zA-Z0-9]*$/, 'must be a name of an environment variable');
-const Tcp = z.literal('TCP').default('TCP');
 const Mode = z.int().min(0).max(0o777, 'must be at most 0777');
-const Strings = z.record(z.string(), z.string());
-
-function metadata<Name extends z.ZodType>(
-  name: Name,
-): z.ZodObject<
-  {
-    name: Name;
-    namespace: z.ZodOptional<typeof Label>;
-    labels: z.ZodOptional<typeof Strings>;
-    annotations: z.ZodOptional<typeof Strings>;
-  },
-  z.core.$strict
-> {
-  return z.strictObject({
-    name,
-    namespace: Label.optional(),
-    labels: Strings.optional(),
-    annotations: Strings.optional(),
-  });
-}
 
 const Namespace = z.strictObject({
   apiVersion: z.literal('v1'),
@@ -276,33 +244,6 @@ export const Deployment = z.strictObject({
   }),
 });
 export type Deployment = z.infer<typeof Deployment>;
-
-/** Where nodePorts lie, as Kubernetes has it by default. */
-export const NODE_PORTS = { first: 30_000, last: 32_767 };
-
-export const Service = z.strictObject({
-  apiVersion: z.literal('v1'),
-  kind: z.literal('Service'),
-  metadata: metadata(Label),
-  spec: z.strictObject({
-    type: z.enum(['ClusterIP', 'NodePort']).default('ClusterIP'),
-    selector: Strings.refine((selector) => Object.keys(selector).length > 0, 'must not be empty'),
-    ports: z
-      .array(
-        z
-          .strictObject({
-            name: PortName.optional(),
-            port: Port,
-            targetPort: z.union([Port, PortName]).optional(),
-            nodePort: z.int().min(NODE_PORTS.first).max(NODE_PORTS.last).optional(),
-            protocol: Tcp,
-          })
-          .transform((port) => ({ ...port, targetPort: port.targetPort ?? port.port })),
-      )
-      .nonempty(),
-  }),
-});
-export type Service = z.infer<typeof Service>;
 
 /** Every kind with its schema, in the order in which they are made; they are deleted in the reverse of it. */
 export const KINDS = { Namespace, ConfigMap, Secret, Service, Deployment } as const;

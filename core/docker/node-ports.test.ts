@@ -98,7 +98,7 @@ describe('nodePorts', () => {
     const world = converge([one, two], converge([one]));
     expect(failureOf([one, two], world)).toEqual([
       undefined,
-      'Service/default/two asks for nodePort 30080, which Service/default/one of a has',
+      'Service/default/two asks for port 30080 of the host, which Service/default/one of a has',
     ]);
     expect(world.records).toHaveLength(1);
   });

@@ -1,5 +1,5 @@
-import type { Service } from '#core/docker/kinds.ts';
-import { NODE_PORTS } from '#core/docker/kinds.ts';
+import type { Service } from '#core/docker/kinds-service.ts';
+import { NODE_PORTS } from '#core/docker/kinds-service.ts';
 import type { LiveRecord } from '#core/docker/world.ts';
 import { UserError } from '#core/errors.ts';
 import { contentHash } from '#core/hash.ts';
@@ -21,7 +21,7 @@ export function assignNodePorts(
   const services = records
     .flatMap((record) => {
       const service = asService(record.resource);
-      return service !== undefined && opensNodePorts(service) ? [{ record, service }] : [];
+      return service !== undefined && opensHostPorts(service) ? [{ record, service }] : [];
     })
     .toSorted((one, other) => (one.record.key < other.record.key ? -1 : 1));
   const asked = services.flatMap(({ service }) => askedPorts(service));
@@ -46,13 +46,13 @@ export function assignNodePorts(
   return assigned;
 }
 
-export function opensNodePorts({ spec }: Service): boolean {
-  return spec.type === 'NodePort';
+export function opensHostPorts({ spec }: Service): boolean {
+  return spec.type === 'NodePort' || spec.type === 'LoadBalancer';
 }
 
 /** The Service with the nodePorts that it was given. */
 export function withNodePorts(service: Service, nodePorts: NodePorts = {}): Service {
-  if (!opensNodePorts(service)) return service;
+  if (!opensHostPorts(service)) return service;
   const [first, ...rest] = service.spec.ports.map((port) => {
     const given = nodePorts[port.name ?? ''];
     return port.nodePort !== undefined || given === undefined ? port : { ...port, nodePort: given };
@@ -77,7 +77,7 @@ export function findNodePortRival(
     for (const port of askedPorts(asService(resource))) {
       const rival = others.find((other) => asksFor(other, port) && comesBefore(other, own, port));
       if (rival !== undefined)
-        return `${key} asks for nodePort ${port}, which ${rival.key} of ${rival.owner} has`;
+        return `${key} asks for port ${port} of the host, which ${rival.key} of ${rival.owner} has`;
     }
   }
   return undefined;
@@ -97,8 +97,13 @@ function asService(resource: Resource): Service | undefined {
   return resource.kind === 'Service' ? (resource as unknown as Service) : undefined;
 }
 
+/** Of the host: nodePorts by number, and those of a LoadBalancer, which is the host itself. */
 function askedPorts(service: Service | undefined): number[] {
-  return (service?.spec.ports ?? []).flatMap(({ nodePort }) => nodePort ?? []);
+  const isBalancer = service?.spec.type === 'LoadBalancer';
+  return (service?.spec.ports ?? []).flatMap(({ port, nodePort }) => [
+    ...(nodePort === undefined ? [] : [nodePort]),
+    ...(isBalancer ? [port] : []),
+  ]);
 }
 
 function unaskedNames({ spec }: Service): string[] {

@@ -1,7 +1,7 @@
-import type { Service } from '#core/docker/kinds.ts';
-import { opensNodePorts } from '#core/docker/node-ports.ts';
+import type { Service } from '#core/docker/kinds-service.ts';
+import { opensHostPorts } from '#core/docker/node-ports.ts';
 import { blinksUntil, isReady } from '#core/docker/readiness.ts';
-import type { DnsConfig, EdgeConfig, LivePod, ProxyConfig } from '#core/docker/world.ts';
+import type { EdgeConfig, LivePod, ProxyConfig } from '#core/docker/world.ts';
 import { contentHash } from '#core/hash.ts';
 
 /** A Service with its address, whoever owns it. */
@@ -47,12 +47,9 @@ export function proxyConfig(
 ): ProxyConfig {
   const sections = sorted(services).flatMap(({ service, address }) =>
     service.spec.ports.map((port) =>
-      section(
-        `${idOf(service)}:${port.port}`,
-        `${address}:${port.port}`,
-        port.targetPort,
-        endpointsOf(service, pods, now),
-      ),
+      section(service, { bind: address, port: port.port }, [
+        ...serverLines(port.targetPort, endpointsOf(service, pods, now)),
+      ]),
     ),
   );
   const haproxy = [GLOBAL, ...sections].join('\n');
@@ -60,66 +57,60 @@ export function proxyConfig(
   return { haproxy, addresses, hash: contentHash({ haproxy, addresses }) };
 }
 
-/** The edge: each nodePort of the host, straight to the ready pods. */
+/** The edge: each nodePort of the host, and each port of a LoadBalancer, straight to the ready pods. */
 export function edgeConfig(
   services: readonly AddressedService[],
   pods: readonly LivePod[],
   now: number,
 ): EdgeConfig {
   const all = services
-    .filter(({ service }) => opensNodePorts(service))
-    .flatMap(({ service, recordedAt, held }) =>
-      service.spec.ports.flatMap((port) =>
-        port.nodePort === undefined
-          ? []
-          : [{ id: idOf(service), service, port, nodePort: port.nodePort, recordedAt, held }],
-      ),
-    )
-    .toSorted((one, other) => (one.id < other.id ? -1 : 1));
+    .filter(({ service }) => opensHostPorts(service))
+    .flatMap(openPorts)
+    .toSorted((one, other) => (idOf(one.service) < idOf(other.service) ? -1 : 1));
   const open = all.filter((port) => !all.some((other) => takesFrom(other, port)));
-  const sections = open.map(({ service, port, nodePort }) =>
-    section(
-      `${idOf(service)}:${nodePort}`,
-      `*:${nodePort}`,
-      port.targetPort,
-      endpointsOf(service, pods, now),
-    ),
+  const sections = open.map(({ service, hostPort, targetPort }) =>
+    section(service, { bind: '*', port: hostPort }, [
+      ...rangeLines(service),
+      ...serverLines(targetPort, endpointsOf(service, pods, now)),
+    ]),
   );
   const haproxy = [GLOBAL, ...sections].join('\n');
-  return { haproxy, ports: open.map(({ nodePort }) => nodePort), hash: contentHash(haproxy) };
+  return { haproxy, ports: open.map(({ hostPort }) => hostPort), hash: contentHash(haproxy) };
 }
 
 interface OpenPort {
-  id: string;
-  nodePort: number;
+  service: Service;
+  hostPort: number;
+  targetPort: number | string;
   recordedAt: number;
   held: boolean;
 }
 
-/** Whether the one has the nodePort that the other would have too: one that is wanted, else the elder. */
+function openPorts({ service, recordedAt, held }: AddressedService): OpenPort[] {
+  return service.spec.ports.flatMap(({ port, nodePort, targetPort }) =>
+    [nodePort, service.spec.type === 'LoadBalancer' ? port : undefined].flatMap((hostPort) =>
+      hostPort === undefined ? [] : [{ service, hostPort, targetPort, recordedAt, held }],
+    ),
+  );
+}
+
+/** Whether the one has the host's port that the other would have too: one that is wanted, else the elder. */
 function takesFrom(one: OpenPort, other: OpenPort): boolean {
-  if (one === other || one.nodePort !== other.nodePort) return false;
+  if (one === other || one.hostPort !== other.hostPort) return false;
   if (one.held !== other.held) return other.held;
   if (one.recordedAt !== other.recordedAt) return one.recordedAt < other.recordedAt;
-  return one.id < other.id;
+  return idOf(one.service) < idOf(other.service);
 }
 
-/** `<service>.<namespace>.svc.cluster.local`, the name that the pods' search domains lead to. */
-export function dnsConfig(services: readonly AddressedService[]): DnsConfig {
-  const hosts = Object.fromEntries(
-    sorted(services).map(({ service, address }) => [
-      `${service.metadata.name}.${namespaceOf(service)}.svc.cluster.local`,
-      address,
-    ]),
-  );
-  return { hosts, hash: contentHash(hosts) };
-}
-
-/** Pods of the Service's namespace with its labels that are ready, or will be in a moment. */
+/** Pods of the Service's namespace with its labels that are ready, or will be in a moment; else all that stay, if it says so. */
 export function endpointsOf(service: Service, pods: readonly LivePod[], now: number): LivePod[] {
   return pods
     .filter((pod) => pod.namespace === namespaceOf(service))
-    .filter((pod) => isReady(pod) || blinksUntil(pod, now) !== undefined)
+    .filter((pod) =>
+      service.spec.publishNotReadyAddresses
+        ? pod.deletingSince === undefined
+        : isReady(pod) || blinksUntil(pod, now) !== undefined,
+    )
     .filter((pod) =>
       Object.entries(service.spec.selector).every(([label, value]) => pod.labels[label] === value),
     )
@@ -127,25 +118,40 @@ export function endpointsOf(service: Service, pods: readonly LivePod[], now: num
 }
 
 function section(
-  id: string,
-  bind: string,
-  targetPort: number | string,
-  endpoints: readonly LivePod[],
+  service: Service,
+  { bind, port }: { bind: string; port: number },
+  lines: readonly string[],
 ): string {
-  const servers = endpoints.flatMap((pod) => {
+  const balance =
+    service.spec.sessionAffinity === 'ClientIP'
+      ? ['  balance source', '  hash-type consistent']
+      : ['  balance roundrobin'];
+  const head = [`listen ${idOf(service)}:${port}`, `  bind ${bind}:${port}`];
+  return [...head, ...balance, ...lines, ''].join('\n');
+}
+
+/** Of a LoadBalancer: whom its ports answer. */
+function rangeLines({ spec }: Service): string[] {
+  const ranges = spec.loadBalancerSourceRanges ?? [];
+  return ranges.length === 0
+    ? []
+    : [`  tcp-request connection reject if !{ src ${ranges.join(' ')} }`];
+}
+
+function serverLines(targetPort: number | string, endpoints: readonly LivePod[]): string[] {
+  return endpoints.flatMap((pod) => {
     const port = typeof targetPort === 'number' ? targetPort : pod.ports[targetPort];
     return port === undefined || pod.ip === undefined
       ? []
       : [`  server ${pod.name} ${pod.ip}:${port}`];
   });
-  return [`listen ${id}`, `  bind ${bind}`, '  balance roundrobin', ...servers, ''].join('\n');
 }
 
 function idOf(service: Service): string {
   return `${namespaceOf(service)}/${service.metadata.name}`.replace('/', '.');
 }
 
-function namespaceOf(service: Service): string {
+export function namespaceOf(service: Service): string {
   return service.metadata.namespace ?? 'default';
 }
 

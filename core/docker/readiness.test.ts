@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { endpointsOf } from '#core/docker/proxy.ts';
-import type { Service } from '#core/docker/kinds.ts';
+import type { Service } from '#core/docker/kinds-service.ts';
 import { blinksUntil, isReady } from '#core/docker/readiness.ts';
 import { running } from '#core/docker/testing/simulator.ts';
 import type { LiveContainer, LivePod, ProbeState } from '#core/docker/world.ts';

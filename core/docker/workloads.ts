@@ -1,5 +1,6 @@
 import { isKind, KINDS } from '#core/docker/kinds.ts';
-import type { ConfigMap, Deployment, Secret, Service } from '#core/docker/kinds.ts';
+import type { ConfigMap, Deployment, Secret } from '#core/docker/kinds.ts';
+import type { Service } from '#core/docker/kinds-service.ts';
 import { UserError } from '#core/errors.ts';
 import { keyOf } from '#core/resources/resource.ts';
 import type { Resource } from '#core/resources/resource.ts';

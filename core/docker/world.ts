@@ -201,14 +201,14 @@ export interface ProxyConfig {
 }
 
 export interface DnsConfig {
-  /** Full name to address. */
-  hosts: Record<string, string>;
+  /** Full name to addresses. */
+  hosts: Record<string, string[]>;
   hash: string;
 }
 
 export interface EdgeConfig {
   haproxy: string;
-  /** No NodePort: no edge is needed. */
+  /** Of the host; with none, no edge is needed. */
   ports: number[];
   hash: string;
 }

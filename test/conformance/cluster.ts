@@ -14,6 +14,8 @@ export interface ConformanceCluster {
   logs(place: ContainerPlace): Promise<string>;
   /** The body that the Service answers on the host. */
   ask(owner: string, service: string, path: string): Promise<string>;
+  /** The same at a port of its load balancer. */
+  askBalancer(service: { port: number }, path: string): Promise<string>;
 }
 
 export interface ContainerPlace {

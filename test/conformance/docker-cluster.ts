@@ -67,18 +67,24 @@ export function startDockerCluster(): ConformanceCluster & { remove(): Promise<v
         .get(owner)
         ?.status.resources.find((each) => each.key === key)?.summary;
       const port = /:(\d{5})/.exec(summary ?? '')?.[1];
-      const response = await fetch(`http://127.0.0.1:${port}${path}`, {
-        signal: AbortSignal.timeout(ANSWER_MS),
-        headers: { connection: 'close' },
-      });
-      return response.text();
+      return get(`http://127.0.0.1:${port}${path}`);
     },
+    // The host itself.
+    askBalancer: ({ port }, path) => get(`http://127.0.0.1:${port}${path}`),
     async remove() {
       stop.abort(new Error('the tests are over'));
       await running;
       await docker.remove();
     },
   };
+}
+
+async function get(url: string): Promise<string> {
+  const response = await fetch(url, {
+    signal: AbortSignal.timeout(ANSWER_MS),
+    headers: { connection: 'close' },
+  });
+  return response.text();
 }
 
 async function runIn(

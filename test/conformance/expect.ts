@@ -58,9 +58,28 @@ const Answers = z.strictObject({
   ...timing,
 });
 
+/** The same at a port of its load balancer; false: no answer. */
+const Balances = z.strictObject({
+  loadBalancer: z.string(),
+  port: z.int(),
+  path: z.string().default('/'),
+  answers: z.union([Text, z.literal(false)]),
+  ...timing,
+});
+
 const Apply = z.strictObject({ apply: z.string() });
 
-export const Step = z.union([Serves, Fails, ContainerIs, PodsAre, Runs, Logs, Answers, Apply]);
+export const Step = z.union([
+  Serves,
+  Fails,
+  ContainerIs,
+  PodsAre,
+  Runs,
+  Logs,
+  Answers,
+  Balances,
+  Apply,
+]);
 export type Step = z.infer<typeof Step>;
 
 /** What is checked of a behaviour. */

@@ -101,6 +101,7 @@ function checkOf(step: Exclude<Step, { apply: string }>): Check {
     return async ({ name, cluster }) =>
       compare('logs', step.contain, await cluster.logs(placeOf(name, step.logs)));
   }
+  if ('loadBalancer' in step) return ({ cluster }) => balances(cluster, step);
   return async ({ name, cluster }) =>
     compare('answer', step.answers, (await cluster.ask(name, step.nodePort, step.path)).trim());
 }
@@ -169,6 +170,16 @@ async function runs(
   const wrong =
     same('exit code', step.exits, exitCode) ?? compare('output', step.prints, output.trim());
   return wrong === undefined ? undefined : `${wrong}; it printed ${output.trim()}`;
+}
+
+async function balances(
+  cluster: ConformanceCluster,
+  step: Extract<Step, { loadBalancer: string }>,
+): Promise<string | undefined> {
+  const asked = cluster.askBalancer({ port: step.port }, step.path);
+  if (step.answers !== false) return compare('answer', step.answers, (await asked).trim());
+  const answer = await asked.catch(() => undefined);
+  return answer === undefined ? undefined : `it answers ${answer}`;
 }
 
 /** Of pods by the workload's key without its namespace: each folder has one of its own. */

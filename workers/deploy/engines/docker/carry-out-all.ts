@@ -54,7 +54,7 @@ export function withFailures(
 export function ownersOfPort(desired: readonly DesiredState[], port: number): OwnerKey[] {
   return desired
     .filter(({ resources }) =>
-      resources.some((resource) => resource.kind === 'Service' && hasNodePort(resource, port)),
+      resources.some((resource) => resource.kind === 'Service' && hasPort(resource, port)),
     )
     .map(({ owner }) => owner);
 }
@@ -125,7 +125,13 @@ function all(parts: readonly CarriedOut[]): CarriedOut {
   };
 }
 
-function hasNodePort(service: { [field: string]: unknown }, port: number): boolean {
-  const spec = service['spec'] as { ports?: { nodePort?: number }[] } | undefined;
-  return spec?.ports?.some(({ nodePort }) => nodePort === port) ?? false;
+function hasPort(service: { [field: string]: unknown }, port: number): boolean {
+  const spec = service['spec'] as
+    | { type?: string; ports?: { port: number; nodePort?: number }[] }
+    | undefined;
+  const isBalancer = spec?.type === 'LoadBalancer';
+  return (
+    spec?.ports?.some((each) => each.nodePort === port || (isBalancer && each.port === port)) ??
+    false
+  );
 }

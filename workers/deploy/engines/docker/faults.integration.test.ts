@@ -140,7 +140,7 @@ describe.sequential('docker engine, when something is wrong', () => {
       expect(await ask(OWN_PORT)).toBe('good');
       const status = await settle(engine, [bad, good], ({ failure }) => failure !== undefined);
       expect(status).toMatchObject({ owner: 'bad/test', serving: false });
-      expect(status.failure).toContain(`nodePort ${OTHERS_PORT} is in use`);
+      expect(status.failure).toContain(`port ${OTHERS_PORT} is in use`);
     } finally {
       squatter.close();
     }

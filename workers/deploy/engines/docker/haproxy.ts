@@ -29,7 +29,7 @@ export class PortTaken extends UserError {
 
 export function portTaken(port: number): string {
   return (
-    `nodePort ${port} is in use by another program on the host: ` +
+    `port ${port} is in use by another program on the host: ` +
     `give the Service another one, or stop what listens there (ss -ltnp 'sport = :${port}')`
   );
 }

@@ -238,7 +238,9 @@ export function createSystemPod(
       const spec = nameServerIn(context, network, sandbox.Id);
       const server = await ensure(spec, signal);
       const target = { role: 'name-server' as const, container: server, sandbox };
-      const hosts = Object.entries(config.hosts).map(([name, address]) => `${address} ${name}\n`);
+      const hosts = Object.entries(config.hosts).flatMap(([name, addresses]) =>
+        addresses.map((address) => `${address} ${name}\n`),
+      );
       await content.writeHash(target, '', signal);
       await files.write(sandbox.Id, 'name-server', { hosts: hosts.join('') }, signal);
       if (server.State.Status !== 'running') await startContainer(context, server.Id, signal);

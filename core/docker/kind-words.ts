@@ -1,0 +1,48 @@
+import { z } from 'zod';
+
+/** What the schemas of several kinds have in common. Rules of names are Kubernetes' own. */
+
+const DNS_LABEL = /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/;
+const DNS_SUBDOMAIN = /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/;
+export const Label = z
+  .string()
+  .max(63)
+  .regex(DNS_LABEL, 'must be lower case letters, digits and inner hyphens');
+export const Subdomain = z
+  .string()
+  .max(253)
+  .regex(DNS_SUBDOMAIN, 'must be lower case letters, digits, and inner hyphens and dots');
+export const DataKey = z
+  .string()
+  .max(253)
+  .regex(/^[-._a-zA-Z0-9]+$/, 'must be letters, digits, -, _ and .');
+export const Base64 = z
+  .string()
+  .regex(/^[A-Za-z0-9+/\s]*={0,2}\s*$/, 'must be base64')
+  .transform((text) => text.replace(/\s/g, ''));
+export const Port = z.int().min(1).max(65_535);
+export const PortName = z
+  .string()
+  .max(15)
+  .regex(/^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/, 'must be lower case letters, digits and inner hyphens');
+export const Tcp = z.literal('TCP').default('TCP');
+export const Strings = z.record(z.string(), z.string());
+
+export function metadata<Name extends z.ZodType>(
+  name: Name,
+): z.ZodObject<
+  {
+    name: Name;
+    namespace: z.ZodOptional<typeof Label>;
+    labels: z.ZodOptional<typeof Strings>;
+    annotations: z.ZodOptional<typeof Strings>;
+  },
+  z.core.$strict
+> {
+  return z.strictObject({
+    name,
+    namespace: Label.optional(),
+    labels: Strings.optional(),
+    annotations: Strings.optional(),
+  });
+}

@@ -1,0 +1,42 @@
+import { z } from 'zod';
+import { Label, metadata, Port, PortName, Strings, Tcp } from '#core/docker/kind-words.ts';
+
+/** Where nodePorts lie, as Kubernetes has it by default. */
+export const NODE_PORTS = { first: 30_000, last: 32_767 };
+
+const ServicePort = z
+  .strictObject({
+    name: PortName.optional(),
+    port: Port,
+    targetPort: z.union([Port, PortName]).optional(),
+    nodePort: z.int().min(NODE_PORTS.first).max(NODE_PORTS.last).optional(),
+    protocol: Tcp,
+  })
+  .transform((port) => ({ ...port, targetPort: port.targetPort ?? port.port }));
+
+export const Service = z.strictObject({
+  apiVersion: z.literal('v1'),
+  kind: z.literal('Service'),
+  metadata: metadata(Label),
+  spec: z.strictObject({
+    type: z.enum(['ClusterIP', 'NodePort', 'LoadBalancer']).default('ClusterIP'),
+    clusterIP: z
+      .literal('None', 'must be None, or left out: the cluster gives addresses')
+      .optional(),
+    selector: Strings.refine((selector) => Object.keys(selector).length > 0, 'must not be empty'),
+    ports: z.array(ServicePort).default([]),
+    publishNotReadyAddresses: z.boolean().default(false),
+    sessionAffinity: z.enum(['None', 'ClientIP']).default('None'),
+    loadBalancerSourceRanges: z.array(z.cidrv4('must be an IPv4 network')).optional(),
+    externalTrafficPolicy: z
+      .literal('Cluster', 'must be Cluster: traffic goes through a proxy')
+      .default('Cluster'),
+    internalTrafficPolicy: z.enum(['Cluster', 'Local']).default('Cluster'),
+  }),
+});
+export type Service = z.infer<typeof Service>;
+
+/** It has no address of its own: its name answers with those of the pods. */
+export function isHeadless({ spec }: Service): boolean {
+  return spec.clusterIP === 'None';
+}
