@@ -9,6 +9,9 @@ import { fileURLToPath } from 'node:url';
 export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const node = join(root, 'node_modules', '.bin', 'node');
 
+/** Of the programs as the engine runs them: TypeScript is read, and the reader loaded, only the first time. */
+export const compileCache = join(root, 'node_modules', '.cache', 'windlass');
+
 const modules = join(root, 'node_modules');
 const stamp = join(modules, '.windlass-setup');
 const lockFile = join(root, 'package-lock.json');
@@ -32,7 +35,11 @@ export function ensureNodeModules() {
 
 /** Runs a TypeScript program in the place of this process. */
 export function runWithOwnNode(program, args) {
-  const env = { ...process.env, PATH: `${dirname(node)}${delimiter}${process.env.PATH || ''}` };
+  const env = {
+    NODE_COMPILE_CACHE: compileCache,
+    ...process.env,
+    PATH: `${dirname(node)}${delimiter}${process.env.PATH || ''}`,
+  };
   const child = spawn(node, [program, ...args], { stdio: 'inherit', env });
   // A terminal sends Ctrl-C to the child too, which decides how to end; what is sent to this process alone is passed on.
   process.on('SIGINT', () => {

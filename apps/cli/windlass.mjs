@@ -1,8 +1,14 @@
 #!/usr/bin/env node
 // Plain JavaScript for any Node: brings the TypeScript programs up with a Node that runs them unbuilt.
+import module from 'node:module';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { ensureNodeModules, root, runWithOwnNode } from '../../setup/node-modules.mjs';
+import {
+  compileCache,
+  ensureNodeModules,
+  root,
+  runWithOwnNode,
+} from '../../setup/node-modules.mjs';
 
 const OLDEST_NODE = 24;
 
@@ -23,6 +29,7 @@ function present(args) {
 async function run(program, args) {
   ensureNodeModules();
   if (Number(process.versions.node.split('.')[0]) >= OLDEST_NODE) {
+    module.enableCompileCache(process.env.NODE_COMPILE_CACHE || compileCache);
     process.argv = [process.argv[0], program, ...args];
     await import(pathToFileURL(program).href);
     return;
