@@ -3,8 +3,10 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { killedContainer } from './killed-container.ts';
+import { memoryAtRest } from './memory-at-rest.ts';
 import { pushToServing } from './push-to-serving.ts';
 import { reconcileUnchanged } from './reconcile-unchanged.ts';
+import { thousandPipelines } from './thousand-pipelines.ts';
 import { webhooks } from './webhooks.ts';
 import type { Figure } from './figure.ts';
 
@@ -14,6 +16,8 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<Figure>>> = {
   webhooks,
   'reconcile-unchanged': reconcileUnchanged,
   'killed-container': killedContainer,
+  'memory-at-rest': memoryAtRest,
+  'thousand-pipelines': thousandPipelines,
 };
 
 const { values, positionals } = parseArgs({

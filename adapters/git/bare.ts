@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { mkdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { buffer, text } from 'node:stream/consumers';
+import { extract } from 'tar-stream';
 import { gitEnvironment } from './environment.ts';
 
 const TIMEOUT_MS = 60_000;
@@ -32,6 +33,8 @@ export interface BareRepository {
     objects: readonly string[],
     environment?: Readonly<Record<string, string>>,
   ): Promise<string[]>;
+  /** The files of a commit, path to text. */
+  files(commit: string): Promise<Record<string, string>>;
   /** Moves a ref, only where it still is at `before` (`''`: not there). */
   update(ref: string, commit: string, before: string): Promise<void>;
 }
@@ -92,6 +95,17 @@ export function openBare(folder: string, machine: Machine): BareRepository {
       const input = objects.map((object) => `${object}\n`).join('');
       const output = await gitBytes(['cat-file', '--batch'], { input, environment });
       return readBatch(output, objects);
+    },
+    async files(commit) {
+      const tar = extract();
+      tar.end(await gitBytes(['archive', '--format=tar', commit]));
+      const files: Record<string, string> = {};
+      for await (const entry of tar) {
+        const { name, type } = entry.header;
+        const content = await text(entry);
+        if (type === 'file') files[name] = content;
+      }
+      return files;
     },
     async update(ref, commit, before) {
       await git(['update-ref', ref, commit, before === '' ? '0'.repeat(commit.length) : before]);

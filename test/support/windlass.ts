@@ -50,6 +50,8 @@ export interface Windlass {
   start(role: Role, environment?: Environment): Promise<void>;
   /** SIGKILL, without a word. */
   kill(role: Role): Promise<void>;
+  /** SIGTERM: it ends what it does and lets go of what it holds. */
+  end(role: Role): Promise<void>;
   get<T>(path: string): Promise<T>;
   post<T>(path: string, body?: unknown): Promise<T>;
   /** Takes Redis away for a while; it comes back with what it kept. */
@@ -152,6 +154,7 @@ export async function startWindlass(config: string, options: Options = {}): Prom
     token,
     start,
     kill: (role) => end(role, 'SIGKILL'),
+    end: (role) => end(role, 'SIGTERM'),
     get,
     post: (path, body = {}) => call(path, { method: 'POST', body: JSON.stringify(body) }),
     async withoutRedis(work, signal) {

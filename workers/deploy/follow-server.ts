@@ -1,3 +1,4 @@
+import pMap from 'p-map';
 import type { Logger } from 'pino';
 import { ownersOn } from '#core/declarations/declarations.ts';
 import type { OwnerKey } from '#core/owner.ts';
@@ -6,6 +7,8 @@ import type { ServerApi, SharedState } from '#core/ports.ts';
 import type { Controller } from './controller.ts';
 import { readDesired } from './desired.ts';
 import { createRefresher } from './refresher.ts';
+
+const READ_AT_ONCE = 4;
 
 interface FollowDependencies {
   shared: SharedState;
@@ -34,13 +37,17 @@ export async function followServer(
   const heads = createRefresher(
     async () => {
       const wanted = lacking;
-      for (const { pipeline, entry, commit } of await server.heads(cluster, signal)) {
-        const owner = ownerKey(pipeline, entry);
-        if (!wanted.has(owner)) continue;
-        controller.adopt(
-          await readDesired(owner, commit, () => server.manifests(pipeline, commit, signal)),
-        );
-      }
+      const released = await server.heads(cluster, signal);
+      await pMap(
+        released.filter(({ pipeline, entry }) => wanted.has(ownerKey(pipeline, entry))),
+        async ({ pipeline, entry, commit }) => {
+          const owner = ownerKey(pipeline, entry);
+          controller.adopt(
+            await readDesired(owner, commit, () => server.manifests(pipeline, commit, signal)),
+          );
+        },
+        { concurrency: READ_AT_ONCE },
+      );
     },
     'waiting for the server to tell the releases',
     context,

@@ -13,6 +13,8 @@ const FIELDS = [
 ];
 const FORMAT = `--format=${FIELDS.join('%x00')}%x1e`;
 
+const BRANCHES = 'refs/heads/';
+
 /** A release with what only the server needs of it. */
 export interface LoggedRelease extends Release {
   tree: string;
@@ -33,11 +35,46 @@ export async function readLog(
     repository.git(['log', FORMAT, ...selection, '--', ...paths]),
     healthyReleases(repository, entry),
   ]);
+  return recordsOf(log).map((record) => parse(record.split('\0'), entry, healthy));
+}
+
+function recordsOf(log: string): string[] {
   return log
     .split('\u001E')
     .map((record) => record.replace(/^\n/, ''))
-    .filter((record) => record !== '')
-    .map((record) => parse(record, entry, healthy));
+    .filter((record) => record !== '');
+}
+
+/** The newest release of each entry, by the entry's name. */
+export async function readHeads(repository: BareRepository): Promise<Map<string, LoggedRelease>> {
+  if (!(await repository.exists())) return new Map();
+  const format = FORMAT.replace('=', '=%D%x00');
+  const log = await repository.git([
+    'log',
+    '--no-walk=unsorted',
+    '--decorate=full',
+    '--branches',
+    format,
+  ]);
+  const heads = recordsOf(log).flatMap((record) => {
+    const [decoration = '', ...fields] = record.split('\0');
+    const refs = decoration.split(', ').map((ref) => ref.replace(/^HEAD -> /, ''));
+    const branches = refs.filter((ref) => ref.startsWith(BRANCHES));
+    return branches.map((branch) => {
+      const entry = branch.slice(BRANCHES.length);
+      const served = refs.filter((ref) => ref.startsWith(servedRef(entry, '')));
+      return parse(
+        fields,
+        entry,
+        new Set(served.map((ref) => ref.slice(servedRef(entry, '').length))),
+      );
+    });
+  });
+  return new Map(heads.map((head) => [head.entry, head]));
+}
+
+export function branchRef(entry: string): string {
+  return `${BRANCHES}${entry}`;
 }
 
 export function healthyRef(entry: string): string {
@@ -58,9 +95,12 @@ async function healthyReleases(repository: BareRepository, entry: string): Promi
   return new Set(refs.split('\n'));
 }
 
-function parse(record: string, entry: string, healthy: ReadonlySet<string>): LoggedRelease {
-  const [commit = '', tree = '', author = '', at = '', subject = '', ...trailers] =
-    record.split('\0');
+function parse(
+  fields: readonly string[],
+  entry: string,
+  healthy: ReadonlySet<string>,
+): LoggedRelease {
+  const [commit = '', tree = '', author = '', at = '', subject = '', ...trailers] = fields;
   const [
     pipeline = '',
     run = '',

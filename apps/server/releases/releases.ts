@@ -1,11 +1,11 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import pMap from 'p-map';
 import type { Sealer } from '#adapters/age/seal.ts';
 import { openBare } from '#adapters/git/bare.ts';
 import type { BareRepository } from '#adapters/git/bare.ts';
 import { createKeyedLock } from '#adapters/git/keyed-lock.ts';
 import { isCommitId } from '#adapters/git/ref.ts';
-import { parseListing } from '#adapters/git/tree.ts';
 import { Name } from '#core/declarations/pipeline.ts';
 import { UserError } from '#core/errors.ts';
 import type { ServerApi } from '#core/ports.ts';
@@ -16,10 +16,12 @@ import { isFinished } from '#core/run/run.ts';
 import type { Run } from '#core/run/run.ts';
 import { authorParts, releaseMessage } from './message.ts';
 import { releasedImages } from './released-images.ts';
-import { healthyRef, readLog, servedRef } from './release-log.ts';
+import { branchRef as branchOf, healthyRef, readHeads, readLog, servedRef } from './release-log.ts';
 import type { LoggedRelease } from './release-log.ts';
 
 const PATH = /^[A-Za-z0-9_][A-Za-z0-9._-]*$/;
+/** Each is a process of git. */
+const READ_AT_ONCE = 4;
 const BOT = { name: 'Windlass', email: 'windlass@localhost' };
 
 /** One bare repository per pipeline, one branch per deploy entry, its head the desired state. */
@@ -69,6 +71,7 @@ export function createReleases(dependencies: ReleasesDependencies): Releases {
   const { root, machine, sealer, run: findRun, entriesOn, authorOf } = dependencies;
   const lock = createKeyedLock();
   /** Of those that nothing was written to since. */
+  const heads = new Map<string, Promise<ReadonlyMap<string, LoggedRelease>>>();
   const images = new Map<string, { releases: number; references: string[] }>();
 
   function folderOf(pipeline: string): string {
@@ -89,7 +92,11 @@ export function createReleases(dependencies: ReleasesDependencies): Releases {
     return lock(pipeline, signal, async () => {
       await repository.create();
       images.delete(pipeline);
-      return use(repository);
+      try {
+        return await use(repository);
+      } finally {
+        heads.delete(pipeline);
+      }
     });
   }
 
@@ -104,14 +111,9 @@ export function createReleases(dependencies: ReleasesDependencies): Releases {
       throw new UserError('invalid-input', `${JSON.stringify(commit)} is not a commit`);
     const repository = open(pipeline);
     if (!(await repository.exists())) throw unknownRelease(pipeline, commit);
-    const listing = await repository
-      .git(['ls-tree', '-r', '-l', '-z', commit])
-      .catch((error: unknown) => {
-        throw unknownRelease(pipeline, commit, error);
-      });
-    const files = parseListing(listing);
-    const texts = await repository.texts(files.map(({ object }) => object));
-    return Object.fromEntries(files.map(({ path }, index) => [path, texts[index] ?? '']));
+    return repository.files(commit).catch((error: unknown) => {
+      throw unknownRelease(pipeline, commit, error);
+    });
   }
 
   async function imagesOf(pipeline: string, releases: number): Promise<string[]> {
@@ -122,8 +124,17 @@ export function createReleases(dependencies: ReleasesDependencies): Releases {
     return references;
   }
 
+  function headsOf(pipeline: string): Promise<ReadonlyMap<string, LoggedRelease>> {
+    const known = heads.get(pipeline);
+    if (known !== undefined) return known;
+    const reading = readHeads(open(pipeline));
+    heads.set(pipeline, reading);
+    reading.catch(() => heads.delete(pipeline));
+    return reading;
+  }
+
   async function head(pipeline: string, entry: string): Promise<LoggedRelease | undefined> {
-    return headOf(open(pipeline), entry);
+    return (await headsOf(pipeline)).get(entry);
   }
 
   async function sealEntry(
@@ -174,8 +185,10 @@ export function createReleases(dependencies: ReleasesDependencies): Releases {
       locked(pipeline, signal, (repository) => markHealthy(repository, pipeline, entry, commit)),
     async heads(cluster) {
       const entries = await entriesOn(cluster);
-      const heads = await Promise.all(entries.map((each) => head(each.pipeline, each.entry)));
-      return heads.filter((each) => each !== undefined);
+      const found = await pMap(entries, ({ pipeline, entry }) => head(pipeline, entry), {
+        concurrency: READ_AT_ONCE,
+      });
+      return found.filter((each) => each !== undefined);
     },
     manifests: async (pipeline, commit) => sealer.open(await sealed(pipeline, commit)),
     open: (manifests) => sealer.open(manifests),
@@ -420,7 +433,7 @@ function importCommands(runId: string, { entry, manifests }: RenderedEntry): str
 
 function branchRef(entry: string): string {
   checkName(entry);
-  return `refs/heads/${entry}`;
+  return branchOf(entry);
 }
 
 function renderedRef(runId: string, entry: string): string {
