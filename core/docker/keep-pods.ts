@@ -132,6 +132,10 @@ function wrongWith(pod: LivePod, spec: PodSpec): string | undefined {
     if (container.state !== 'running') return `container ${name} is ${container.state}`;
     if (!container.joined) return `container ${name} lost the pod's network`;
   }
+  for (const { kind, name } of spec.volumes) {
+    if (kind === 'files' && pod.volumeHashes[name] === undefined)
+      return `volume ${name} lost its files`;
+  }
   return undefined;
 }
 

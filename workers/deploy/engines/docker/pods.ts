@@ -3,6 +3,7 @@ import type { PodSpec } from '#core/docker/world.ts';
 import {
   createContainer,
   labelsOf,
+  restartContainer,
   startContainer,
   undoDrift,
   unpauseContainer,
@@ -20,6 +21,8 @@ import { prepareContainers, runPrepared } from './pod-containers.ts';
 import type { PodParts } from './pod-containers.ts';
 import { explainImage } from './system-containers.ts';
 import { ensureVolumes, fillVolumes, readVolumeHashes } from './volumes.ts';
+
+const SANDBOX_GRACE_SECONDS = 1;
 
 /**
  * Makes the pod be as its spec says, from whatever there is of it: creates what lacks, starts what stopped, makes anew
@@ -42,7 +45,7 @@ export async function ensurePod(
   const sandboxId = parts.sandbox?.Id ?? (await createSandbox(state, network, pod, signal));
   // Docker takes longest to start a sandbox: what goes into it is made meanwhile.
   const [started, prepared] = await Promise.allSettled([
-    runSandbox(state, pod, sandboxId, parts.sandbox, signal),
+    runSandbox(state, pod, sandboxId, parts, signal),
     bringing.then((lacking) => prepareContainers(state, pod, sandboxId, lacking, parts, signal)),
   ]);
   if (started.status === 'rejected') throw started.reason;
@@ -151,11 +154,17 @@ async function runSandbox(
   state: EngineState,
   pod: PodSpec,
   id: string,
-  found: InspectedContainer | undefined,
+  { sandbox: found, containers }: PodParts,
   signal: AbortSignal,
 ): Promise<InspectedContainer> {
   if (found === undefined) await startContainer(state.context, id, signal);
-  else await wakeSandbox(state, found, signal);
+  else {
+    await wakeSandbox(state, found, signal);
+    const isUp = containers.some(({ State }) => State.Status === 'running');
+    // What Docker started before its files were there starts again, after its sandbox.
+    if (isUp && (await lostFiles(state, pod, id, signal)))
+      await restartContainer(state.context, id, SANDBOX_GRACE_SECONDS, signal);
+  }
   const sandbox = await inspectContainer(state.context, id, signal);
   if (sandbox === undefined)
     throw new Error(`the sandbox of ${podKey(pod)} went away while it was made`);
@@ -176,6 +185,18 @@ async function wakeSandbox(
   if (found.State.Status === 'paused') await unpauseContainer(context, found.Id, signal);
   else if (found.State.Status !== 'running') await startContainer(context, found.Id, signal);
   state.inspections.forget(found.Id);
+}
+
+async function lostFiles(
+  { context }: EngineState,
+  pod: PodSpec,
+  sandboxId: string,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const volumes = fileVolumes(pod);
+  if (volumes.length === 0) return false;
+  const there = await readVolumeHashes(context, sandboxId, signal);
+  return volumes.some(({ name }) => there[name] === undefined);
 }
 
 async function fillLacking(
