@@ -11,6 +11,14 @@ export interface Figure {
   met: boolean;
   /** What was measured against what. */
   how: string;
+  /** Where the time goes: medians in milliseconds, in order. */
+  parts?: readonly Part[];
+}
+
+interface Part {
+  name: string;
+  ours?: number;
+  peer?: number;
 }
 
 export function figure(
@@ -22,6 +30,14 @@ export function figure(
   const [ours, peer] = [median(times.ours), median(times.peer)];
   const ratio = ours / peer;
   return { name, ours, peer, ratio, target, met: ratio <= target, how };
+}
+
+/** The medians of parts that are told round by round; a part is timed from the end of the one before. */
+export function medianParts(
+  rounds: readonly Readonly<Record<string, number>>[],
+): Map<string, number> {
+  const names = Object.keys(rounds[0] ?? {});
+  return new Map(names.map((name) => [name, median(rounds.map((round) => round[name] ?? 0))]));
 }
 
 function median(times: readonly number[]): number {

@@ -1,11 +1,14 @@
-import { execFile, spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { execFile } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { createRepository } from '../test/support/repository.ts';
 import { startWindlass, waitUntil } from '../test/support/windlass.ts';
-import { figure } from './figure.ts';
+import { figure, medianParts } from './figure.ts';
 import type { Figure } from './figure.ts';
+
+const SERVED = 'serving';
+/** Milliseconds, by name, in order. */
+type Parts = Readonly<Record<string, number>>;
 
 const ROUNDS = 7;
 const NODE_PORT = 31_790;
@@ -45,10 +48,12 @@ spec: { type: NodePort, selector: { app: web }, ports: [{ port: 80, targetPort: 
 `,
   // What a team has today: stop the old container, run the new one, wait for its port.
   'deploy.sh': `set -e
-docker build -q -t "$1" .
-docker push -q "$1"
-docker rm -f "$2" 2> /dev/null || true
-docker run -d --name "$2" -p ${PEER_PORT}:8080 "$1"
+docker build -q -t "$1" . > /dev/null
+date +%s%3N
+docker push -q "$1" > /dev/null
+date +%s%3N
+docker rm -f "$2" > /dev/null 2>&1 || true
+docker run -d --name "$2" -p ${PEER_PORT}:8080 "$1" > /dev/null
 `,
 };
 
@@ -58,6 +63,7 @@ export async function pushToServing(): Promise<Figure> {
   const repository = await createRepository();
   const container = `bench-${windlass.installation}`;
   const times = { ours: [] as number[], peer: [] as number[] };
+  const parts = { ours: [] as Parts[], peer: [] as Parts[] };
   try {
     await repository.git(
       'remote',
@@ -71,32 +77,47 @@ export async function pushToServing(): Promise<Figure> {
     for (let round = 1; round <= ROUNDS; round += 1) {
       const page = `round ${round}`;
       await repository.commit({ page });
-      times.ours.push(await ours(page));
+      const own = await ours(page);
+      times.ours.push(sum(own));
+      parts.ours.push(own);
       // The cache of the one must not serve the other.
       await repository.commit({ page: `${page} of the script` });
-      times.peer.push(await peer(`${page} of the script`));
+      const bare = await peer(`${page} of the script`);
+      times.peer.push(sum(bare));
+      parts.peer.push(bare);
     }
   } finally {
     await run('docker', ['rm', '-f', container], repository.folder).catch(() => undefined);
     await windlass.stop();
     await repository.remove();
   }
-  return figure(
-    'push-to-serving',
-    times,
-    2,
-    'a one-file change: `git push` until the new page is served through the Service, beside `docker build`, `docker push`, `docker run` in a shell script until its port serves it',
-  );
+  const [own, bare] = [medianParts(parts.ours), medianParts(parts.peer)];
+  return {
+    ...figure(
+      'push-to-serving',
+      times,
+      2,
+      'a one-file change: `git push` until the new page is served through the Service, beside `docker build`, `docker push`, `docker run` in a shell script until its port serves it',
+    ),
+    parts: [...own].map(([name, milliseconds]) => {
+      const beside = bare.get(name);
+      return { name, ours: milliseconds, ...(beside === undefined ? {} : { peer: beside }) };
+    }),
+  };
 
-  async function ours(page: string): Promise<number> {
-    const begun = performance.now();
+  async function ours(page: string): Promise<Parts> {
+    const begun = Date.now();
     const pushing = repository.git('push', 'windlass', 'main');
     await served(NODE_PORT, page);
-    const took = performance.now() - begun;
+    const until = Date.now();
     const { output } = await pushing;
     if (!output.includes('DEPLOYED')) throw new Error(output);
     await oldPodIsGone();
-    return took;
+    const { createdAt, steps } = await windlass.lastRun('bench');
+    const ends = steps.flatMap(({ name, endedAt }): [string, number][] =>
+      endedAt === undefined || name.startsWith('deploy') ? [] : [[name, endedAt]],
+    );
+    return partsOf(begun, [['recorded', createdAt], ...ends, [SERVED, until]]);
   }
 
   /** So that no round is measured while the one before is still being cleared away. */
@@ -115,16 +136,32 @@ export async function pushToServing(): Promise<Figure> {
     await waitUntil(async () => (await lines('docker', args)) <= 2, 'the old pod to be gone');
   }
 
-  async function peer(page: string): Promise<number> {
-    const begun = performance.now();
-    await run(
+  async function peer(page: string): Promise<Parts> {
+    const begun = Date.now();
+    const told = await run(
       'sh',
-      ['deploy.sh', `${windlass.registry}/bench-peer:${begun.toFixed(0)}`, container],
+      ['deploy.sh', `${windlass.registry}/bench-peer:${begun}`, container],
       repository.folder,
     );
     await served(PEER_PORT, page);
-    return performance.now() - begun;
+    const [built = 0, pushed = 0] = told.trim().split('\n').map(Number);
+    return partsOf(begun, [
+      ['build web', built],
+      ['push web', pushed],
+      [SERVED, Date.now()],
+    ]);
   }
+}
+
+/** From the end of the one before, the first from the beginning. */
+function partsOf(begun: number, ends: readonly (readonly [string, number])[]): Parts {
+  return Object.fromEntries(
+    ends.map(([name, end], index) => [name, end - (ends[index - 1]?.[1] ?? begun)]),
+  );
+}
+
+function sum(parts: Parts): number {
+  return Object.values(parts).reduce((total, each) => total + each, 0);
 }
 
 async function served(port: number, page: string): Promise<void> {
@@ -145,10 +182,7 @@ async function lines(command: string, args: readonly string[]): Promise<number> 
   return stdout.split('\n').filter((line) => line !== '').length;
 }
 
-async function run(command: string, args: readonly string[], cwd: string): Promise<void> {
-  const child = spawn(command, args, { cwd, stdio: ['ignore', 'ignore', 'pipe'] });
-  const errors: string[] = [];
-  child.stderr.on('data', (chunk: Buffer) => errors.push(chunk.toString()));
-  const [code] = (await once(child, 'close')) as [number | null];
-  if (code !== 0) throw new Error(`${command} ${args[0]}: ${errors.join('')}`);
+/** What it printed. */
+async function run(command: string, args: readonly string[], cwd: string): Promise<string> {
+  return (await promisify(execFile)(command, args, { cwd })).stdout;
 }

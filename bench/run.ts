@@ -59,5 +59,18 @@ what \`npm test\` sets up.
 
 ${table(rows)}
 ${told}
-`;
+${rows.map(partsTable).join('')}`;
+}
+
+function partsTable({ name, parts }: Figure): string {
+  if (parts === undefined) return '';
+  const lines = parts.map((part) => `| ${part.name} | ${part.ours ?? ''} | ${part.peer ?? ''} |\n`);
+  return `
+## Where the time of ${name} goes
+
+Medians of each part, from the end of the one before.
+
+| part | ours | peer |
+|---|---|---|
+${lines.join('')}`;
 }

@@ -13,7 +13,9 @@ export function checkReferences(
     if (clusters.includes(cluster)) return [];
     const hint =
       suggestion(cluster, clusters) ??
-      (clusters.length === 0 ? 'no Cluster is declared' : `declared: ${clusters.join(', ')}`);
+      (clusters.length === 0
+        ? 'no Cluster is declared: the configuration of the server needs a document of kind Cluster'
+        : `declared: ${clusters.join(', ')}`);
     const path = ['spec', 'deploy', index, 'cluster'];
     return [problemAt({ ...declared, path, message: `there is no Cluster ${cluster}`, hint })];
   });
