@@ -13,36 +13,47 @@ import { SYSTEM_IMAGES } from '#core/images.ts';
 const TIMEOUT_MS = 60_000;
 const LOG_TAIL = 2_000;
 
-/** A Docker engine beside the machine's own, in a network of its own, that a test can do anything to. */
+/** A Docker engine beside the machine's own, with a network and a `/run` of its own, that a test can do anything to. */
 export interface OwnDockerd {
   docker: Docker;
+  /** Where it is reached from outside; within, it is `/var/run/docker.sock`. */
+  socket: string;
+  /** Runs a command within; answers what it prints. */
+  run(args: readonly string[], options?: RunOptions): Promise<string>;
   /** Ends it and starts it again; `work` is done while there is none. */
   restart(signal: NodeJS.Signals, work?: () => Promise<void>): Promise<void>;
+  removeContainers(): Promise<void>;
   stop(): Promise<void>;
+}
+
+interface RunOptions {
+  cwd?: string;
+  environment?: Record<string, string>;
+  timeoutMs?: number;
 }
 
 /** Its data are in `folder`; it has the images that Windlass runs. */
 export async function startOwnDockerd(folder: string): Promise<OwnDockerd> {
-  await mkdir(folder, { recursive: true });
-  const socket = join(folder, 'docker.sock');
+  const run = join(folder, 'run');
+  await mkdir(run, { recursive: true });
+  const socket = join(run, 'docker.sock');
   const docker = connectDocker(`unix://${socket}`);
-  // Holds the network while there is no dockerd.
-  const holder = spawn('unshare', ['--net', 'sleep', 'infinity'], { stdio: 'ignore' });
-  await once(holder, 'spawn');
+  // Holds the network and the mounts while there is no dockerd.
+  const script = 'mount --bind "$0" /run && echo ready && exec sleep infinity';
+  const holder = spawn('unshare', ['--net', '--mount', 'sh', '-c', script, run], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  await once(holder.stdout, 'data');
+  const enter = [`--target=${holder.pid}`, '--net', '--mount'];
   let child = await start();
   await load(docker);
+  await bringUpLoopback(docker);
 
   async function start(): Promise<ChildProcess> {
     const logFile = join(folder, 'dockerd.log');
     const log = await open(logFile, 'a');
-    const own = {
-      host: `unix://${socket}`,
-      'data-root': join(folder, 'data'),
-      'exec-root': join(folder, 'exec'),
-      pidfile: join(folder, 'dockerd.pid'),
-    };
-    const options = Object.entries(own).map(([name, value]) => `--${name}=${value}`);
-    const started = spawn('nsenter', [`--target=${holder.pid}`, '--net', 'dockerd', ...options], {
+    const options = [`--data-root=${join(folder, 'data')}`, '--exec-root=/run/docker'];
+    const started = spawn('nsenter', [...enter, 'dockerd', ...options], {
       stdio: ['ignore', log.fd, log.fd],
     });
     await log.close();
@@ -60,24 +71,53 @@ export async function startOwnDockerd(folder: string): Promise<OwnDockerd> {
     child.kill(signal);
     await ended;
     // Where nobody reaps what was killed, its containerd seems to be there still.
-    await rm(join(folder, 'exec', 'containerd', 'containerd.pid'), { force: true });
+    await rm(join(run, 'docker', 'containerd', 'containerd.pid'), { force: true });
   }
 
   return {
     docker,
+    socket,
+    run: (args, { cwd = process.cwd(), environment = {}, timeoutMs = TIMEOUT_MS } = {}) =>
+      runProgram({
+        command: 'nsenter',
+        args: [...enter, `--wd=${cwd}`, ...args],
+        environment,
+        timeoutMs,
+        signal: AbortSignal.timeout(timeoutMs),
+      }),
     async restart(signal, work) {
       await end(signal);
       await work?.();
       child = await start();
     },
+    removeContainers: () => removeAll(docker),
     async stop() {
       await removeAll(docker);
       await end('SIGTERM');
+      const ended = once(holder, 'exit');
       holder.kill('SIGKILL');
-      await unmountBelow(folder);
+      await ended;
       await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** Whoever has no `ip` has one in BusyBox. */
+async function bringUpLoopback(docker: Docker): Promise<void> {
+  const { Id } = await call<{ Id: string }>(
+    docker,
+    'POST',
+    '/containers/create',
+    {},
+    {
+      Image: SYSTEM_IMAGES.sandbox,
+      Cmd: ['ip', 'link', 'set', 'lo', 'up'],
+      HostConfig: { NetworkMode: 'host', CapAdd: ['NET_ADMIN'] },
+    },
+  );
+  await call(docker, 'POST', `/containers/${Id}/start`);
+  await call(docker, 'POST', `/containers/${Id}/wait`);
+  await call(docker, 'DELETE', `/containers/${Id}`);
 }
 
 async function answers(docker: Docker): Promise<boolean> {
@@ -105,18 +145,13 @@ async function removeAll(docker: Docker): Promise<void> {
     await call(docker, 'DELETE', `/containers/${Id}`, { force: true, v: true });
 }
 
-/** A dockerd that was killed leaves mounts. */
-async function unmountBelow(folder: string): Promise<void> {
-  for (;;) {
-    const mounts = await readFile('/proc/self/mounts', 'utf8');
-    const paths = mounts.split('\n').map((line) => line.split(' ')[1] ?? '');
-    const last = paths.findLast((path) => path.startsWith(folder));
-    if (last === undefined) return;
-    const signal = AbortSignal.timeout(TIMEOUT_MS);
-    await runProgram({ command: 'umount', args: ['-l', last], timeoutMs: TIMEOUT_MS, signal });
-  }
-}
-
-function call<T>(docker: Docker, method: 'GET' | 'DELETE', path: string, query = {}): Promise<T> {
-  return callDocker<T>(docker, { method, path, query, signal: AbortSignal.timeout(TIMEOUT_MS) });
+function call<T>(
+  docker: Docker,
+  method: 'GET' | 'POST' | 'DELETE',
+  path: string,
+  query = {},
+  body: unknown = {},
+): Promise<T> {
+  const signal = AbortSignal.timeout(TIMEOUT_MS);
+  return callDocker<T>(docker, { method, path, query, body, signal });
 }
