@@ -1,6 +1,3 @@
-import { writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { killedContainer } from './killed-container.ts';
 import { memoryAtRest } from './memory-at-rest.ts';
@@ -8,6 +5,7 @@ import { pushToServing } from './push-to-serving.ts';
 import { reconcileUnchanged } from './reconcile-unchanged.ts';
 import { thousandPipelines } from './thousand-pipelines.ts';
 import { webhooks } from './webhooks.ts';
+import { writeFigures } from './readme.ts';
 import type { Figure } from './figure.ts';
 
 /** Every benchmark, by the name it is run by. */
@@ -37,8 +35,7 @@ for (const name of names) {
   figures.push(await benchmark());
 }
 process.stdout.write(values.json ? `${JSON.stringify(figures, undefined, 2)}\n` : table(figures));
-if (positionals.length === 0)
-  await writeFile(join(dirname(fileURLToPath(import.meta.url)), 'README.md'), page(figures));
+if (positionals.length === 0) await writeFigures(page(figures));
 
 function table(rows: readonly Figure[]): string {
   const head = '| benchmark | ours | peer | ratio | target | met |\n|---|---|---|---|---|---|\n';

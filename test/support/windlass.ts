@@ -52,6 +52,8 @@ export interface Windlass {
   kill(role: Role): Promise<void>;
   /** SIGTERM: it ends what it does and lets go of what it holds. */
   end(role: Role): Promise<void>;
+  /** Of what runs now, by name; also Redis and the registry. */
+  pids(): Record<string, number>;
   get<T>(path: string): Promise<T>;
   post<T>(path: string, body?: unknown): Promise<T>;
   /** Takes Redis away for a while; it comes back with what it kept. */
@@ -154,6 +156,11 @@ export async function startWindlass(config: string, options: Options = {}): Prom
     token,
     start,
     kill: (role) => end(role, 'SIGKILL'),
+    pids: () => ({
+      ...Object.fromEntries([...children].map(([role, { pid }]) => [role, pid ?? 0])),
+      redis: redis.pid,
+      registry: registry.pid,
+    }),
     end: (role) => end(role, 'SIGTERM'),
     get,
     post: (path, body = {}) => call(path, { method: 'POST', body: JSON.stringify(body) }),
