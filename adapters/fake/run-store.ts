@@ -1,6 +1,6 @@
 import { UserError } from '#core/errors.ts';
 import type { LogBatch, RunKeeping, RunNews, RunStore } from '#core/ports.ts';
-import { isFinished } from '#core/run/run.ts';
+import { handlesHead, isFinished } from '#core/run/run.ts';
 import type { Run } from '#core/run/run.ts';
 import { transition } from '#core/run/transition.ts';
 
@@ -26,8 +26,7 @@ export function createMemoryRunStore(): RunStore & RunKeeping {
       for (const run of runs) {
         all.set(run.id, run);
         unarchived.add(run.id);
-        if (run.trigger.kind !== 'rollback' && run.attempt === 1)
-          heads.set(`${run.pipeline} ${run.branch}`, run.commit);
+        if (handlesHead(run)) heads.set(`${run.pipeline} ${run.branch}`, run.commit);
         tell(run.id, { kind: 'run', run });
       }
       return true;

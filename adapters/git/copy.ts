@@ -16,8 +16,8 @@ export async function copyRepository(
   signal: AbortSignal,
 ): Promise<void> {
   const environment = gitEnvironment(machine);
-  function git(folder: string, ...args: string[]): Promise<void> {
-    return spawnGit({ folder, environment, signal, silenceMs: SILENCE_MS }, args);
+  async function git(folder: string, ...args: string[]): Promise<void> {
+    await spawnGit({ folder, environment, signal, silenceMs: SILENCE_MS }, args);
   }
   await mkdir(to, { recursive: true, mode: 0o700 });
   await git(to, 'init', '--quiet', '--bare', '--template=');

@@ -18,6 +18,14 @@ describe('explainFetch', () => {
       'missing-tool',
       false,
     ],
+    ['fatal: could not read Username for x: terminal prompts disabled', 'unauthorized', false],
+    [
+      'Load key "/x/key": error in libcrypto\nx: Permission denied (publickey).',
+      'unauthorized',
+      false,
+    ],
+    ['fatal: unable to access x: Problem with the SSL CA cert (path?)', 'unauthorized', false],
+    ['fatal: unable to access x: SSL certificate problem: self-signed', 'unauthorized', false],
     ["fatal: transport 'ext' not allowed", 'unsupported', false],
     ['fatal: unable to access: Could not resolve host: git.example.org', 'unavailable', true],
     ['fatal: unable to access: The requested URL returned error: 301', 'not-found', false],
@@ -29,6 +37,12 @@ describe('explainFetch', () => {
   ])('takes %j for %s', (text, code, transient) => {
     expect(explainFetch(URL, new Error(text))).toMatchObject({ code, transient });
   });
+});
+
+it('tells what ssh said rather than that git failed', () => {
+  const text =
+    'ssh: Could not resolve hostname x: Name\nfatal: Could not read from remote\n\nPlease';
+  expect(explainFetch(URL, new Error(text)).message).toContain('Could not resolve hostname x');
 });
 
 describe('isBrokenRepository', () => {
@@ -48,6 +62,9 @@ describe('redactText', () => {
     ['https://me:secret@host/x.git', 'https://***@host/x.git'],
     ["unable to access 'https://token@host/x'", "unable to access 'https://***@host/x'"],
     ['git@host:team/x.git', 'git@host:team/x.git'],
+    ['ssh://git@host/x', 'ssh://git@host/x'],
+    ['ssh://git:secret@host/x', 'ssh://git:***@host/x'],
+    ['git+ssh://git:secret@host/x', 'git+ssh://***@host/x'],
   ])('%s', (text, shown) => {
     expect(redactText(text)).toBe(shown);
   });

@@ -1,3 +1,4 @@
+import { handlesHead } from '#core/run/run.ts';
 import type { Run } from '#core/run/run.ts';
 
 /** Every run by when it was recorded; below it, by pipeline. */
@@ -28,10 +29,9 @@ export function headField(pipeline: string, branch: string): string {
   return `${pipeline} ${branch}`;
 }
 
-/** Absent for a rollback or a retry of an old commit: they handle no head. */
+/** Absent for one that handles no head. */
 export function handledHeadField(
   run: Pick<Run, 'pipeline' | 'branch' | 'trigger' | 'attempt'>,
 ): string | undefined {
-  if (run.trigger.kind === 'rollback' || run.attempt > 1) return undefined;
-  return headField(run.pipeline, run.branch);
+  return handlesHead(run) ? headField(run.pipeline, run.branch) : undefined;
 }

@@ -64,6 +64,7 @@ async function open(answers: Answers): Promise<FakeWorld> {
   world = await openFakeWorld({
     'GET /api/v1/pipelines': SHOP,
     'GET /api/v1/clusters': { clusters: [HERE] },
+    'GET /api/v1/problems': { problems: [] },
     ...answers,
   });
   return world;

@@ -226,7 +226,10 @@ describe('status', () => {
   };
 
   it('tells resources with health, and pods', async () => {
-    const { run } = await open({ 'GET /api/v1/clusters/local/workloads': cluster });
+    const { run } = await open({
+      'GET /api/v1/clusters/local/workloads': cluster,
+      'GET /api/v1/problems': { problems: [] },
+    });
     expect((await run('status', 'local')).out).toEqual([
       'cluster local (docker): seen 3s ago by worker-1',
       '',
@@ -236,6 +239,26 @@ describe('status', () => {
       '    web-1                 not ready  web CrashLoopBackOff, exit code 1, 3 restarts',
     ]);
   });
+});
+
+it('tells with the status what is wrong with what is declared', async () => {
+  const since = FAKE_NOW - 180_000;
+  const problems = [
+    { of: 'configuration', message: 'pipelines/a.yaml:3:1: unknown key', since },
+    { of: 'source', pipeline: 'shop', message: 'https://forge/shop refused', since },
+  ];
+  const { run } = await open({
+    'GET /api/v1/clusters': { clusters: [] },
+    'GET /api/v1/problems': { problems },
+  });
+  expect((await run('status')).out).toEqual([
+    'the newest configuration is not in force for 3m: pipelines/a.yaml:3:1: unknown key',
+    'the source of shop cannot be looked at for 3m: https://forge/shop refused',
+    '',
+    'no clusters are declared',
+  ]);
+  const { out } = await run('status', '--json');
+  expect(JSON.parse(out.join(''))).toEqual({ clusters: [], problems });
 });
 
 describe('what changes runs', () => {

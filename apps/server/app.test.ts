@@ -116,6 +116,7 @@ beforeEach(async () => {
     readSecret: createSecretReader({}),
     readStream: async () => undefined,
     readiness: async () => ({ redis: true }),
+    remotes: { problems: () => [] },
     git: {
       root: folder,
       repositories,

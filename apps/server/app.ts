@@ -20,6 +20,8 @@ import { internalRoutes } from './routes/internal.ts';
 import type { InternalDependencies } from './routes/internal.ts';
 import { planRoutes } from './routes/plan.ts';
 import type { PlanDependencies } from './routes/plan.ts';
+import { problemRoutes } from './routes/problems.ts';
+import type { ProblemDependencies } from './routes/problems.ts';
 import { runRoutes } from './routes/runs.ts';
 import type { RunDependencies } from './routes/runs.ts';
 import { eventRoutes } from './routes/events.ts';
@@ -49,6 +51,7 @@ export type AppDependencies = RunDependencies &
   Omit<TunnelDependencies, 'tunnels'> &
   WhyDependencies &
   PlanDependencies &
+  ProblemDependencies &
   WebhookDependencies &
   InternalDependencies & {
     tokens: Tokens;
@@ -115,6 +118,7 @@ export async function createApp(dependencies: AppDependencies): Promise<FastifyI
       await declaredRoutes(api, dependencies);
       await clusterRoutes(api, dependencies);
       await planRoutes(api, dependencies);
+      await problemRoutes(api, dependencies);
       await byHandRoutes(api, dependencies);
       await eventRoutes(api, dependencies);
       await tunnelRoutes(api, { ...dependencies, tunnels });

@@ -37,6 +37,7 @@ function open(last = { pipelines: {}, clusters: {} }): Promise<ConfigSource> {
       gitRoot: folder,
       machine: process.env,
       last,
+      now: Date.now,
       log: pino({ level: 'silent' }),
     },
     NEVER,

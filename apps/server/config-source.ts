@@ -12,6 +12,7 @@ import type { Declarations } from '#core/declarations/declarations.ts';
 import { parseDeclarations } from '#core/declarations/parse.ts';
 import type { SourceFile } from '#core/declarations/read.ts';
 import { formatProblem, InvalidFiles, messageOf, UserError } from '#core/errors.ts';
+import { isAlike } from './is-alike.ts';
 import { readDeclaredFiles } from './git/repositories.ts';
 
 /** In the place of a folder or a URL: the repository on this server itself. */
@@ -34,6 +35,7 @@ export interface ConfigSourceDependencies {
   machine: Readonly<Record<string, string | undefined>>;
   /** What was in force last. */
   last: Declarations;
+  now: () => number;
   log: Logger;
 }
 
@@ -52,13 +54,14 @@ export async function openConfigSource(
   dependencies: ConfigSourceDependencies,
   signal: AbortSignal,
 ): Promise<ConfigSource> {
-  const { config, last, log } = dependencies;
+  const { config, last, now, log } = dependencies;
   const read = reader(dependencies);
   const isFolder = config !== BUILT_IN_CONFIG && !isUrl(config);
   let current = isUrl(config) ? last : { pipelines: {}, clusters: {} };
   let seen = '';
   let commit: string | undefined;
   let problems: string[] = [];
+  let since: number | undefined;
 
   function take(version: Version): boolean {
     const parsed = parseDeclarations(version.files);
@@ -71,8 +74,9 @@ export async function openConfigSource(
   }
 
   function tell(found: string[]): void {
-    const isNew = found.length > 0 && found.join('\n') !== problems.join('\n');
+    const isNew = found.length > 0 && !isAlike(found.join('\n'), problems.join('\n'));
     problems = found;
+    since = found.length === 0 ? undefined : (since ?? now());
     if (!isNew) return;
     log.warn({ problems }, 'the configuration is not taken; the last valid one stays in force');
   }
@@ -117,6 +121,7 @@ export async function openConfigSource(
       pipelines: Object.keys(current.pipelines),
       clusters: Object.keys(current.clusters),
       problems,
+      ...(since === undefined ? {} : { problemsSince: since }),
     }),
     refresh,
     pollMs: isUrl(config) ? 60_000 : 2_000,

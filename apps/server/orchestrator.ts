@@ -8,7 +8,7 @@ import { UserError } from '#core/errors.ts';
 import type { JobQueue, RunJob, RunStore } from '#core/ports.ts';
 import { jobsOf } from '#core/run/jobs-of.ts';
 import { branchOf, newRun } from '#core/run/new-run.ts';
-import { isFinished } from '#core/run/run.ts';
+import { handlesHead, isFinished } from '#core/run/run.ts';
 import type { Run, Trigger } from '#core/run/run.ts';
 import { isDeploying, isSupersededBy } from '#core/run/transition.ts';
 import { createBatches } from './batches.ts';
@@ -23,10 +23,25 @@ interface Target {
   spec: PipelineSpec;
 }
 
+interface Branch {
+  pipeline: string;
+  branch: string;
+}
+
 /** Runs to record; none where there is nothing to record after all. */
 interface Recording {
-  make: () => Promise<readonly Run[]> | readonly Run[];
+  /** Branches of which `make` wants to know the state. */
+  of: readonly Branch[];
+  make: (state: BranchState) => Promise<readonly Run[]>;
   delivery?: string;
+}
+
+/** As it is while one batch is made: nobody else records meanwhile. */
+interface BranchState {
+  /** The commit of the newest run that handles a head. */
+  handled: (of: Branch) => string | undefined;
+  /** Made in the same batch, and not recorded yet. */
+  earlier: readonly Run[];
 }
 
 interface Made {
@@ -49,6 +64,14 @@ export interface Orchestrator {
     targets: readonly Target[],
     delivery: string,
   ): Promise<{ runs: readonly Run[]; seenBefore: boolean }>;
+  /**
+   * A run for the head that a branch was seen to have. None where it has one already, or where the branch was given
+   * another run since `handled` was asked for: what was seen may be older than that.
+   */
+  receiveHead(
+    seen: { branch: string; head: string; handled: string | undefined },
+    target: Target,
+  ): Promise<Run | undefined>;
   retry(id: string, who: string): Promise<Run>;
   cancel(id: string, who: string): Promise<Run>;
   rollback(pipeline: string, wanted: { entry?: string; to?: string }, who: string): Promise<Run>;
@@ -90,7 +113,7 @@ export function createOrchestrator(dependencies: OrchestratorDependencies): Orch
     }
   }
 
-  async function fresh(target: Target, trigger: Trigger, rest: Partial<Run> = {}): Promise<Run> {
+  async function freshRun(target: Target, trigger: Trigger, rest: Partial<Run> = {}): Promise<Run> {
     const { attempt, restores } = rest;
     return newRun({
       ...target,
@@ -110,8 +133,16 @@ export function createOrchestrator(dependencies: OrchestratorDependencies): Orch
 
   async function recordAll(batch: readonly Recording[]): Promise<Recorded[]> {
     const made: Made[] = [];
+    const earlier: Run[] = [];
+    const handled = await readHandled(batch.flatMap(({ of }) => of));
+    const state = { earlier, handled: (of: Branch) => handled.get(keyOf(of)) };
     // One after the other, so that a later run never builds an earlier head.
-    for (const { make, delivery } of batch) made.push({ runs: await make(), delivery });
+    for (const { make, delivery } of batch) {
+      const own = await make(state);
+      made.push({ runs: own, delivery });
+      earlier.push(...own);
+      for (const run of own.filter(handlesHead)) handled.set(keyOf(run), run.commit);
+    }
     const recorded = await Promise.all(made.map(recordAndQueue));
     const all = recorded.flatMap((each) => (each.isNew ? each.runs : []));
     if (all.length > 0) {
@@ -136,8 +167,24 @@ export function createOrchestrator(dependencies: OrchestratorDependencies): Orch
     await supersedeOlder(await runs.unfinished(branches));
   }
 
+  async function readHandled(
+    branches: readonly Branch[],
+  ): Promise<Map<string, string | undefined>> {
+    const read = branches.map(async (of) => {
+      const commit = await runs.handledHead(of.pipeline, of.branch);
+      return [keyOf(of), commit] as const;
+    });
+    return new Map(await Promise.all(read));
+  }
+
+  /** Newest first. */
+  async function recentRuns(of: Branch, { earlier }: BranchState): Promise<Run[]> {
+    const recorded = await runs.list({ ...of, limit: RECENT_RUNS });
+    return [...earlier.filter((run) => keyOf(run) === keyOf(of)).toReversed(), ...recorded];
+  }
+
   async function recordOne(make: () => Promise<Run>): Promise<Run> {
-    const { runs: made } = await record({ make: async () => [await make()] });
+    const { runs: made } = await record({ of: [], make: async () => [await make()] });
     const [run] = made;
     if (run === undefined) throw new Error('no run was made');
     return run;
@@ -186,10 +233,11 @@ export function createOrchestrator(dependencies: OrchestratorDependencies): Orch
   async function receive(trigger: Trigger, target: Target): Promise<Run> {
     let found: Run | undefined;
     const { runs: made } = await record({
-      async make() {
+      of: [branchIn(trigger, target)],
+      async make(state) {
         const now = await ofHead(trigger, target);
-        found = await sweptAlready(now, target);
-        return found === undefined ? [await fresh(target, now)] : [];
+        found = await foundAlready(now, target, state);
+        return found === undefined ? [await freshRun(target, now)] : [];
       },
     });
     const run = made[0] ?? found;
@@ -205,14 +253,19 @@ export function createOrchestrator(dependencies: OrchestratorDependencies): Orch
     return { ...trigger, kind: 'sweep', after: head };
   }
 
-  /** The minute's sweep, or the hook of an earlier push, may have been faster than the push's own hook. */
-  async function sweptAlready(trigger: Trigger, { pipeline }: Target): Promise<Run | undefined> {
-    if (trigger.kind !== 'push' && trigger.kind !== 'sweep') return undefined;
-    const branch = branchOf(trigger.ref);
-    if ((await runs.handledHead(pipeline, branch)) !== trigger.after) return undefined;
-    const recent = await runs.list({ pipeline, branch, limit: RECENT_RUNS });
+  /** Who looks (sweep, poll, the hook of an earlier push) may be faster than the push's own hook or webhook. */
+  async function foundAlready(
+    trigger: Trigger,
+    target: Target,
+    state: BranchState,
+  ): Promise<Run | undefined> {
+    const of = branchIn(trigger, target);
+    if (state.handled(of) !== trigger.after) return undefined;
+    const recent = await recentRuns(of, state);
     const same = recent.find((run) => run.trigger.after === trigger.after);
-    return trigger.kind === 'sweep' || same?.trigger.kind === 'sweep' ? same : undefined;
+    return same !== undefined && (wasLookedUp(trigger) || wasLookedUp(same.trigger))
+      ? same
+      : undefined;
   }
 
   async function knownRun(id: string): Promise<Run> {
@@ -234,37 +287,66 @@ export function createOrchestrator(dependencies: OrchestratorDependencies): Orch
   async function sweepHead(target: Target, branch: string): Promise<void> {
     const ref = `refs/heads/${branch}`;
     const repository = dependencies.repositories.open(target.pipeline);
-    async function unhandledHead(): Promise<
-      { head: string; handled: string | undefined } | undefined
-    > {
-      const head = await repository.resolve(ref);
-      if (head === undefined) return undefined;
-      const handled = await runs.handledHead(target.pipeline, branch);
-      return handled === head ? undefined : { head, handled };
-    }
-    if ((await unhandledHead()) === undefined) return;
+    const of = { pipeline: target.pipeline, branch };
+    const seen = await repository.resolve(ref);
+    if (seen === undefined || seen === (await runs.handledHead(of.pipeline, branch))) return;
     await record({
-      async make() {
-        const found = await unhandledHead();
-        if (found === undefined) return [];
-        const { head, handled } = found;
-        // Nothing is remembered of any push where Redis was lost: what was released is no news then.
-        if (handled === undefined && (await releases.namesSource(target.pipeline, head))) return [];
-        const run = await fresh(target, { kind: 'sweep', ref, after: head, who: 'windlass' });
+      of: [of],
+      async make({ handled }) {
+        const head = await repository.resolve(ref);
+        if (head === undefined || head === handled(of)) return [];
+        if (await isReleased(target, head, handled(of))) return [];
+        const run = await freshRun(target, { kind: 'sweep', ref, after: head, who: 'windlass' });
         log.info({ run: run.id, pipeline: target.pipeline, branch }, 'a pushed head had no run');
         return [run];
       },
     });
   }
 
+  /** Nothing is remembered of any push where Redis was lost: what was released is no news then. */
+  async function isReleased(
+    { pipeline }: Target,
+    head: string,
+    handled: string | undefined,
+  ): Promise<boolean> {
+    return handled === undefined && releases.namesSource(pipeline, head);
+  }
+
   return {
     receive,
     async receiveAll(trigger, targets, delivery) {
+      const found: Run[] = [];
       const { runs: made, isNew } = await record({
-        make: () => Promise.all(targets.map((target) => fresh(target, trigger))),
+        of: targets.map((target) => branchIn(trigger, target)),
+        async make(state) {
+          const fresh: Run[] = [];
+          for (const target of targets) {
+            const already = await foundAlready(trigger, target, state);
+            if (already === undefined) fresh.push(await freshRun(target, trigger));
+            else found.push(already);
+          }
+          return fresh;
+        },
         delivery,
       });
-      return { runs: isNew ? made : [], seenBefore: !isNew };
+      return { runs: isNew ? [...found, ...made] : [], seenBefore: !isNew };
+    },
+    async receiveHead({ branch, head, handled }, target) {
+      const of = { pipeline: target.pipeline, branch };
+      const { runs: made } = await record({
+        of: [of],
+        async make(state) {
+          const now = state.handled(of);
+          if (now !== handled || now === head) return [];
+          if (await isReleased(target, head, now)) return [];
+          // A webhook's commit that was not on the branch: its head was built instead.
+          const newest = (await recentRuns(of, state)).find(handlesHead);
+          if (newest?.commit === head) return [];
+          const trigger = { ref: `refs/heads/${branch}`, after: head, who: 'windlass' };
+          return [await freshRun(target, { kind: 'poll', ...trigger })];
+        },
+      });
+      return made[0];
     },
     async retry(id, who) {
       const run = await knownRun(id);
@@ -276,7 +358,7 @@ export function createOrchestrator(dependencies: OrchestratorDependencies): Orch
       const known = await pipelines.find(run.pipeline);
       const target = { pipeline: run.pipeline, spec: known?.pipeline.spec ?? run.spec };
       const trigger: Trigger = { kind: 'retry', ref: run.trigger.ref, after: run.commit, who };
-      return recordOne(() => fresh(target, trigger, { ...run, attempt: run.attempt + 1 }));
+      return recordOne(() => freshRun(target, trigger, { ...run, attempt: run.attempt + 1 }));
     },
     async cancel(id, who) {
       const before = await knownRun(id);
@@ -293,7 +375,7 @@ export function createOrchestrator(dependencies: OrchestratorDependencies): Orch
       const { to, ref } = await releaseToRestore(releases, name, entry, wanted.to);
       const trigger: Trigger = { kind: 'rollback', ref, after: to.source, who };
       const restores = { entry, release: to.commit };
-      return recordOne(() => fresh({ pipeline: name, spec }, trigger, { restores }));
+      return recordOne(() => freshRun({ pipeline: name, spec }, trigger, { restores }));
     },
     async sweep() {
       await alone(async () => supersedeOlder(await runs.unfinished()));
@@ -322,6 +404,18 @@ export function createOrchestrator(dependencies: OrchestratorDependencies): Orch
     const render = run.steps.find(({ name }) => name === 'render');
     if (render?.startedAt !== undefined) await releases.forgetRendered(run.pipeline, run.id);
   }
+}
+
+function branchIn(trigger: Trigger, { pipeline }: Target): Branch {
+  return { pipeline, branch: branchOf(trigger.ref) };
+}
+
+function keyOf({ pipeline, branch }: Branch): string {
+  return `${pipeline} ${branch}`;
+}
+
+function wasLookedUp({ kind }: Trigger): boolean {
+  return kind === 'sweep' || kind === 'poll';
 }
 
 function newestFirst(one: Run, other: Run): number {

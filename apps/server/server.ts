@@ -6,7 +6,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { openSealer } from '#adapters/age/seal.ts';
 import { packRepository } from '#adapters/git/pack.ts';
+import { readRemoteHeads } from '#adapters/git/remote-heads.ts';
 import { createJobQueue } from '#adapters/queue/job-queue.ts';
+import { readCredentials } from '#adapters/secrets/read-credentials.ts';
 import { createSecretReader } from '#adapters/secrets/read-secret.ts';
 import { makeIdentity } from '#adapters/state/identity.ts';
 import { upgradeState } from '#adapters/state/state-version.ts';
@@ -35,6 +37,7 @@ import type { Repositories } from './git/repositories.ts';
 import { readKeep } from './keep.ts';
 import { createKnownPipelines } from './known-pipelines.ts';
 import { createOrchestrator } from './orchestrator.ts';
+import { createRemotePolls } from './remote-polls.ts';
 import type { ResolveImage } from './routes/plan.ts';
 import { createReleases } from './releases/releases.ts';
 import { collectRuns } from './runs/collect-runs.ts';
@@ -123,7 +126,14 @@ async function start(
   closers.push(() => queue.close());
   const repositories = createRepositories(gitRoot, machine);
   const config = await openConfigSource(
-    { config: options.config, gitRoot, machine, last: await lastConfig(shared, repositories), log },
+    {
+      config: options.config,
+      gitRoot,
+      machine,
+      last: await lastConfig(shared, repositories),
+      now: Date.now,
+      log,
+    },
     signal,
   );
   const store = await openByHandStore(join(stateDir, 'by-hand.json'));
@@ -156,6 +166,20 @@ async function start(
     releases,
     repositories,
     pipelines,
+    now: Date.now,
+    log,
+  });
+
+  const readSecret = createSecretReader(machine);
+  const remotes = createRemotePolls({
+    declared: () => config.declarations().pipelines,
+    async readHeads({ url = '', branches, credentials }, until) {
+      const read = await readCredentials(credentials, readSecret);
+      const request = { url, branches, ...(read === undefined ? {} : { credentials: read }) };
+      return readRemoteHeads(request, { folder: gitRoot, machine }, until);
+    },
+    runs,
+    orchestrator,
     now: Date.now,
     log,
   });
@@ -195,7 +219,8 @@ async function start(
     config,
     orchestrator,
     tokens,
-    readSecret: createSecretReader(machine),
+    readSecret,
+    remotes,
     readStream: (id, handlers, until) =>
       readStream(redis, id, handlers, AbortSignal.any([until, signal])),
     readiness: async () => ({
@@ -230,6 +255,7 @@ async function start(
     every(SWEEP_MS, () => archive.sweep(), signal, log),
     every(config.pollMs, () => refreshConfig(signal), signal, log),
     every(SWEEP_MS, () => orchestrator.sweep(), signal, log),
+    remotes.run(signal),
     every(PACK_MS, () => packAll(gitRoot, machine, signal), signal, log),
     every(
       COLLECT_MS,

@@ -26,5 +26,7 @@ export const ConfigView = z.object({
   clusters: z.array(z.string()),
   /** Of a newer version that was refused, as `file:line:column: …`; empty when the newest is in force. */
   problems: z.array(z.string()),
+  /** Milliseconds since the epoch. */
+  problemsSince: z.number().exactOptional(),
 });
 export type ConfigView = z.infer<typeof ConfigView>;

@@ -64,6 +64,9 @@ const Branch = z
     message: 'is not a name that git allows for a branch',
   });
 
+/** A webhook that got lost is made up for within this time. */
+const POLL_SECONDS = 300;
+
 const Source = z
   .strictObject({
     url: RemoteUrl.optional().describe(
@@ -90,10 +93,18 @@ const Source = z
     webhookSecret: SecretRef.optional().describe(
       'Shared secret with which the forge signs its webhooks',
     ),
+    pollSeconds: z
+      .int()
+      .min(0)
+      .max(86_400)
+      .optional()
+      .describe(
+        `How often the remote is asked for new commits, beside webhooks; ${POLL_SECONDS} when left out, 0 is never`,
+      ),
   })
   .superRefine((source, context) => {
     if (source.url !== undefined) return;
-    for (const key of ['credentials', 'webhookSecret'] as const) {
+    for (const key of ['credentials', 'webhookSecret', 'pollSeconds'] as const) {
       if (source[key] === undefined) continue;
       context.addIssue({ code: 'custom', path: [key], message: 'has no use without url' });
     }
@@ -198,6 +209,14 @@ export const Pipeline = z
   })
   .describe('Where the source is, how it is tested, which images it builds and where they run');
 export type Pipeline = z.infer<typeof Pipeline>;
+
+/** How long between looks at the source's remote; absent where nobody looks. */
+export function pollMsOf({
+  url,
+  pollSeconds = POLL_SECONDS,
+}: PipelineSpec['source']): number | undefined {
+  return url === undefined || pollSeconds === 0 ? undefined : pollSeconds * 1_000;
+}
 
 /** The name of a deploy entry within its pipeline: its own, else its cluster's. */
 export function entryName(deploy: Pick<Deploy, 'name' | 'cluster'>): string {

@@ -47,7 +47,7 @@ function foreignCluster(declared: Declared<Cluster>): Problem {
 function foreignSource(declared: Declared<Pipeline>): Problem[] {
   const message =
     "is for pipelines in the server's configuration: this repository is its own source";
-  return (['url', 'credentials', 'webhookSecret'] as const)
+  return (['url', 'credentials', 'webhookSecret', 'pollSeconds'] as const)
     .filter((key) => declared.value.spec.source[key] !== undefined)
     .map((key) => problemAt({ ...declared, path: ['spec', 'source', key], message }));
 }

@@ -2,9 +2,9 @@ import { z } from 'zod';
 import type { PipelineSpec } from '#core/declarations/pipeline.ts';
 import type { Plan } from '#core/plan/change.ts';
 
-/** A push that arrived, whatever the way: webhook, built-in remote, sweep of heads, or a person's retry. */
+/** A push that arrived, whatever the way: webhook, built-in remote, sweep of heads, poll of a remote, or a person's retry. */
 export const Trigger = z.strictObject({
-  kind: z.enum(['push', 'webhook', 'sweep', 'retry', 'rollback']),
+  kind: z.enum(['push', 'webhook', 'sweep', 'poll', 'retry', 'rollback']),
   /** Full ref, e.g. `refs/heads/main`. */
   ref: z.string(),
   /** Commit before the push; absent where it is unknown or the branch is new. */
@@ -96,6 +96,11 @@ export interface Run {
   cancelRequested: boolean;
   /** Of a rollback: the commit on the entry's release branch whose tree is brought back. Nothing is built. */
   restores?: { entry: string; release: string };
+}
+
+/** Whether it answers for what its branch has: a rollback and a retry of an old commit do not. */
+export function handlesHead({ trigger, attempt }: Pick<Run, 'trigger' | 'attempt'>): boolean {
+  return trigger.kind !== 'rollback' && attempt === 1;
 }
 
 export function isFinished(run: Pick<Run, 'state'>): boolean {

@@ -1,4 +1,5 @@
 import type { GitCredentials } from '#adapters/git/credentials.ts';
+import { readCredentials } from '#adapters/secrets/read-credentials.ts';
 import type { ReadSecret } from '#adapters/secrets/read-secret.ts';
 import type { Run } from '#core/run/run.ts';
 import type { BuildSettings } from './context.ts';
@@ -22,20 +23,6 @@ export async function sourceOf(
       credentials: { kind: 'password', username: 'worker', password },
     };
   }
-  if (credentials === undefined) return { url };
-  if ('password' in credentials) {
-    const { username, password } = credentials;
-    return {
-      url,
-      credentials: { kind: 'password', username, password: await readSecret(password) },
-    };
-  }
-  return {
-    url,
-    credentials: {
-      kind: 'ssh',
-      key: await readSecret(credentials.sshKey),
-      knownHosts: await readSecret(credentials.knownHosts),
-    },
-  };
+  const read = await readCredentials(credentials, readSecret);
+  return { url, ...(read === undefined ? {} : { credentials: read }) };
 }

@@ -56,6 +56,7 @@ function howText(kind: string | undefined): string {
     retry: 'retried by',
     rollback: 'rolled back by',
     sweep: 'found by',
+    poll: 'found by',
   };
   return words[kind ?? ''] ?? 'pushed by';
 }
