@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { readdir } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { RunView } from '#core/api/run.ts';
+import type { RunList, RunView } from '#core/api/run.ts';
 import { createApp, manifests, pipelineOf } from '../support/app.ts';
 import type { App } from '../support/app.ts';
-import { containersOf, createdSince, execIn, pidOf } from '../support/containers.ts';
+import { containersOf, execIn, followCreated, pidOf } from '../support/containers.ts';
 import { startGatedWindlass } from '../support/gated-windlass.ts';
 import type { GatedWindlass, Gates } from '../support/gated-windlass.ts';
 import { mountSmallDisk } from '../tools/small-disk.ts';
@@ -46,7 +46,7 @@ describe.sequential('what happens to servers', () => {
   let gates: Gates;
   const apps = {} as Record<(typeof NAMES)[number], App>;
   const disks = {} as Record<Place, SmallDisk>;
-  const began = Date.now();
+  let created: Awaited<ReturnType<typeof followCreated>>;
 
   beforeAll(async () => {
     gated = await startGatedWindlass(config, async (folder) => {
@@ -57,10 +57,12 @@ describe.sequential('what happens to servers', () => {
       };
     });
     ({ windlass, gates } = gated);
+    created = await followCreated(windlass.installation);
     for (const [index, name] of NAMES.entries())
       apps[name] = await createApp(windlass, name, FIRST_PORT + index);
   });
   afterAll(async () => {
+    created.stop();
     await gated.stop();
     for (const app of Object.values(apps)) await app.repository.remove();
   });
@@ -80,9 +82,14 @@ describe.sequential('what happens to servers', () => {
     await waitUntil(async () => what.test(await windlass.logOf(id)), `${what} in the log of ${id}`);
   }
 
-  async function expectNothingTwice(): Promise<void> {
-    const names = await createdSince(windlass.installation, began);
-    expect(names).toEqual([...new Set(names)]);
+  async function endedRuns(): Promise<RunView[]> {
+    const { runs } = await windlass.get<RunList>('/api/v1/runs?limit=100');
+    return runs.filter(({ endedAt }) => endedAt !== undefined);
+  }
+
+  function expectNothingTwice(): void {
+    expect(created.names).not.toEqual([]);
+    expect(created.names).toEqual([...new Set(created.names)]);
   }
 
   it('a build worker killed while it clones, builds, pushes and hands over', async () => {
@@ -102,7 +109,7 @@ describe.sequential('what happens to servers', () => {
     for (const { drop } of holds) drop();
     await windlass.start('build');
     for (const [app, run] of runs) await expectServes(app, run, `${app.name} one`);
-    await expectNothingTwice();
+    expectNothingTwice();
   });
 
   it('a deploy worker killed while it releases, creates and waits for health', async () => {
@@ -138,7 +145,7 @@ describe.sequential('what happens to servers', () => {
         (await containersOf(windlass.installation, 'gamma')).map(({ Id }) => Id),
       ),
     );
-    await expectNothingTwice();
+    expectNothingTwice();
   });
 
   it('a server killed while it records a push, takes manifests, releases and marks', async () => {
@@ -171,7 +178,39 @@ describe.sequential('what happens to servers', () => {
     await expectServes(delta, found, 'delta three');
     const next = await epsilon.pushAway('epsilon three');
     await expectServes(epsilon, next, 'epsilon three');
-    await expectNothingTwice();
+    expectNothingTwice();
+  });
+
+  it.each(ROLES)('the %s killed over runs at every stage', async (role) => {
+    const { alpha, beta, gamma, delta, epsilon } = apps;
+    const waits = await epsilon.pushAway(`epsilon ${role}`, {
+      'deploy/web.yaml': manifests('epsilon', portOf('epsilon'), { probe: '/ready' }),
+    });
+    await windlass.runUntil(waits.id, ({ deploys }) =>
+      /readiness probe/.test(deploys[0]?.reason ?? ''),
+    );
+    const starting = await containersOf(windlass.installation, 'epsilon');
+    const deploying = gates.deployDocker.hold(/POST \S*containers\/create\S*delta/);
+    const runs: [App, RunView][] = [[delta, await delta.pushAway(`delta ${role}`)]];
+    await deploying.reached;
+    const building = [
+      gates.buildServer.hold(/POST \/git\/alpha\.git\/git-upload-pack/),
+      gates.buildDocker.hold(/POST \S*\/build\S*beta/),
+      gates.registry.hold(/PUT \/v2\/gamma\/web\/manifests\//),
+    ];
+    for (const app of [alpha, beta, gamma])
+      runs.push([app, await app.pushAway(`${app.name} ${role}`)]);
+    await Promise.all(building.map(({ reached }) => reached));
+
+    await windlass.kill(role);
+    // What a killed worker has under way goes no further.
+    for (const { drop, release } of building) (role === 'build' ? drop : release)();
+    (role === 'deploy' ? deploying.drop : deploying.release)();
+    await windlass.start(role);
+    for (const { Id } of starting) await execIn(Id, 'touch', '/www/ready');
+    for (const [app, run] of [...runs, [epsilon, waits] as const])
+      await expectServes(app, run, `${app.name} ${role}`);
+    expectNothingTwice();
   });
 
   it('Redis killed over a build and over a deploy that waits', async () => {
@@ -193,7 +232,7 @@ describe.sequential('what happens to servers', () => {
     }, 'SIGKILL');
     await expectServes(alpha, waits, 'alpha four');
     await expectServes(beta, builds, 'beta four');
-    await expectNothingTwice();
+    expectNothingTwice();
   });
 
   it('a slow Redis, and a server far away', async () => {
@@ -238,21 +277,82 @@ describe.sequential('what happens to servers', () => {
     expect(await alpha.page()).toBe('alpha four');
     for (const app of [alpha, beta, delta])
       await expectServes(app, await app.pushAway(`${app.name} eight`), `${app.name} eight`);
-    await expectNothingTwice();
+    expectNothingTwice();
+  });
+
+  it('a Docker engine that is away for a while, over a build and over a change', async () => {
+    const { alpha, beta } = apps;
+    const create = gates.deployDocker.hold(/POST \S*containers\/create\S*beta/);
+    const deploys = await beta.pushAway('beta away');
+    await create.reached;
+    const build = gates.buildDocker.hold(/POST \S*\/build\S*alpha/);
+    const builds = await alpha.pushAway('alpha away');
+    await build.reached;
+    for (const gate of [gates.buildDocker, gates.deployDocker]) gate.shut();
+    for (const { drop } of [create, build]) drop();
+    await logTells(builds, /trying again/);
+    for (const gate of [gates.buildDocker, gates.deployDocker]) gate.open();
+    await expectServes(beta, deploys, 'beta away');
+    await expectServes(alpha, builds, 'alpha away');
+    expectNothingTwice();
+  });
+
+  it('Redis lost for good, with runs under way and something suspended', async () => {
+    const { alpha, beta, gamma } = apps;
+    await windlass.post('/api/v1/entries/alpha/here/suspend');
+    const waits = await gamma.pushAway('gamma lost', {
+      'deploy/web.yaml': manifests('gamma', portOf('gamma'), { probe: '/ready' }),
+    });
+    await windlass.runUntil(waits.id, ({ deploys }) =>
+      /readiness probe/.test(deploys[0]?.reason ?? ''),
+    );
+    const starting = await containersOf(windlass.installation, 'gamma');
+    const build = gates.buildDocker.hold(/POST \S*\/build\S*beta/);
+    const builds = await beta.pushAway('beta lost');
+    await build.reached;
+    const before = await endedRuns();
+    const releases = await alpha.releases();
+
+    for (const role of ROLES) await windlass.kill(role);
+    build.drop();
+    await windlass.withoutRedis(async () => {
+      const folder = join(windlass.folder, 'redis');
+      for (const name of await readdir(folder))
+        await rm(join(folder, name), { recursive: true, force: true });
+    }, 'SIGKILL');
+    for (const role of ROLES) await windlass.start(role);
+    expect(await endedRuns()).toEqual(before);
+    expect(await alpha.releases()).toEqual(releases);
+    let again = await windlass.lastRun('beta');
+    await waitUntil(async () => {
+      again = await windlass.lastRun('beta');
+      return again.commit === builds.commit;
+    }, 'a new run of what was built');
+    expect(again.id).not.toBe(builds.id);
+    await expectServes(beta, again, 'beta lost');
+    for (const { Id } of starting) await execIn(Id, 'touch', '/www/ready');
+    await waitUntil(async () => (await gamma.page()) === 'gamma lost', 'what was released already');
+    expect(await gamma.releasesOf(waits)).toBe(1);
+    await alpha.change('alpha suspended');
+    expect((await alpha.push()).output).toMatch(/alpha\/here is suspended/);
+    expect(await alpha.page()).toBe('alpha away');
+    await windlass.post('/api/v1/entries/alpha/here/resume');
+    await expectServes(alpha, await alpha.pushAway('alpha lost'), 'alpha lost');
+    expectNothingTwice();
   });
 
   it('every process of Windlass stopped: what runs goes on, and restarts', async () => {
     const { alpha } = apps;
     for (const role of ROLES) await windlass.kill(role);
-    expect(await alpha.page()).toBe('alpha eight');
+    expect(await alpha.page()).toBe('alpha lost');
     const [web] = await containersOf(windlass.installation, 'alpha');
     process.kill(await pidOf(web?.Id ?? ''), 'SIGKILL');
     await waitUntil(async () => (await pidOf(web?.Id ?? '')) !== 0, 'a restarted container');
-    await waitUntil(async () => (await alpha.page()) === 'alpha eight', 'its page');
+    await waitUntil(async () => (await alpha.page()) === 'alpha lost', 'its page');
     expect(await execIn(web?.Id ?? '', 'cat', '/words/word')).toBe('swordfish');
     for (const role of ROLES) await windlass.start(role);
     await expectServes(alpha, await alpha.pushAway('alpha nine'), 'alpha nine');
-    await expectNothingTwice();
+    expectNothingTwice();
   });
 
   it('a disk without room for what is pushed', async () => {

@@ -25,6 +25,7 @@ export interface App {
   pushAway(page: string, files?: Record<string, string | undefined>): Promise<RunView>;
   /** What the app answers on its port. */
   page(): Promise<string>;
+  releases(): Promise<ReleaseList['releases']>;
   /** Releases that the run has made. */
   releasesOf(run: Pick<RunView, 'id'>): Promise<number>;
 }
@@ -57,6 +58,10 @@ export async function createApp(windlass: Windlass, name: string, port: number):
     return repository.commit({ page: `${page}\n`, ...files });
   }
 
+  async function releases(): Promise<ReleaseList['releases']> {
+    return (await windlass.get<ReleaseList>(`/api/v1/releases/${name}/here`)).releases;
+  }
+
   return {
     name,
     repository,
@@ -77,10 +82,8 @@ export async function createApp(windlass: Windlass, name: string, port: number):
       });
       return (await response.text()).trim();
     },
-    async releasesOf({ id }) {
-      const { releases } = await windlass.get<ReleaseList>(`/api/v1/releases/${name}/here`);
-      return releases.filter(({ runId }) => runId === id).length;
-    },
+    releases,
+    releasesOf: async ({ id }) => (await releases()).filter(({ runId }) => runId === id).length,
   };
 }
 

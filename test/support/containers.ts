@@ -1,4 +1,4 @@
-import { text } from 'node:stream/consumers';
+import { createInterface } from 'node:readline';
 import { callDocker, openStream } from '#adapters/docker/call.ts';
 import { connectDocker } from '#adapters/docker/connect.ts';
 import { runInContainer } from '#adapters/docker/exec.ts';
@@ -26,24 +26,25 @@ export function containersOf(installation: string, name: string): Promise<Listed
   });
 }
 
-/** Names of all containers that were created, one for each time. */
-export async function createdSince(installation: string, sinceMs: number): Promise<string[]> {
+/** Collects the names of all containers that are created from now on, one for each time; Docker itself forgets soon. */
+export async function followCreated(
+  installation: string,
+): Promise<{ names: readonly string[]; stop: () => void }> {
+  const names: string[] = [];
   const labels = [`windlass.dev/installation=${installation}`];
   const stream = await openStream(docker, {
     method: 'GET',
     path: '/events',
     query: {
-      since: sinceMs / 1_000,
-      until: Date.now() / 1_000,
+      since: Date.now() / 1_000,
       filters: JSON.stringify({ type: ['container'], event: ['create'], label: labels }),
     },
-    signal: AbortSignal.timeout(TIMEOUT_MS),
+    signal: new AbortController().signal,
   });
-  const events = (await text(stream))
-    .trim()
-    .split('\n')
-    .filter((line) => line !== '');
-  return events.map((line) => (JSON.parse(line) as CreateEvent).Actor.Attributes.name).toSorted();
+  createInterface(stream).on('line', (line) =>
+    names.push((JSON.parse(line) as CreateEvent).Actor.Attributes.name),
+  );
+  return { names, stop: () => stream.destroy() };
 }
 
 /** What the command prints. */
