@@ -9,6 +9,8 @@ import { callDocker, openStream } from '#adapters/docker/call.ts';
 import { connectDocker } from '#adapters/docker/connect.ts';
 import { runProgram } from '#adapters/debian/run-program.ts';
 import { SYSTEM_IMAGES } from '#core/images.ts';
+import { mountSmallDisk } from './small-disk.ts';
+import type { SmallDisk } from './small-disk.ts';
 
 const TIMEOUT_MS = 60_000;
 const LOG_TAIL = 2_000;
@@ -16,6 +18,7 @@ const LOG_TAIL = 2_000;
 /** A Docker engine beside the machine's own, with a network and a `/run` of its own, that a test can do anything to. */
 export interface OwnDockerd {
   docker: Docker;
+  disk?: SmallDisk;
   /** Where it is reached from outside; within, it is `/var/run/docker.sock`. */
   socket: string;
   /** Runs a command within; answers what it prints. */
@@ -32,10 +35,15 @@ interface RunOptions {
   timeoutMs?: number;
 }
 
-/** Its data are in `folder`; it has the images that Windlass runs. */
-export async function startOwnDockerd(folder: string): Promise<OwnDockerd> {
+/** Its data are in `folder`, on a disk of their own where its size is said; it has the images that Windlass runs. */
+export async function startOwnDockerd(
+  folder: string,
+  disk?: { megabytes: number },
+): Promise<OwnDockerd> {
   const run = join(folder, 'run');
   await mkdir(run, { recursive: true });
+  const data = join(folder, 'data');
+  const small = disk === undefined ? undefined : await mountSmallDisk(data, disk.megabytes);
   const socket = join(run, 'docker.sock');
   const docker = connectDocker(`unix://${socket}`);
   // Holds the network and the mounts while there is no dockerd.
@@ -52,7 +60,7 @@ export async function startOwnDockerd(folder: string): Promise<OwnDockerd> {
   async function start(): Promise<ChildProcess> {
     const logFile = join(folder, 'dockerd.log');
     const log = await open(logFile, 'a');
-    const options = [`--data-root=${join(folder, 'data')}`, '--exec-root=/run/docker'];
+    const options = [`--data-root=${data}`, '--exec-root=/run/docker'];
     const started = spawn('nsenter', [...enter, 'dockerd', ...options], {
       stdio: ['ignore', log.fd, log.fd],
     });
@@ -90,6 +98,7 @@ export async function startOwnDockerd(folder: string): Promise<OwnDockerd> {
       await work?.();
       child = await start();
     },
+    ...(small === undefined ? {} : { disk: small }),
     removeContainers: () => removeAll(docker),
     async stop() {
       await removeAll(docker);
@@ -97,6 +106,7 @@ export async function startOwnDockerd(folder: string): Promise<OwnDockerd> {
       const ended = once(holder, 'exit');
       holder.kill('SIGKILL');
       await ended;
+      await small?.unmount();
       await rm(folder, { recursive: true, force: true });
     },
   };

@@ -1,12 +1,14 @@
+import { DockerError } from '#adapters/docker/call.ts';
 import type { Step } from '#core/docker/world.ts';
 import type { DesiredState, OwnerStatus } from '#core/engine.ts';
-import { UserError } from '#core/errors.ts';
+import { messageOf, UserError } from '#core/errors.ts';
 import type { OwnerKey } from '#core/owner.ts';
 import { carryOut } from './carry-out.ts';
 import type { StepContext } from './carry-out.ts';
 import { mapAtOnce } from './inspections.ts';
 
 const AT_ONCE = 4;
+const NO_SPACE = /no space left on device/i;
 const PODS = new Set<Step['kind']>(['createPod', 'repairPod', 'writeVolume']);
 const PROXIES = new Set<Step['kind']>(['configureProxy', 'configureEdge']);
 
@@ -70,15 +72,20 @@ async function attempt(step: Step, context: StepContext): Promise<Attempt> {
   try {
     return { changed: await carryOut(step, context) };
   } catch (error) {
-    const isOperators = error instanceof UserError && !error.transient && !context.signal.aborted;
+    const isOperators = isForOperator(error) && !context.signal.aborted;
     if (!isOperators || (step.kind !== 'createPod' && step.kind !== 'repairPod'))
       return { changed: false, error };
-    const hint = error.hint === undefined ? '' : ` (${error.hint})`;
+    const hint = error instanceof UserError && error.hint !== undefined ? ` (${error.hint})` : '';
     return {
       changed: false,
-      failure: { owner: step.pod.owner, message: `${error.message}${hint}` },
+      failure: { owner: step.pod.owner, message: `${messageOf(error)}${hint}` },
     };
   }
+}
+
+function isForOperator(error: unknown): boolean {
+  if (error instanceof UserError) return !error.transient;
+  return error instanceof DockerError && NO_SPACE.test(error.message);
 }
 
 interface Lanes {
