@@ -2,6 +2,7 @@ import { isKind, KIND_ORDER, KINDS } from '#core/docker/kinds.ts';
 import type { Container, Deployment } from '#core/docker/kinds.ts';
 import { isHeadless } from '#core/docker/kinds-service.ts';
 import type { Service } from '#core/docker/kinds-service.ts';
+import { checkSecurity } from '#core/docker/security.ts';
 import { describeUnknownField } from '#core/docker/unknown-field.ts';
 import { normalise, sortWorkloads } from '#core/docker/workloads.ts';
 import type { Workloads } from '#core/docker/workloads.ts';
@@ -111,6 +112,8 @@ function checkDeployment(
   });
   const volumes = template.spec.volumes.map(({ name }) => name);
   template.spec.containers.forEach((container, index) => {
+    const security = [...spec, 'containers', index, 'securityContext'];
+    checkSecurity(template.spec.securityContext, container.securityContext, security, report);
     checkContainer(container, [...spec, 'containers', index], {
       namespace,
       volumes,

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { encodeBase64 } from '#core/base64.ts';
+import { PodSecurityContext, SecurityContext } from '#core/docker/kinds-security.ts';
 import { Service } from '#core/docker/kinds-service.ts';
 import {
   Base64,
@@ -157,6 +158,7 @@ const Container = z.strictObject({
   resources: z
     .strictObject({ limits: Amounts.optional(), requests: Amounts.optional() })
     .optional(),
+  securityContext: SecurityContext.optional(),
   imagePullPolicy: z.enum(['Always', 'IfNotPresent', 'Never']).optional(),
   readinessProbe: Probe.optional(),
 });
@@ -203,6 +205,7 @@ const PodTemplate = z.strictObject({
   spec: z.strictObject({
     containers: z.array(Container).nonempty(),
     volumes: z.array(Volume).default([]),
+    securityContext: PodSecurityContext.optional(),
     restartPolicy: z.literal('Always').default('Always'),
     terminationGracePeriodSeconds: z.int().min(0).default(30),
   }),

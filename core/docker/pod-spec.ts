@@ -8,6 +8,7 @@ import type {
   VolumeFile,
   VolumeSpec,
 } from '#core/docker/world.ts';
+import { securityOf } from '#core/docker/security.ts';
 import type { Workloads } from '#core/docker/workloads.ts';
 import { contentHash } from '#core/hash.ts';
 import type { OwnerKey } from '#core/owner.ts';
@@ -57,9 +58,10 @@ export function podSpec(
         ports.flatMap((port) => (port.name === undefined ? [] : [[port.name, port.containerPort]])),
       ),
     ),
-    containers: spec.containers.map((container) =>
-      containerSpec(container, files, namespace, workloads),
-    ),
+    containers: spec.containers.map((container) => ({
+      ...containerSpec(container, files, namespace, workloads),
+      security: securityOf(spec.securityContext, container.securityContext),
+    })),
     volumes: spec.volumes.map((volume) => volumeSpec(volume, namespace, workloads)),
     graceSeconds: spec.terminationGracePeriodSeconds,
   };
@@ -70,7 +72,7 @@ function containerSpec(
   files: ReadonlySet<string>,
   namespace: string,
   workloads: Workloads,
-): ContainerSpec {
+): Omit<ContainerSpec, 'security'> {
   const env = environment(container, namespace, workloads);
   const { command, workingDir, resources } = container;
   const { limits = {}, requests = {} } = resources ?? {};

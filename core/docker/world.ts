@@ -134,12 +134,25 @@ export interface ContainerSpec {
   /** Name to value, ConfigMap and Secret references resolved. Memory only: holds Secrets. */
   env: Record<string, string>;
   mounts: { volume: string; path: string; readOnly: boolean }[];
+  security: ContainerSecurity;
   /** Nano-CPUs and bytes, from limits; cpu shares from the request. */
   nanoCpus?: number;
   cpuShares?: number;
   memoryBytes?: number;
   memoryReservationBytes?: number;
   probe?: ReadinessProbe;
+}
+
+export interface ContainerSecurity {
+  /** `uid` or `uid:gid`; absent = the image's. */
+  user?: string;
+  groups: number[];
+  addCapabilities: string[];
+  dropCapabilities: string[];
+  readOnlyRoot: boolean;
+  noNewPrivileges: boolean;
+  /** By no seccomp profile. */
+  unconfined: boolean;
 }
 
 export type VolumeSpec =

@@ -1,4 +1,4 @@
-import type { ContainerSpec, PodSpec, VolumeSpec } from '#core/docker/world.ts';
+import type { ContainerSecurity, ContainerSpec, PodSpec, VolumeSpec } from '#core/docker/world.ts';
 import type { DockerContext } from './context.ts';
 import type { Made } from './drift.ts';
 import { LABEL, marks } from './marks.ts';
@@ -96,6 +96,7 @@ export function containerBody(
     // An image's own health check has no meaning in a pod, and would fill Docker's events.
     Healthcheck: { Test: ['NONE'] },
     StopTimeout: pod.graceSeconds,
+    ...(container.security.user === undefined ? {} : { User: container.security.user }),
     HostConfig: {
       NetworkMode: `container:${sandboxId}`,
       RestartPolicy: { Name: RESTART_POLICY },
@@ -106,6 +107,7 @@ export function containerBody(
       MemoryReservation: made.memoryReservation,
       NanoCpus: made.nanoCpus,
       CpuShares: made.cpuShares,
+      ...privileges(container.security),
       Mounts: container.mounts.map(({ volume, path, readOnly }) => ({
         Type: 'volume',
         Source: partName(context, pod, volume),
@@ -114,6 +116,19 @@ export function containerBody(
         VolumeOptions: { NoCopy: true },
       })),
     },
+  };
+}
+
+function privileges(security: ContainerSecurity): object {
+  return {
+    GroupAdd: security.groups.map(String),
+    CapAdd: security.addCapabilities,
+    CapDrop: security.dropCapabilities,
+    ReadonlyRootfs: security.readOnlyRoot,
+    SecurityOpt: [
+      ...(security.noNewPrivileges ? ['no-new-privileges'] : []),
+      ...(security.unconfined ? ['seccomp=unconfined'] : []),
+    ],
   };
 }
 
