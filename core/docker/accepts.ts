@@ -2,6 +2,7 @@ import { isKind, KIND_ORDER, KINDS } from '#core/docker/kinds.ts';
 import type { Container, Deployment } from '#core/docker/kinds.ts';
 import { isHeadless } from '#core/docker/kinds-service.ts';
 import type { Service } from '#core/docker/kinds-service.ts';
+import { checkNames } from '#core/docker/pod-names.ts';
 import { checkSecurity } from '#core/docker/security.ts';
 import { describeUnknownField } from '#core/docker/unknown-field.ts';
 import { normalise, sortWorkloads } from '#core/docker/workloads.ts';
@@ -95,6 +96,7 @@ function checkDeployment(
     report(['spec', 'selector', 'matchLabels'], 'must not be empty');
   const spec: FieldPath = ['spec', 'template', 'spec'];
   const namespace = deployment.metadata.namespace ?? 'default';
+  checkNames(template.spec, spec, report);
   checkUnique(template.spec.containers, [...spec, 'containers'], report);
   checkUnique(template.spec.volumes, [...spec, 'volumes'], report);
   template.spec.volumes.forEach((volume, index) => {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { encodeBase64 } from '#core/base64.ts';
+import { DnsConfig, DnsPolicy, HostAlias } from '#core/docker/kinds-dns.ts';
 import { PodSecurityContext, SecurityContext } from '#core/docker/kinds-security.ts';
 import { Service } from '#core/docker/kinds-service.ts';
 import {
@@ -206,6 +207,9 @@ const PodTemplate = z.strictObject({
     containers: z.array(Container).nonempty(),
     volumes: z.array(Volume).default([]),
     securityContext: PodSecurityContext.optional(),
+    hostAliases: z.array(HostAlias).optional(),
+    dnsPolicy: DnsPolicy.optional(),
+    dnsConfig: DnsConfig.optional(),
     restartPolicy: z.literal('Always').default('Always'),
     terminationGracePeriodSeconds: z.int().min(0).default(30),
   }),

@@ -8,6 +8,7 @@ import type {
   VolumeFile,
   VolumeSpec,
 } from '#core/docker/world.ts';
+import { namesOf } from '#core/docker/pod-names.ts';
 import { securityOf } from '#core/docker/security.ts';
 import type { Workloads } from '#core/docker/workloads.ts';
 import { contentHash } from '#core/hash.ts';
@@ -63,6 +64,7 @@ export function podSpec(
       security: securityOf(spec.securityContext, container.securityContext),
     })),
     volumes: spec.volumes.map((volume) => volumeSpec(volume, namespace, workloads)),
+    names: namesOf(spec, namespace),
     graceSeconds: spec.terminationGracePeriodSeconds,
   };
 }

@@ -120,7 +120,18 @@ export interface PodSpec {
   ports: Record<string, number>;
   containers: ContainerSpec[];
   volumes: VolumeSpec[];
+  names: PodNames;
   graceSeconds: number;
+}
+
+/** What is in /etc/hosts and resolv.conf of its containers. */
+export interface PodNames {
+  hosts: { name: string; ip: string }[];
+  /** The cluster's own name server is the first that is asked. */
+  asksCluster: boolean;
+  nameservers: string[];
+  searches: string[];
+  options: string[];
 }
 
 export interface ContainerSpec {

@@ -1,4 +1,10 @@
-import type { ContainerSecurity, ContainerSpec, PodSpec, VolumeSpec } from '#core/docker/world.ts';
+import type {
+  ContainerSecurity,
+  ContainerSpec,
+  PodNames,
+  PodSpec,
+  VolumeSpec,
+} from '#core/docker/world.ts';
 import type { DockerContext } from './context.ts';
 import type { Made } from './drift.ts';
 import { LABEL, marks } from './marks.ts';
@@ -53,9 +59,7 @@ export function sandboxBody(context: DockerContext, network: ClusterNetwork, pod
     Healthcheck: { Test: ['NONE'] },
     HostConfig: {
       NetworkMode: network.name,
-      Dns: [network.systemIp],
-      DnsSearch: [`${pod.namespace}.svc.cluster.local`, 'svc.cluster.local', 'cluster.local'],
-      DnsOptions: ['ndots:5'],
+      ...nameServing(network, pod.names),
       RestartPolicy: { Name: RESTART_POLICY },
       LogConfig: LOG_CONFIG,
       Mounts: pod.volumes.map((volume) => ({
@@ -116,6 +120,17 @@ export function containerBody(
         VolumeOptions: { NoCopy: true },
       })),
     },
+  };
+}
+
+/** Containers that join a sandbox's network share its hosts and resolv.conf. */
+function nameServing(network: ClusterNetwork, names: PodNames): object {
+  return {
+    ExtraHosts: names.hosts.map(({ name, ip }) => `${name}:${ip}`),
+    Dns: [...(names.asksCluster ? [network.systemIp] : []), ...names.nameservers],
+    // With none at all Docker takes the host's; a dot stands for none.
+    DnsSearch: names.searches.length === 0 ? ['.'] : names.searches,
+    DnsOptions: names.options,
   };
 }
 
