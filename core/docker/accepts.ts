@@ -2,6 +2,7 @@ import { isKind, KIND_ORDER, KINDS } from '#core/docker/kinds.ts';
 import type { Container, Deployment } from '#core/docker/kinds.ts';
 import { isHeadless } from '#core/docker/kinds-service.ts';
 import type { Service } from '#core/docker/kinds-service.ts';
+import { resourceValue } from '#core/docker/field-refs.ts';
 import { checkNames } from '#core/docker/pod-names.ts';
 import { checkSecurity } from '#core/docker/security.ts';
 import { describeUnknownField } from '#core/docker/unknown-field.ts';
@@ -119,6 +120,7 @@ function checkDeployment(
     checkContainer(container, [...spec, 'containers', index], {
       namespace,
       volumes,
+      containers: template.spec.containers,
       workloads,
       named,
       report,
@@ -129,6 +131,7 @@ function checkDeployment(
 interface ContainerScope {
   namespace: string;
   volumes: string[];
+  containers: readonly Container[];
   workloads: Workloads;
   named: ReadonlySet<string>;
   report: Report;
@@ -146,7 +149,16 @@ function checkContainer(container: Container, path: FieldPath, scope: ContainerS
   });
   container.env.forEach((env, index) => {
     const at = [...path, 'env', index, 'valueFrom'];
-    const { configMapKeyRef, secretKeyRef } = env.valueFrom ?? {};
+    const { configMapKeyRef, secretKeyRef, resourceFieldRef } = env.valueFrom ?? {};
+    if (
+      resourceFieldRef !== undefined &&
+      resourceValue(resourceFieldRef, container, scope.containers) === undefined
+    )
+      report(
+        [...at, 'resourceFieldRef'],
+        `${resourceFieldRef.containerName ?? 'the container'} has no ${resourceFieldRef.resource}`,
+        'set it in its resources',
+      );
     if (configMapKeyRef?.optional === false)
       checkKey('ConfigMap', configMapKeyRef, [...at, 'configMapKeyRef'], scope);
     if (secretKeyRef?.optional === false)

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { encodeBase64 } from '#core/base64.ts';
 import { DnsConfig, DnsPolicy, HostAlias } from '#core/docker/kinds-dns.ts';
+import { FieldRef, ResourceFieldRef } from '#core/docker/kinds-refs.ts';
 import { PodSecurityContext, SecurityContext } from '#core/docker/kinds-security.ts';
 import { Service } from '#core/docker/kinds-service.ts';
 import {
@@ -78,9 +79,14 @@ const EnvVar = z
     name: EnvName,
     value: z.string().optional(),
     valueFrom: z
-      .strictObject({ configMapKeyRef: KeyRef.optional(), secretKeyRef: KeyRef.optional() })
+      .strictObject({
+        configMapKeyRef: KeyRef.optional(),
+        secretKeyRef: KeyRef.optional(),
+        fieldRef: FieldRef.optional(),
+        resourceFieldRef: ResourceFieldRef.optional(),
+      })
       .refine(
-        (from) => (from.configMapKeyRef === undefined) !== (from.secretKeyRef === undefined),
+        (from) => Object.values(from).filter((source) => source !== undefined).length === 1,
         'must name one source',
       )
       .optional(),

@@ -1,5 +1,7 @@
 import { decodeBase64, encodeBase64 } from '#core/base64.ts';
 import { expandVariables } from '#core/docker/expand.ts';
+import { fieldValue, resourceValue } from '#core/docker/field-refs.ts';
+import type { PodFields } from '#core/docker/field-refs.ts';
 import type { ConfigMap, Container, Deployment, Volume } from '#core/docker/kinds.ts';
 import type {
   ContainerSpec,
@@ -47,6 +49,7 @@ export function podSpec(
   const files = new Set(
     spec.volumes.filter(({ emptyDir }) => emptyDir === undefined).map((volume) => volume.name),
   );
+  const fields = { ...metadata, name, namespace };
   return {
     name,
     namespace,
@@ -60,7 +63,7 @@ export function podSpec(
       ),
     ),
     containers: spec.containers.map((container) => ({
-      ...containerSpec(container, files, namespace, workloads),
+      ...containerSpec(container, files, fields, spec.containers, workloads),
       security: securityOf(spec.securityContext, container.securityContext),
     })),
     volumes: spec.volumes.map((volume) => volumeSpec(volume, namespace, workloads)),
@@ -72,10 +75,11 @@ export function podSpec(
 function containerSpec(
   container: Container,
   files: ReadonlySet<string>,
-  namespace: string,
+  pod: PodFields,
+  containers: readonly Container[],
   workloads: Workloads,
 ): Omit<ContainerSpec, 'security'> {
-  const env = environment(container, namespace, workloads);
+  const env = environment(container, pod, containers, workloads);
   const { command, workingDir, resources } = container;
   const { limits = {}, requests = {} } = resources ?? {};
   const probe = probeOf(container);
@@ -126,9 +130,11 @@ function defaultPullPolicy(image: string): ContainerSpec['pullPolicy'] {
 /** `envFrom` first, then `env` in order, a later name wins; values see those before them. */
 function environment(
   container: Container,
-  namespace: string,
+  pod: PodFields,
+  containers: readonly Container[],
   workloads: Workloads,
 ): Record<string, string> {
+  const { namespace } = pod;
   const env: Record<string, string> = {};
   for (const { prefix, configMapRef, secretRef } of container.envFrom) {
     const source =
@@ -139,10 +145,14 @@ function environment(
   }
   for (const { name, value, valueFrom } of container.env) {
     const { configMapKeyRef: fromConfig, secretKeyRef: fromSecret } = valueFrom ?? {};
+    const { fieldRef, resourceFieldRef } = valueFrom ?? {};
     if (fromConfig !== undefined)
       setIfThere(env, name, configValues(namespace, fromConfig.name, workloads)[fromConfig.key]);
     else if (fromSecret !== undefined)
       setIfThere(env, name, secretValues(namespace, fromSecret.name, workloads)[fromSecret.key]);
+    else if (fieldRef !== undefined) env[name] = fieldValue(fieldRef, pod);
+    else if (resourceFieldRef !== undefined)
+      setIfThere(env, name, resourceValue(resourceFieldRef, container, containers));
     else env[name] = expandVariables(value ?? '', env);
   }
   return env;
