@@ -261,3 +261,16 @@ describe('a start', () => {
     await start(options);
   });
 });
+
+it('a server ends though its Redis is gone', async () => {
+  const own = await startRedis(join(folder, 'gone'));
+  const options = { ...(await optionsFor(['gone'])), redisUrl: own.url };
+  const server = await startServer(options);
+  const waiting = fetch(`${server.url}/readyz`);
+  await own.stop('SIGKILL');
+  await server.close();
+  await waiting.catch(() => undefined);
+  // Its lock on the state folder is gone with it.
+  const next = await start({ ...options, redisUrl: redis.url });
+  expect((await fetch(`${next.url}/readyz`)).status).toBe(200);
+});

@@ -45,6 +45,8 @@ import { createRunArchive } from './runs/run-archive.ts';
 import { lockState } from './state/lock.ts';
 
 const SWEEP_MS = 60_000;
+/** What waits for a Redis that is away would wait for ever: a server that stops gives each part this long. */
+const PATIENCE_MS = 5_000;
 const PACK_MS = 3_600_000;
 /** How often it is looked whether clusters that are declared no longer are empty. */
 const FORGET_MS = 10_000;
@@ -84,7 +86,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const address = checkListen(options);
   const closers: (() => Promise<unknown>)[] = [];
   async function close(): Promise<void> {
-    for (const each of closers.splice(0).toReversed()) await each();
+    for (const each of closers.splice(0).toReversed())
+      await Promise.race([each(), sleep(PATIENCE_MS, undefined, { ref: false })]);
   }
   try {
     const started = await start(options, address, closers);
