@@ -1,5 +1,6 @@
 import { isKind, KIND_ORDER, KINDS } from '#core/docker/kinds.ts';
-import type { Container, Deployment } from '#core/docker/kinds.ts';
+import type { Container, Deployment, Volume } from '#core/docker/kinds.ts';
+import type { DownwardItem, Item } from '#core/docker/kinds-volumes.ts';
 import { isHeadless } from '#core/docker/kinds-service.ts';
 import type { Service } from '#core/docker/kinds-service.ts';
 import { resourceValue } from '#core/docker/field-refs.ts';
@@ -102,6 +103,13 @@ function checkDeployment(
   checkUnique(template.spec.volumes, [...spec, 'volumes'], report);
   template.spec.volumes.forEach((volume, index) => {
     const path = [...spec, 'volumes', index];
+    checkSources(volume, path, {
+      namespace,
+      containers: template.spec.containers,
+      workloads,
+      named,
+      report,
+    });
     if (volume.configMap?.optional === false)
       checkRef('ConfigMap', namespace, volume.configMap.name, [...path, 'configMap', 'name'], {
         named,
@@ -135,6 +143,49 @@ interface ContainerScope {
   workloads: Workloads;
   named: ReadonlySet<string>;
   report: Report;
+}
+
+function checkSources(
+  { projected, downwardAPI }: Volume,
+  path: FieldPath,
+  scope: Omit<ContainerScope, 'volumes'>,
+): void {
+  checkDownward(downwardAPI?.items ?? [], [...path, 'downwardAPI', 'items'], scope);
+  projected?.sources.forEach((source, index) => {
+    const at = [...path, 'projected', 'sources', index];
+    const { configMap, secret } = source;
+    checkDownward(source.downwardAPI?.items ?? [], [...at, 'downwardAPI', 'items'], scope);
+    if (configMap?.optional === false)
+      checkProjection('ConfigMap', configMap, [...at, 'configMap'], scope);
+    if (secret?.optional === false) checkProjection('Secret', secret, [...at, 'secret'], scope);
+  });
+}
+
+function checkProjection(
+  kind: 'ConfigMap' | 'Secret',
+  { name, items }: { name: string; items?: readonly Item[] | undefined },
+  path: FieldPath,
+  scope: Omit<ContainerScope, 'volumes'>,
+): void {
+  if (!checkRef(kind, scope.namespace, name, [...path, 'name'], scope)) return;
+  items?.forEach(({ key }, index) => {
+    checkKey(kind, { name, key }, [...path, 'items', index], scope);
+  });
+}
+
+function checkDownward(
+  items: readonly DownwardItem[],
+  path: FieldPath,
+  { containers, report }: Omit<ContainerScope, 'volumes'>,
+): void {
+  items.forEach(({ resourceFieldRef: ref }, index) => {
+    if (ref === undefined || resourceValue(ref, { name: '' }, containers) !== undefined) return;
+    report(
+      [...path, index, 'resourceFieldRef'],
+      `${ref.containerName} has no ${ref.resource}`,
+      'set it in its resources',
+    );
+  });
 }
 
 function checkContainer(container: Container, path: FieldPath, scope: ContainerScope): void {
@@ -197,7 +248,7 @@ function checkKey(
   kind: 'ConfigMap' | 'Secret',
   ref: { name: string; key: string },
   path: FieldPath,
-  scope: ContainerScope,
+  scope: Omit<ContainerScope, 'volumes'>,
 ): void {
   const { namespace, workloads, report } = scope;
   if (!checkRef(kind, namespace, ref.name, [...path, 'name'], scope)) return;

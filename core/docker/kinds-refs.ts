@@ -5,6 +5,7 @@ import { Quantity } from '#core/resources/quantity.ts';
 /** What a variable can take from its own pod. */
 
 const FIELD = /^metadata\.(name|namespace|(labels|annotations)\['[^']+'\])$/;
+const ALL = /^metadata\.(labels|annotations)$/;
 const RESOURCES = ['limits.cpu', 'limits.memory', 'requests.cpu', 'requests.memory'] as const;
 
 export const FieldRef = z.strictObject({
@@ -17,6 +18,14 @@ export const FieldRef = z.strictObject({
     ),
 });
 export type FieldRef = z.infer<typeof FieldRef>;
+
+/** A file can also hold all labels or all annotations. */
+export const PodFieldPath = z
+  .string()
+  .refine(
+    (path) => FIELD.test(path) || ALL.test(path),
+    'must be a field of metadata: name, namespace, labels or annotations',
+  );
 
 export const ResourceFieldRef = z.strictObject({
   containerName: Label.optional(),

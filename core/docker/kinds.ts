@@ -3,6 +3,7 @@ import { encodeBase64 } from '#core/base64.ts';
 import { DnsConfig, DnsPolicy, HostAlias } from '#core/docker/kinds-dns.ts';
 import { FieldRef, ResourceFieldRef } from '#core/docker/kinds-refs.ts';
 import { PodSecurityContext, SecurityContext } from '#core/docker/kinds-security.ts';
+import { DownwardApi, Item, Mode, Projected } from '#core/docker/kinds-volumes.ts';
 import { Service } from '#core/docker/kinds-service.ts';
 import {
   Base64,
@@ -25,7 +26,6 @@ import { Quantity } from '#core/resources/quantity.ts';
 const EnvName = z
   .string()
   .regex(/^[-._a-zA-Z][-._a-zA-Z0-9]*$/, 'must be a name of an environment variable');
-const Mode = z.int().min(0).max(0o777, 'must be at most 0777');
 
 const Namespace = z.strictObject({
   apiVersion: z.literal('v1'),
@@ -171,13 +171,6 @@ const Container = z.strictObject({
 });
 export type Container = z.infer<typeof Container>;
 
-const Item = z.strictObject({
-  key: DataKey,
-  path: z
-    .string()
-    .regex(/^(?!\/)(?!.*(^|\/)\.\.(\/|$))[^\0]+$/, 'must be relative and not leave the volume'),
-  mode: Mode.optional(),
-});
 const Volume = z
   .strictObject({
     name: Label,
@@ -198,12 +191,13 @@ const Volume = z
       })
       .optional(),
     emptyDir: z.strictObject({ medium: z.enum(['', 'Memory']).default('') }).optional(),
+    projected: Projected.optional(),
+    downwardAPI: DownwardApi.optional(),
   })
   .refine(
-    (volume) =>
-      [volume.configMap, volume.secret, volume.emptyDir].filter((source) => source !== undefined)
-        .length === 1,
-    'must have one of configMap, secret and emptyDir',
+    // Its name is the other.
+    (volume) => Object.values(volume).filter((value) => value !== undefined).length === 2,
+    'must have one of configMap, secret, emptyDir, projected and downwardAPI',
   );
 export type Volume = z.infer<typeof Volume>;
 

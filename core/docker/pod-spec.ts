@@ -3,14 +3,11 @@ import { expandVariables } from '#core/docker/expand.ts';
 import { fieldValue, resourceValue } from '#core/docker/field-refs.ts';
 import type { PodFields } from '#core/docker/field-refs.ts';
 import type { ConfigMap, Container, Deployment, Volume } from '#core/docker/kinds.ts';
-import type {
-  ContainerSpec,
-  PodSpec,
-  ReadinessProbe,
-  VolumeFile,
-  VolumeSpec,
-} from '#core/docker/world.ts';
+import type { ContainerSpec, PodSpec, ReadinessProbe, VolumeSpec } from '#core/docker/world.ts';
 import { namesOf } from '#core/docker/pod-names.ts';
+import type { Source } from '#core/docker/kinds-volumes.ts';
+import { filesOf } from '#core/docker/volume-files.ts';
+import type { FileScope } from '#core/docker/volume-files.ts';
 import { securityOf } from '#core/docker/security.ts';
 import type { Workloads } from '#core/docker/workloads.ts';
 import { contentHash } from '#core/hash.ts';
@@ -50,6 +47,14 @@ export function podSpec(
     spec.volumes.filter(({ emptyDir }) => emptyDir === undefined).map((volume) => volume.name),
   );
   const fields = { ...metadata, name, namespace };
+  const scope: FileScope = {
+    pod: fields,
+    containers: spec.containers,
+    contentOf: (kind, source) =>
+      kind === 'ConfigMap'
+        ? configContent(workloads.configMaps.get(`${namespace}/${source}`))
+        : (workloads.secrets.get(`${namespace}/${source}`)?.data ?? {}),
+  };
   return {
     name,
     namespace,
@@ -66,7 +71,7 @@ export function podSpec(
       ...containerSpec(container, files, fields, spec.containers, workloads),
       security: securityOf(spec.securityContext, container.securityContext),
     })),
-    volumes: spec.volumes.map((volume) => volumeSpec(volume, namespace, workloads)),
+    volumes: spec.volumes.map((volume) => volumeSpec(volume, scope)),
     names: namesOf(spec, namespace),
     graceSeconds: spec.terminationGracePeriodSeconds,
   };
@@ -179,21 +184,17 @@ function secretValues(
   return Object.fromEntries(Object.entries(data).map(([key, value]) => [key, decodeBase64(value)]));
 }
 
-function volumeSpec(volume: Volume, namespace: string, workloads: Workloads): VolumeSpec {
-  const { name, configMap, secret, emptyDir } = volume;
+function volumeSpec(volume: Volume, scope: FileScope): VolumeSpec {
+  const { name, configMap, secret, emptyDir, projected, downwardAPI } = volume;
   if (emptyDir !== undefined)
     return { name, kind: 'emptyDir', memory: emptyDir.medium === 'Memory' };
-  const { items, defaultMode } = configMap ?? secret ?? { items: undefined, defaultMode: 0o644 };
-  const content =
-    configMap === undefined
-      ? (workloads.secrets.get(`${namespace}/${secret?.secretName ?? ''}`)?.data ?? {})
-      : configContent(workloads.configMaps.get(`${namespace}/${configMap.name}`));
-  const files: Record<string, VolumeFile> = {};
-  for (const { key, path, mode } of items ??
-    Object.keys(content).map((key) => ({ key, path: key, mode: undefined }))) {
-    const bytes = content[key];
-    if (bytes !== undefined) files[path] = { content: bytes, mode: mode ?? defaultMode };
-  }
+  const { defaultMode } = configMap ?? secret ?? projected ?? downwardAPI ?? { defaultMode: 0o644 };
+  const own: Source = {
+    ...(configMap === undefined ? {} : { configMap }),
+    ...(secret === undefined ? {} : { secret: { ...secret, name: secret.secretName } }),
+    ...(downwardAPI === undefined ? {} : { downwardAPI }),
+  };
+  const files = filesOf(projected?.sources ?? [own], defaultMode, scope);
   return { name, kind: 'files', files, hash: contentHash(files) };
 }
 
