@@ -78,6 +78,15 @@ describe.sequential('what happens to servers', () => {
     expect(await app.page()).toBe(page);
   }
 
+  /** Of the pods that serve that page once they are ready; those before them go as soon as they are. */
+  async function letBeReady({ name }: App, page: string): Promise<void> {
+    const all = await containersOf(windlass.installation, name);
+    const pages = await Promise.all(all.map(({ Id }) => execIn(Id, 'cat', '/www/page')));
+    const waiting = all.filter((_container, index) => pages[index] === page);
+    expect(waiting).not.toEqual([]);
+    for (const { Id } of waiting) await execIn(Id, 'touch', '/www/ready');
+  }
+
   async function logTells({ id }: RunView, what: RegExp): Promise<void> {
     await waitUntil(async () => what.test(await windlass.logOf(id)), `${what} in the log of ${id}`);
   }
@@ -135,7 +144,7 @@ describe.sequential('what happens to servers', () => {
     for (const { drop } of [create, answer, request]) drop();
     await windlass.start('deploy');
     expect(await gamma.page()).toBe('gamma one');
-    for (const { Id } of starting) await execIn(Id, 'touch', '/www/ready');
+    await letBeReady(gamma, 'gamma two');
     await expectServes(gamma, waits, 'gamma two');
     await expectServes(delta, creates, 'delta two');
     await expectServes(beta, released, 'beta two');
@@ -189,7 +198,6 @@ describe.sequential('what happens to servers', () => {
     await windlass.runUntil(waits.id, ({ deploys }) =>
       /readiness probe/.test(deploys[0]?.reason ?? ''),
     );
-    const starting = await containersOf(windlass.installation, 'epsilon');
     const deploying = gates.deployDocker.hold(/POST \S*containers\/create\S*delta/);
     const runs: [App, RunView][] = [[delta, await delta.pushAway(`delta ${role}`)]];
     await deploying.reached;
@@ -207,7 +215,7 @@ describe.sequential('what happens to servers', () => {
     for (const { drop, release } of building) (role === 'build' ? drop : release)();
     (role === 'deploy' ? deploying.drop : deploying.release)();
     await windlass.start(role);
-    for (const { Id } of starting) await execIn(Id, 'touch', '/www/ready');
+    await letBeReady(epsilon, `epsilon ${role}`);
     for (const [app, run] of [...runs, [epsilon, waits] as const])
       await expectServes(app, run, `${app.name} ${role}`);
     expectNothingTwice();
@@ -226,8 +234,7 @@ describe.sequential('what happens to servers', () => {
     await build.reached;
     await windlass.withoutRedis(async () => {
       build.release();
-      for (const { Id } of await containersOf(windlass.installation, 'alpha'))
-        await execIn(Id, 'touch', '/www/ready');
+      await letBeReady(alpha, 'alpha four');
       await waitUntil(async () => (await alpha.page()) === 'alpha four', 'healing without Redis');
     }, 'SIGKILL');
     await expectServes(alpha, waits, 'alpha four');
@@ -306,7 +313,6 @@ describe.sequential('what happens to servers', () => {
     await windlass.runUntil(waits.id, ({ deploys }) =>
       /readiness probe/.test(deploys[0]?.reason ?? ''),
     );
-    const starting = await containersOf(windlass.installation, 'gamma');
     const build = gates.buildDocker.hold(/POST \S*\/build\S*beta/);
     const builds = await beta.pushAway('beta lost');
     await build.reached;
@@ -330,7 +336,7 @@ describe.sequential('what happens to servers', () => {
     }, 'a new run of what was built');
     expect(again.id).not.toBe(builds.id);
     await expectServes(beta, again, 'beta lost');
-    for (const { Id } of starting) await execIn(Id, 'touch', '/www/ready');
+    await letBeReady(gamma, 'gamma lost');
     await waitUntil(async () => (await gamma.page()) === 'gamma lost', 'what was released already');
     expect(await gamma.releasesOf(waits)).toBe(1);
     await alpha.change('alpha suspended');
