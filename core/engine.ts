@@ -29,7 +29,7 @@ export interface ContainerStatus {
   message?: string;
   exitCode?: number;
   /** How it ended the time before, of one that was restarted. */
-  last?: { reason: string; exitCode: number };
+  last?: { reason: string; exitCode: number; message?: string };
 }
 
 export interface PodStatus {

@@ -14,6 +14,10 @@ const ContainerView = z.object({
   reason: z.string().exactOptional(),
   message: z.string().exactOptional(),
   exitCode: z.number().exactOptional(),
+  /** How it ended before it was restarted. */
+  last: z
+    .object({ reason: z.string(), exitCode: z.number(), message: z.string().exactOptional() })
+    .exactOptional(),
 });
 
 const PodView = z.object({

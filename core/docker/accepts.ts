@@ -230,16 +230,25 @@ function checkContainer(container: Container, path: FieldPath, scope: ContainerS
     report([...path, 'resources', 'requests', 'memory'], 'is more than the limit');
   if (memory !== undefined && memory < 6 * 2 ** 20)
     report([...path, 'resources', 'limits', 'memory'], 'is less than the 6Mi that Docker allows');
-  const probe = container.readinessProbe;
-  const port = probe?.httpGet?.port ?? probe?.tcpSocket?.port;
-  if (typeof port !== 'string' || container.ports.some(({ name }) => name === port)) return;
-  const handler = probe?.httpGet === undefined ? 'tcpSocket' : 'httpGet';
+  for (const name of ['startupProbe', 'readinessProbe', 'livenessProbe'] as const)
+    checkProbePort(container, name, path, report);
+}
+
+function checkProbePort(
+  { ports, ...container }: Container,
+  name: 'startupProbe' | 'readinessProbe' | 'livenessProbe',
+  path: FieldPath,
+  report: Report,
+): void {
+  const { httpGet, tcpSocket } = container[name] ?? {};
+  const port = httpGet?.port ?? tcpSocket?.port;
+  if (typeof port !== 'string' || ports.some((each) => each.name === port)) return;
   report(
-    [...path, 'readinessProbe', handler, 'port'],
+    [...path, name, httpGet === undefined ? 'tcpSocket' : 'httpGet', 'port'],
     `the container has no port named ${port}`,
     suggestion(
       port,
-      container.ports.flatMap(({ name }) => name ?? []),
+      ports.flatMap((each) => each.name ?? []),
     ),
   );
 }

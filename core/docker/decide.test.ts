@@ -233,7 +233,7 @@ describe('decide', () => {
       ...world,
       pods: world.pods.map((pod) => ({
         ...pod,
-        probes: { main: { ready: false, since: 0, answer: 'HTTP 503: starting' } },
+        probes: { main: { readiness: { ok: false, since: 0, answer: 'HTTP 503: starting' } } },
       })),
     };
     const early = decide([state(app(shape))], unready, 1_100_000, seal);
@@ -263,20 +263,83 @@ describe('decide', () => {
         containers: {
           main: {
             ...running(0),
-            state: 'restarting',
-            restarts: 7,
+            state: 'exited',
+            restarts: 3,
             exitCode: 3,
+            finishedAt: 1_000_000,
+            restartAt: 1_020_000,
             lastLog: ['no database'],
           },
         },
       },
-      reason: 'CrashLoopBackOff: exit code 3, 7 restarts; last lines: no database',
+      reason: 'CrashLoopBackOff: exit code 3, 3 restarts; last lines: no database',
     },
   ])('fails at once for $name', ({ change, reason }) => {
     const { world } = converge([state(app({ ...shape, replicas: 1 }))], emptyWorld());
     const broken = { ...world, pods: world.pods.map((pod) => ({ ...pod, ...change })) };
     const { owners } = decide([state(app({ ...shape, replicas: 1 }))], broken, 1_001_000, seal);
     expect(owners[0]?.failure).toContain(reason);
+  });
+});
+
+describe('a container that ended', () => {
+  function one(change: Partial<LiveContainer>, probes: LivePod['probes'] = {}): World {
+    const { world } = converge([state(app({ ...shape, replicas: 1 }))], emptyWorld());
+    const main = { ...running(0), restarts: 2, ...change };
+    return { ...world, pods: world.pods.map((pod) => ({ ...pod, containers: { main }, probes })) };
+  }
+
+  function decideOn(world: World): ReturnType<typeof decide> {
+    return decide([state(app({ ...shape, replicas: 1 }))], world, 1_100_000, seal);
+  }
+
+  function kinds(world: World): string[] {
+    return decideOn(world).steps.flatMap(({ kind }) => (kind.startsWith('configure') ? [] : kind));
+  }
+
+  function containers(world: World): unknown {
+    const [owner] = decideOn(world).owners;
+    return owner?.resources.flatMap(({ pods = [] }) => pods)[0]?.containers;
+  }
+
+  it('is left alone until its back-off is over, and looked at then', () => {
+    const waiting = one({ state: 'exited', finishedAt: 1_090_000, restartAt: 1_100_500 });
+    expect(kinds(waiting)).toEqual([]);
+    expect(decideOn(waiting).wakeAt).toBe(1_100_500);
+    expect(containers(waiting)).toMatchObject([
+      { state: 'waiting', reason: 'CrashLoopBackOff', restarts: 2 },
+    ]);
+    expect(kinds(one({ state: 'exited', restartAt: 1_100_000 }))).toEqual(['repairPod']);
+  });
+
+  it('is not given up while the back-off is short', () => {
+    const waiting = one({ state: 'exited', finishedAt: 1_090_000, restartAt: 1_100_001 });
+    expect(decideOn(waiting).owners[0]?.failure).toBeUndefined();
+  });
+
+  it('tells how it ended before it was restarted', () => {
+    const again = one({ exitCode: 137, oomKilled: true, lastLog: [] });
+    expect(containers(again)).toMatchObject([
+      { state: 'running', restarts: 2, last: { reason: 'OOMKilled', exitCode: 137 } },
+    ]);
+  });
+
+  it('is restarted when a liveness probe gives up on it', () => {
+    const failed = { probe: 'liveness' as const, answer: 'HTTP 500' };
+    const [step] = decideOn(one({}, { main: { failed } })).steps.filter(
+      ({ kind }) => kind === 'restartContainer',
+    );
+    expect(step).toMatchObject({
+      container: 'main',
+      graceSeconds: 30,
+      why: 'liveness probe failed: HTTP 500',
+    });
+  });
+
+  it('does not count as ready before its startup probe has succeeded', () => {
+    const startup = { ok: false, since: 0, answer: 'exit code 1' };
+    expect(one({}, { main: { startup } }).pods.some(isReady)).toBe(false);
+    expect(one({}, { main: {} }).pods.every(isReady)).toBe(true);
   });
 });
 

@@ -1,6 +1,6 @@
 import type { Deployment } from '#core/docker/kinds.ts';
 import { keeperOf, podSpec, templateHash } from '#core/docker/pod-spec.ts';
-import { isCrashLooping, isReady, unreadyReason } from '#core/docker/readiness.ts';
+import { isCrashLooping, isHeldBack, isReady, unreadyReason } from '#core/docker/readiness.ts';
 import { nextStep, progressedAt } from '#core/docker/rollout.ts';
 import type { LivePod, PodSpec, Step } from '#core/docker/world.ts';
 import type { Workloads } from '#core/docker/workloads.ts';
@@ -94,7 +94,9 @@ interface Care {
 /** Puts right what is wrong with a pod that stays. */
 function careFor(pod: LivePod, spec: PodSpec | undefined, now: number): Care {
   if (spec === undefined) return { steps: [], why: [] };
-  const wrong = wrongWith(pod, spec);
+  const wrong = wrongWith(pod, spec, now);
+  const waits = Object.values(pod.containers).map(({ restartAt }) => restartAt);
+  const wakeAt = earliest(waits.filter((at) => at !== undefined && at > now));
   if (wrong !== undefined) {
     if (pod.problem !== undefined && pod.problem.retryAt > now)
       return { steps: [], why: [], wakeAt: pod.problem.retryAt };
@@ -103,7 +105,7 @@ function careFor(pod: LivePod, spec: PodSpec | undefined, now: number): Care {
       why: [`pod ${pod.name}: ${wrong}`],
     };
   }
-  const steps = spec.volumes.flatMap((volume): Step[] =>
+  const files = spec.volumes.flatMap((volume): Step[] =>
     volume.kind === 'files' && pod.volumeHashes[volume.name] !== volume.hash
       ? [
           {
@@ -117,18 +119,45 @@ function careFor(pod: LivePod, spec: PodSpec | undefined, now: number): Care {
         ]
       : [],
   );
-  return { steps, why: steps.map(() => `pod ${pod.name}: files of a volume differ`) };
+  const restarts = unhealthy(pod, spec);
+  return {
+    steps: [...files, ...restarts],
+    why: [
+      ...files.map(() => `pod ${pod.name}: files of a volume differ`),
+      ...restarts.map(({ container, why }) => `pod ${pod.name}: container ${container}: ${why}`),
+    ],
+    ...wakeAt,
+  };
+}
+
+/** Containers that a startup or liveness probe gave up on. */
+function unhealthy(pod: LivePod, spec: PodSpec): Extract<Step, { kind: 'restartContainer' }>[] {
+  return Object.entries(pod.probes).flatMap(([container, { failed }]) => {
+    const id = pod.containers[container]?.id;
+    if (failed === undefined || id === undefined) return [];
+    return [
+      {
+        kind: 'restartContainer',
+        pod: pod.name,
+        namespace: pod.namespace,
+        container,
+        id,
+        graceSeconds: failed.graceSeconds ?? spec.graceSeconds,
+        why: `${failed.probe} probe failed: ${failed.answer}`,
+      },
+    ];
+  });
 }
 
 /** What was altered, stopped or taken away; absent where the pod is as it was made (or Docker restarts it itself). */
-function wrongWith(pod: LivePod, spec: PodSpec): string | undefined {
+function wrongWith(pod: LivePod, spec: PodSpec, now: number): string | undefined {
   if (pod.sandbox.state !== 'running') return `its sandbox is ${pod.sandbox.state}`;
   if (pod.sandbox.drift.length > 0) return pod.sandbox.drift.join(', ');
   for (const { name } of spec.containers) {
     const container = pod.containers[name];
     if (container === undefined) return `container ${name} is missing`;
     if (container.drift.length > 0) return `container ${name}: ${container.drift.join(', ')}`;
-    if (container.state === 'restarting') continue;
+    if (container.state === 'restarting' || isHeldBack(container, now)) continue;
     if (container.state !== 'running') return `container ${name} is ${container.state}`;
     if (!container.joined) return `container ${name} lost the pod's network`;
   }

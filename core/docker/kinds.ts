@@ -108,27 +108,32 @@ const EnvFrom = z
   );
 
 const ProbePort = z.union([Port, PortName]);
-const Probe = z
+const Command = z.array(z.string()).nonempty();
+const HttpGet = z.strictObject({
+  path: z
+    .string()
+    .regex(/^\/[\x21-\x7e]*$/, 'must begin with / and hold no spaces')
+    .default('/'),
+  port: ProbePort,
+  host: z.string().min(1).optional(),
+  scheme: z.enum(['HTTP', 'HTTPS']).default('HTTP'),
+  httpHeaders: z
+    .array(
+      z.strictObject({
+        name: z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, 'must be a header name'),
+        value: z.string().regex(/^[\x20-\x7e]*$/, 'must be printable ASCII'),
+      }),
+    )
+    .default([]),
+});
+const TcpSocket = z.strictObject({ port: ProbePort, host: z.string().min(1).optional() });
+
+const ReadinessProbe = z
   .strictObject({
-    httpGet: z
-      .strictObject({
-        path: z
-          .string()
-          .regex(/^\/[\x21-\x7e]*$/, 'must begin with / and hold no spaces')
-          .default('/'),
-        port: ProbePort,
-        scheme: z.literal('HTTP').default('HTTP'),
-        httpHeaders: z
-          .array(
-            z.strictObject({
-              name: z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, 'must be a header name'),
-              value: z.string().regex(/^[\x20-\x7e]*$/, 'must be printable ASCII'),
-            }),
-          )
-          .default([]),
-      })
-      .optional(),
-    tcpSocket: z.strictObject({ port: ProbePort }).optional(),
+    httpGet: HttpGet.optional(),
+    tcpSocket: TcpSocket.optional(),
+    exec: z.strictObject({ command: Command }).optional(),
+    grpc: z.strictObject({ port: Port, service: z.string().default('') }).optional(),
     initialDelaySeconds: z.int().min(0).default(0),
     periodSeconds: z.int().min(1).default(10),
     timeoutSeconds: z.int().min(1).default(1),
@@ -136,9 +141,16 @@ const Probe = z
     failureThreshold: z.int().min(1).default(3),
   })
   .refine(
-    (probe) => (probe.httpGet === undefined) !== (probe.tcpSocket === undefined),
-    'must have one of httpGet and tcpSocket',
+    ({ httpGet, tcpSocket, exec, grpc }) =>
+      [httpGet, tcpSocket, exec, grpc].filter((action) => action !== undefined).length === 1,
+    'must have one of httpGet, tcpSocket, exec and grpc',
   );
+/** Of one that restarts the container: a single success will do. */
+const RestartingProbe = ReadinessProbe.safeExtend({
+  successThreshold: z.literal(1).default(1),
+  terminationGracePeriodSeconds: z.int().min(1).optional(),
+});
+export type Probe = z.infer<typeof RestartingProbe> | z.infer<typeof ReadinessProbe>;
 
 const Amounts = z.strictObject({ cpu: Quantity.optional(), memory: Quantity.optional() });
 
@@ -167,7 +179,9 @@ const Container = z.strictObject({
     .optional(),
   securityContext: SecurityContext.optional(),
   imagePullPolicy: z.enum(['Always', 'IfNotPresent', 'Never']).optional(),
-  readinessProbe: Probe.optional(),
+  startupProbe: RestartingProbe.optional(),
+  readinessProbe: ReadinessProbe.optional(),
+  livenessProbe: RestartingProbe.optional(),
 });
 export type Container = z.infer<typeof Container>;
 

@@ -3,7 +3,8 @@ import { expandVariables } from '#core/docker/expand.ts';
 import { fieldValue, resourceValue } from '#core/docker/field-refs.ts';
 import type { PodFields } from '#core/docker/field-refs.ts';
 import type { ConfigMap, Container, Deployment, Volume } from '#core/docker/kinds.ts';
-import type { ContainerSpec, PodSpec, ReadinessProbe, VolumeSpec } from '#core/docker/world.ts';
+import type { ContainerSpec, PodSpec, VolumeSpec } from '#core/docker/world.ts';
+import { probesOf } from '#core/docker/probes.ts';
 import { namesOf } from '#core/docker/pod-names.ts';
 import type { Source } from '#core/docker/kinds-volumes.ts';
 import { filesOf } from '#core/docker/volume-files.ts';
@@ -87,7 +88,6 @@ function containerSpec(
   const env = environment(container, pod, containers, workloads);
   const { command, workingDir, resources } = container;
   const { limits = {}, requests = {} } = resources ?? {};
-  const probe = probeOf(container);
   return {
     name: container.name,
     image: container.image,
@@ -107,7 +107,7 @@ function containerSpec(
     ...(requests.memory === undefined
       ? {}
       : { memoryReservationBytes: Math.round(requests.memory) }),
-    ...(probe === undefined ? {} : { probe }),
+    probes: probesOf(container),
   };
 }
 
@@ -204,23 +204,4 @@ function configContent(configMap: ConfigMap | undefined): Record<string, string>
     ([key, text]) => [key, encodeBase64(text)] as const,
   );
   return { ...configMap.binaryData, ...Object.fromEntries(texts) };
-}
-
-function probeOf(container: Container): ReadinessProbe | undefined {
-  const probe = container.readinessProbe;
-  if (probe === undefined) return undefined;
-  const { httpGet, tcpSocket, ...timing } = probe;
-  const named = httpGet?.port ?? tcpSocket?.port ?? 0;
-  return {
-    kind: httpGet === undefined ? 'tcp' : 'http',
-    port:
-      typeof named === 'number'
-        ? named
-        : (container.ports.find(({ name }) => name === named)?.containerPort ?? 0),
-    path: httpGet?.path ?? '/',
-    headers: Object.fromEntries(
-      (httpGet?.httpHeaders ?? []).map(({ name, value }) => [name, value]),
-    ),
-    ...timing,
-  };
 }

@@ -1,4 +1,4 @@
-import { isCrashLooping, isReady } from '#core/docker/readiness.ts';
+import { isHeldBack, isProbedReady, isReady, probeAnswer } from '#core/docker/readiness.ts';
 import type { LiveContainer, LivePod, PodSpec } from '#core/docker/world.ts';
 import type { ContainerStatus, PodStatus } from '#core/engine.ts';
 
@@ -36,7 +36,7 @@ function containerStatus(
   if (container === undefined)
     return { state: 'waiting', ready: false, restarts: 0, reason: 'ContainerCreating' };
   const { restarts, state } = container;
-  if (isCrashLooping(container, now)) {
+  if (isHeldBack(container, now)) {
     return {
       state: 'waiting',
       ready: false,
@@ -44,16 +44,18 @@ function containerStatus(
       reason: 'CrashLoopBackOff',
       exitCode: container.exitCode,
       ...lastLines(container),
+      ...lastEnd(container),
     };
   }
   if (state === 'running') {
-    const probe = pod.probes[name];
-    const ready = container.joined && (probe?.ready ?? true);
+    const probes = pod.probes[name] ?? {};
+    const answer = probeAnswer(probes);
     return {
       state: 'running',
-      ready,
+      ready: container.joined && isProbedReady(probes),
       restarts,
-      ...(probe === undefined || probe.ready ? {} : { message: probe.answer }),
+      ...(answer === undefined ? {} : { message: answer }),
+      ...lastEnd(container),
     };
   }
   if (state === 'created')
@@ -72,6 +74,19 @@ function endReason({ oomKilled, exitCode, state }: LiveContainer): string {
   if (oomKilled) return 'OOMKilled';
   if (state === 'paused') return 'Paused';
   return exitCode === 0 ? 'Completed' : 'Error';
+}
+
+/** How it ended before it was restarted. */
+function lastEnd(container: LiveContainer): Pick<ContainerStatus, 'last'> {
+  const { restarts, exitCode, cause, lastLog } = container;
+  if (restarts === 0 || lastLog === undefined) return {};
+  return {
+    last: {
+      reason: endReason(container),
+      exitCode,
+      ...(cause === undefined ? {} : { message: cause }),
+    },
+  };
 }
 
 function lastLines({ lastLog }: LiveContainer): { message?: string } {

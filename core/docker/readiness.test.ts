@@ -7,7 +7,7 @@ import type { LiveContainer, LivePod, ProbeState } from '#core/docker/world.ts';
 import { normalise } from '#core/docker/workloads.ts';
 
 const NOW = 10_000;
-const ready: ProbeState = { ready: true, since: 0, answer: 'HTTP 200' };
+const ok: ProbeState = { ok: true, since: 0, answer: 'HTTP 200' };
 
 function pod(change: Partial<LivePod> = {}, main: Partial<LiveContainer> = {}): LivePod {
   return {
@@ -24,12 +24,12 @@ function pod(change: Partial<LivePod> = {}, main: Partial<LiveContainer> = {}): 
     sandbox: running(0),
     containers: { main: { ...running(0), ...main }, sidecar: running(0) },
     volumeHashes: {},
-    probes: { main: ready },
+    probes: { main: { readiness: ok } },
     ...change,
   };
 }
 
-const unprobed = { main: { ...ready, ready: false, unprobed: true as const } };
+const unprobed = { main: { readiness: { ...ok, ok: false, unprobed: true as const } } };
 const down = { unreadySince: NOW - 200, probes: unprobed };
 
 describe('a pod that was ready', () => {
@@ -50,7 +50,10 @@ describe('a pod that was ready', () => {
     { name: 'it is ready', of: pod() },
     { name: 'it never was', of: pod({ probes: unprobed }, { state: 'restarting' }) },
     { name: 'the moment is over', of: pod({ ...down, unreadySince: NOW - 1_000 }) },
-    { name: 'a probe says no', of: pod({ ...down, probes: { main: { ...ready, ready: false } } }) },
+    {
+      name: 'a probe says no',
+      of: pod({ ...down, probes: { main: { readiness: { ...ok, ok: false } } } }),
+    },
     { name: 'its container hangs', of: pod(down, { state: 'paused' }) },
     { name: 'it is being deleted', of: pod({ ...down, deletingSince: NOW }) },
     { name: 'its container lost its network', of: pod(down, { state: 'exited', joined: false }) },

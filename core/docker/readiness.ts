@@ -1,4 +1,4 @@
-import type { LiveContainer, LivePod } from '#core/docker/world.ts';
+import type { ContainerProbes, LiveContainer, LivePod } from '#core/docker/world.ts';
 
 /** Whether it may get traffic: not leaving, everything runs where it should, and every probe answered well. */
 export function isReady(pod: LivePod): boolean {
@@ -10,7 +10,7 @@ export function isReady(pod: LivePod): boolean {
     pod.problem === undefined &&
     containers.length > 0 &&
     containers.every(({ state, joined }) => state === 'running' && joined) &&
-    Object.values(pod.probes).every(({ ready }) => ready)
+    Object.values(pod.probes).every(isProbedReady)
   );
 }
 
@@ -32,11 +32,17 @@ export function blinksUntil(pod: LivePod, now: number): number | undefined {
     probes: Object.fromEntries(
       Object.entries(pod.probes).map(([name, probe]) => [
         name,
-        { ...probe, ready: probe.ready || probe.unprobed === true },
+        Object.fromEntries(
+          Object.entries(probe).filter(([, state]) => !isUnprobed(state)),
+        ) as ContainerProbes,
       ]),
     ),
   });
   return isBack ? pod.unreadySince + BLINK_MS : undefined;
+}
+
+function isUnprobed(state: object): boolean {
+  return 'unprobed' in state;
 }
 
 function restarted(container: LiveContainer): LiveContainer {
@@ -44,11 +50,18 @@ function restarted(container: LiveContainer): LiveContainer {
   return isDown ? { ...container, state: 'running' } : container;
 }
 
+/** Whether its startup and readiness probes are content. */
+export function isProbedReady({ startup, readiness }: ContainerProbes): boolean {
+  return (startup?.ok ?? true) && (readiness?.ok ?? true);
+}
+
 /** When the pod last became ready (ms); only of a ready pod. */
 export function readySince(pod: LivePod): number {
   return Math.max(
     ...Object.values(pod.containers).map(({ startedAt }) => startedAt),
-    ...Object.values(pod.probes).map(({ since }) => since),
+    ...Object.values(pod.probes).flatMap(({ startup, readiness }) =>
+      [startup, readiness].flatMap((state) => state?.since ?? []),
+    ),
   );
 }
 
@@ -57,15 +70,20 @@ export function isAvailable(pod: LivePod, minReadySeconds: number, now: number):
   return isReady(pod) && now - readySince(pod) >= minReadySeconds * 1_000;
 }
 
-/** Restarts after which a container that does not stay up counts as crashing for good: half a minute of tries. */
-const CRASHES_TO_FAIL = 6;
-const STABLE_MS = 10_000;
+/** Whether it crashed again and again, and waits to be started. */
+export function isHeldBack({ state, restartAt = 0 }: LiveContainer, now: number): boolean {
+  return state === 'exited' && restartAt > now;
+}
+
+/** A wait as long as the third one of the back-off: by then it counts as crashing for good. */
+const HOPELESS_WAIT_MS = 20_000;
+/** As many restarts by Docker itself take as long, where nobody holds the container back. */
+const HOPELESS_RESTARTS = 6;
 
 export function isCrashLooping(container: LiveContainer, now: number): boolean {
-  return (
-    container.restarts >= CRASHES_TO_FAIL &&
-    (container.state !== 'running' || now - container.startedAt < STABLE_MS)
-  );
+  const { state, restarts, restartAt = 0, finishedAt } = container;
+  if (state === 'restarting') return restarts >= HOPELESS_RESTARTS;
+  return isHeldBack(container, now) && restartAt - finishedAt >= HOPELESS_WAIT_MS;
 }
 
 /** Why the pod is not ready, in the kubelet's words and with what the container said; empty when it is. */
@@ -79,18 +97,26 @@ export function unreadyReason(pod: LivePod, now: number): string {
     const ended = endedReason(container, now);
     if (ended !== '') return `pod ${pod.name}: container ${name}: ${ended}`;
   }
-  for (const [name, probe] of Object.entries(pod.probes)) {
-    if (!probe.ready) return `pod ${pod.name}: container ${name}: readiness probe: ${probe.answer}`;
+  for (const [name, probes] of Object.entries(pod.probes)) {
+    const answer = probeAnswer(probes);
+    if (answer !== undefined) return `pod ${pod.name}: container ${name}: ${answer}`;
   }
   return `pod ${pod.name} is starting`;
 }
 
+/** Which probe is not content with it and what was answered; absent where all are. */
+export function probeAnswer({ startup, readiness, failed }: ContainerProbes): string | undefined {
+  if (failed !== undefined) return `${failed.probe} probe failed: ${failed.answer}`;
+  if (startup?.ok === false) return `startup probe: ${startup.answer}`;
+  return readiness?.ok === false ? `readiness probe: ${readiness.answer}` : undefined;
+}
+
 function endedReason(container: LiveContainer, now: number): string {
-  const { state, exitCode, oomKilled, restarts, lastLog } = container;
-  const isDown = state !== 'running' && state !== 'created';
-  if (!isDown && !isCrashLooping(container, now)) return '';
-  const how = oomKilled ? 'OOMKilled' : `exit code ${exitCode}`;
-  const loop = isCrashLooping(container, now) ? `CrashLoopBackOff: ${how}` : how;
+  const { state, restarts, cause, lastLog } = container;
+  if (state === 'running' || state === 'created') return '';
+  const how = cause ?? (container.oomKilled ? 'OOMKilled' : `exit code ${container.exitCode}`);
+  const isLooping = isHeldBack(container, now) || isCrashLooping(container, now);
+  const loop = isLooping ? `CrashLoopBackOff: ${how}` : how;
   const said =
     lastLog === undefined || lastLog.length === 0 ? '' : `; last lines: ${lastLog.join(' | ')}`;
   return `${loop}, ${restarts} ${restarts === 1 ? 'restart' : 'restarts'}${said}`;

@@ -53,8 +53,8 @@ export interface LivePod {
   containers: Record<string, LiveContainer>;
   /** Hash of the files in each ConfigMap or Secret volume, by volume name; absent where it is empty (sandbox restarted). */
   volumeHashes: Record<string, string>;
-  /** Of each container that has a readiness probe: its result so far; unready until probed. */
-  probes: Record<string, ProbeState>;
+  /** Of each container that has probes: what they found so far. */
+  probes: Record<string, ContainerProbes>;
   /** Named container ports, for Services that target them by name. */
   ports: Record<string, number>;
   /** Deletion has begun at this time (ms): it gets no traffic and is not counted. Its name is taken until it is gone. */
@@ -90,6 +90,10 @@ export interface LiveContainer {
   exitCode: number;
   oomKilled: boolean;
   restarts: number;
+  /** It crashed before, and may not be started before that time (ms). */
+  restartAt?: number;
+  /** Why it was last ended, where that was not its own doing: "liveness probe failed: HTTP 500". */
+  cause?: string;
   /** What somebody altered by hand, e.g. "memory limit 64Mi, was 128Mi"; empty when it is as created. */
   drift: string[];
   /** Its network namespace is the running sandbox's; false after the sandbox was restarted under it. */
@@ -98,14 +102,29 @@ export interface LiveContainer {
   lastLog?: string[];
 }
 
+/** Of each of its probes that decides whether it is ready: how that stands; not ok until probed. */
+export interface ContainerProbes {
+  startup?: ProbeState;
+  readiness?: ProbeState;
+  /** The startup or liveness probe that gave up on it: it is to be restarted. */
+  failed?: FailedProbe;
+}
+
 export interface ProbeState {
-  ready: boolean;
-  /** When it last became ready or unready (ms). */
+  ok: boolean;
+  /** When it last began to be so (ms). */
   since: number;
   /** What the last attempt answered: "HTTP 503: starting", "connection refused". */
   answer: string;
   /** Nothing was asked yet since the container last started. */
   unprobed?: true;
+}
+
+export interface FailedProbe {
+  probe: 'startup' | 'liveness';
+  answer: string;
+  /** Seconds that the container has to end, where they are the probe's own. */
+  graceSeconds?: number;
 }
 
 /** A pod to create: every reference resolved, every default filled in. */
@@ -151,7 +170,7 @@ export interface ContainerSpec {
   cpuShares?: number;
   memoryBytes?: number;
   memoryReservationBytes?: number;
-  probe?: ReadinessProbe;
+  probes: Probes;
 }
 
 export interface ContainerSecurity {
@@ -177,17 +196,36 @@ export interface VolumeFile {
   mode: number;
 }
 
-export interface ReadinessProbe {
-  kind: 'http' | 'tcp';
-  port: number;
-  path: string;
-  headers: Record<string, string>;
+export interface Probes {
+  startup?: Probe;
+  readiness?: Probe;
+  liveness?: Probe;
+}
+
+export interface Probe {
+  action: Action;
   initialDelaySeconds: number;
   periodSeconds: number;
   timeoutSeconds: number;
   successThreshold: number;
   failureThreshold: number;
+  /** Instead of the pod's, where it ends the container. */
+  graceSeconds?: number;
 }
+
+/** What is asked of a container. `host` is the pod's address where it is absent. */
+export type Action =
+  | {
+      kind: 'http';
+      scheme: 'http' | 'https';
+      host?: string;
+      port: number;
+      path: string;
+      headers: Record<string, string>;
+    }
+  | { kind: 'tcp'; host?: string; port: number }
+  | { kind: 'grpc'; port: number; service: string }
+  | { kind: 'exec'; command: string[] };
 
 /** One thing to do. Each is idempotent: done twice it is done once. */
 export type Step =
@@ -210,6 +248,15 @@ export type Step =
       volume: string;
       files: Record<string, VolumeFile>;
       hash: string;
+    }
+  | {
+      kind: 'restartContainer';
+      pod: string;
+      namespace: string;
+      container: string;
+      id: string;
+      graceSeconds: number;
+      why: string;
     }
   | { kind: 'deletePod'; name: string; namespace: string; graceSeconds: number; why: string }
   | { kind: 'configureProxy'; config: ProxyConfig }

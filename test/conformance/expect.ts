@@ -27,7 +27,13 @@ const ContainerIs = z.strictObject({
     reason: Text.optional(),
     message: Text.optional(),
     exitCode: z.int().optional(),
-    last: z.strictObject({ reason: Text.optional(), exitCode: z.int().optional() }).optional(),
+    last: z
+      .strictObject({
+        reason: Text.optional(),
+        exitCode: z.int().optional(),
+        message: Text.optional(),
+      })
+      .optional(),
   }),
   ...timing,
 });

@@ -22,15 +22,19 @@ interface Behaviour {
   cluster: ConformanceCluster;
 }
 
-/** Applies the folder's manifests and goes through the steps; throws at the first that does not come true. */
-export async function runBehaviour(folder: string, behaviour: Behaviour): Promise<void> {
+/** Applies the folder's manifests and goes through the steps. Answers what did not come true: the first such step. */
+export async function runBehaviour(folder: string, behaviour: Behaviour): Promise<string[]> {
   const { name, cluster } = behaviour;
   const { steps } = await readExpectations(folder);
   cluster.apply(name, await readManifests(folder, 'manifests.yaml', name));
   for (const [index, step] of steps.entries()) {
     if ('apply' in step) cluster.apply(name, await readManifests(folder, step.apply, name));
-    else await waitFor(step, index + 1, behaviour);
+    else {
+      const wrong = await waitFor(step, behaviour);
+      if (wrong !== undefined) return [`step ${index + 1}, ${JSON.stringify(step)}: ${wrong}`];
+    }
   }
+  return [];
 }
 
 export async function readExpectations(folder: string): Promise<Expectations> {
@@ -49,31 +53,27 @@ async function readManifests(folder: string, file: string, namespace: string): P
   return inNamespace;
 }
 
-/** A check answers what is not as it should be. */
+/** Answers what is not as it should be. */
 async function waitFor(
   step: Exclude<Step, { apply: string }>,
-  number: number,
   behaviour: Behaviour,
-): Promise<void> {
+): Promise<string | undefined> {
   const check = checkOf(step);
   const isLastTry = within(step.within);
   for (;;) {
     const isLate = isLastTry();
     const wrong = await attempt(check, behaviour);
     if (wrong === undefined) break;
-    if (isLate) throw notSo(step, number, wrong, `after ${step.within} s`);
+    if (isLate) return `after ${step.within} s: ${wrong}`;
     await sleep(LOOK_AGAIN_MS);
   }
   const isOver = within(step.for);
   while (!isOver()) {
     await sleep(LOOK_AGAIN_MS);
     const wrong = await attempt(check, behaviour);
-    if (wrong !== undefined) throw notSo(step, number, wrong, 'and did not stay so');
+    if (wrong !== undefined) return `it did not stay so: ${wrong}`;
   }
-}
-
-function notSo(step: Step, number: number, wrong: string, when: string): Error {
-  return new Error(`step ${number}, ${JSON.stringify(step)}: ${when}: ${wrong}`);
+  return undefined;
 }
 
 function within(seconds: number): () => boolean {
@@ -147,6 +147,7 @@ function containerDiffers(
     compare('reason', expected.reason, container.reason ?? ''),
     compare('message', expected.message, container.message ?? ''),
     compare('last.reason', expected.last?.reason, container.last?.reason ?? ''),
+    compare('last.message', expected.last?.message, container.last?.message ?? ''),
     same('last.exitCode', expected.last?.exitCode, container.last?.exitCode),
   ].filter((each) => each !== undefined);
   return wrong.length === 0 ? undefined : `${wrong.join(', ')} of ${JSON.stringify(container)}`;

@@ -118,11 +118,17 @@ function resourceRows({ key, health, summary, pods = [] }: Resource, paint: Pain
   ];
 }
 
-function containerText(
-  container: NonNullable<Resource['pods']>[number]['containers'][number],
-): string {
-  const restarts = container.restarts === 0 ? '' : `, ${container.restarts} restarts`;
+type Container = NonNullable<Resource['pods']>[number]['containers'][number];
+
+function containerText(container: Container): string {
+  const restarts = container.restarts === 0 ? '' : `, ${restartsText(container)}`;
   const exit = container.exitCode === undefined ? '' : `, exit code ${container.exitCode}`;
   const message = container.message === undefined ? '' : `: ${container.message}`;
   return `${container.name} ${container.reason ?? container.state}${exit}${restarts}${message}`;
+}
+
+function restartsText({ restarts, state, last }: Container): string {
+  const times = restarts === 1 ? '1 restart' : `${restarts} restarts`;
+  if (last === undefined || state !== 'running') return times;
+  return `${times}, last ${last.reason}: ${last.message ?? `exit code ${last.exitCode}`}`;
 }

@@ -43,6 +43,15 @@ export function carryOut(world: World, step: Step, now: number): World {
             : pod,
         ),
       };
+    case 'restartContainer':
+      return {
+        ...world,
+        pods: world.pods.map((pod) =>
+          pod.name === step.pod && pod.namespace === step.namespace
+            ? { ...pod, probes: { ...pod.probes, [step.container]: {} } }
+            : pod,
+        ),
+      };
     case 'deletePod':
       return { ...world, pods: world.pods.filter((pod) => !isNamed(pod, step)) };
     case 'configureProxy':
@@ -74,8 +83,10 @@ function livePod(spec: PodSpec, known: LivePod | undefined, now: number): LivePo
       ),
     ),
     probes: Object.fromEntries(
-      spec.containers.flatMap(({ name, probe }) =>
-        probe === undefined ? [] : [[name, { ready: true, since: now, answer: 'HTTP 200' }]],
+      spec.containers.flatMap(({ name, probes }) =>
+        probes.readiness === undefined
+          ? []
+          : [[name, { readiness: { ok: true, since: now, answer: 'HTTP 200' } }]],
       ),
     ),
   };

@@ -39,6 +39,15 @@ const handlers: Handlers = {
     await writeVolume(state, { name: pod, namespace }, { name: volume, files, hash }, signal);
     return true;
   },
+  restartContainer: ({ pod, container, id, graceSeconds, why }, { state }) => {
+    const begun = state.restarts.begin({ id, graceSeconds, why });
+    if (begun)
+      state.context.log.info(
+        { cluster: state.context.cluster, pod, container, why },
+        'container restarted',
+      );
+    return Promise.resolve(begun);
+  },
   deletePod: async ({ name, namespace, graceSeconds }, { state, signal }) => {
     await state.terminations.mark({ name, namespace }, graceSeconds, signal);
     return true;

@@ -18,6 +18,7 @@ function inspected(
   return {
     Id: '1',
     Name: `/${made.name}`,
+    Created: '2026-01-01T00:00:00Z',
     RestartCount: 0,
     State: { Status: 'running', StartedAt: '', FinishedAt: '', ExitCode: 0, OOMKilled: false },
     Config: { Labels: {} },

@@ -6,6 +6,7 @@ import type { Prober } from './prober.ts';
 import type { Readiness } from './readiness.ts';
 import type { SandboxShell } from './sandbox-shell.ts';
 import type { Endings } from './endings.ts';
+import type { Restarts } from './restarts.ts';
 import type { SystemPod } from './system-pod.ts';
 import type { Terminations } from './terminations.ts';
 import type { VolumeHashes } from './volume-hashes.ts';
@@ -25,4 +26,5 @@ export interface EngineState {
   /** Pods that got traffic when this worker first looked; none later. */
   served(read: () => Promise<Set<string>>): Promise<Set<string>>;
   terminations: Terminations;
+  restarts: Restarts;
 }

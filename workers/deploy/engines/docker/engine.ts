@@ -27,6 +27,7 @@ import type { Observed } from './observe.ts';
 import { createProber } from './prober.ts';
 import { createProblems } from './problems.ts';
 import { createReadiness } from './readiness.ts';
+import { createRestarts } from './restarts.ts';
 import { createSandboxShell } from './sandbox-shell.ts';
 import { createSystemPod } from './system-pod.ts';
 import { createTerminations } from './terminations.ts';
@@ -147,7 +148,7 @@ export function createDockerEngine(options: DockerEngineOptions): Engine {
     const debounced = debounce(onEvent, DEBOUNCE_MS);
     listeners.add(onEvent);
     try {
-      await followChanges(context, state.inspections, debounced.ring, signal);
+      await followChanges(state, debounced.ring, signal);
     } finally {
       listeners.delete(onEvent);
       debounced.stop();
@@ -167,7 +168,7 @@ export function createDockerEngine(options: DockerEngineOptions): Engine {
       state.prober.close();
       state.shell.close();
       state.images.close();
-      await state.terminations.close();
+      await Promise.all([state.terminations.close(), state.restarts.close()]);
     },
   };
 }
@@ -179,7 +180,8 @@ function createState(
 ): EngineState {
   const images = createImages(context, readCredentials, onChange);
   const shell = createSandboxShell(context);
-  const prober = createProber(shell, onChange);
+  const prober = createProber(context, shell, onChange);
+  const endings = createEndings(context);
   let servedOnce: Set<string> | undefined;
   return {
     context,
@@ -190,9 +192,13 @@ function createState(
     shell,
     prober,
     readiness: createReadiness(),
-    system: createSystemPod(context, shell, (address, port) => prober.canConnect(address, port)),
-    endings: createEndings(context),
+    system: createSystemPod(context, shell, async (address, port) => {
+      const connects = { address, action: { kind: 'tcp', port }, timeoutSeconds: 1 } as const;
+      return (await shell.probe(connects))?.ok;
+    }),
+    endings,
     terminations: createTerminations(context, onChange),
+    restarts: createRestarts(context, endings, onChange),
     async served(read) {
       if (servedOnce !== undefined) return new Set();
       servedOnce = await read();

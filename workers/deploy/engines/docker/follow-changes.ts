@@ -3,7 +3,7 @@ import { followEvents } from '#adapters/docker/events.ts';
 import type { DockerEvent } from '#adapters/docker/events.ts';
 import { messageOf } from '#core/errors.ts';
 import type { DockerContext } from './context.ts';
-import type { Inspections } from './inspections.ts';
+import type { EngineState } from './engine-state.ts';
 import { agrees, LABEL } from './marks.ts';
 import { suffix } from './names.ts';
 
@@ -27,8 +27,7 @@ const EVENTS = [
 
 /** Tells of every change to what is ours, also by others, until aborted; connects again when Docker hangs up. */
 export async function followChanges(
-  context: DockerContext,
-  inspections: Inspections,
+  { context, inspections, restarts }: Pick<EngineState, 'context' | 'inspections' | 'restarts'>,
   onChange: (what: string) => void,
   signal: AbortSignal,
 ): Promise<void> {
@@ -47,6 +46,7 @@ export async function followChanges(
       for await (const event of followEvents(context.docker, filters, connected, signal)) {
         if (!isOurs(context, event)) continue;
         inspections.forget(event.Actor.Attributes['container'] ?? event.Actor.ID);
+        restarts.onEvent(event);
         onChange(`${event.Action} ${event.Actor.Attributes['name'] ?? event.Actor.ID}`);
       }
     } catch (error) {

@@ -12,6 +12,8 @@ export interface ListedContainer {
 export interface InspectedContainer {
   Id: string;
   Name: string;
+  /** As text of a time. */
+  Created: string;
   RestartCount: number;
   State: {
     Status: string;

@@ -15,7 +15,7 @@ export const LABEL = {
   podLabels: 'windlass.dev/pod-labels',
   fileVolumes: 'windlass.dev/file-volumes',
   graceSeconds: 'windlass.dev/grace-seconds',
-  probe: 'windlass.dev/probe',
+  probes: 'windlass.dev/probes',
   ports: 'windlass.dev/ports',
   made: 'windlass.dev/made',
   recorded: 'windlass.dev/recorded',

@@ -9,7 +9,7 @@ import type { InspectedContainer, ListedContainer } from './inspected.ts';
 import { filterOurs, LABEL } from './marks.ts';
 import { parseDeletingName, podKey } from './names.ts';
 import type { NetworkLayout } from './subnets.ts';
-import { probeKey, probeOf, probeTarget } from './probe-target.ts';
+import { probeKey, probesOf, probeTarget } from './probe-target.ts';
 import type { Probed } from './prober.ts';
 import { newestRecords, readRecords } from './records.ts';
 import type { ListedVolume, StoredRecord } from './records.ts';
@@ -64,6 +64,7 @@ export async function observe(
   const ids = new Set(inspected.map(({ Id }) => Id));
   state.volumeHashes.keepOnly(ids);
   state.endings.keepOnly(ids);
+  state.restarts.keepOnly(ids);
   const system = inspected.filter((container) => !PARTS.has(labelsOf(container)[LABEL.role] ?? ''));
   const { sandboxId, taken, ...running } = await state.system.observe(system, signal);
   const served = await state.served(() => state.system.servedPods(system, signal));
@@ -192,10 +193,11 @@ async function readContainer(
   sandbox: InspectedContainer,
   { state, signal }: Scope,
 ): Promise<LiveContainer> {
-  const { Id, State, RestartCount } = container;
+  const { Id, State } = container;
   const made = parseMade(labelsOf(container)[LABEL.made]);
   const isSandbox = Id === sandbox.Id;
   const ending = isSandbox ? undefined : await state.endings.of(container, signal);
+  const life = isSandbox ? { restarts: 0 } : await state.restarts.of(container, signal);
   return {
     id: Id,
     state: State.Status as LiveContainer['state'],
@@ -203,7 +205,7 @@ async function readContainer(
     finishedAt: time(State.FinishedAt),
     exitCode: ending?.exitCode ?? State.ExitCode,
     oomKilled: ending?.oomKilled ?? State.OOMKilled,
-    restarts: RestartCount,
+    ...life,
     drift: made === undefined ? ['its labels were lost'] : findDrift(made, container),
     joined:
       isSandbox ||
@@ -228,18 +230,14 @@ function probeTargets(
 }
 
 function withProbes(pod: LivePod, group: Group | undefined, { prober }: EngineState): LivePod {
-  const probes = (group?.containers ?? [])
-    .filter((container) => probeOf(container) !== undefined)
-    .map((container) => {
-      const state = prober.stateOf(probeKey(container)) ?? {
-        ready: false,
-        since: time(container.State.StartedAt),
-        answer: 'not probed yet',
-        unprobed: true as const,
-      };
-      return [labelsOf(container)[LABEL.container] ?? '', state] as const;
-    });
-  return { ...pod, probes: Object.fromEntries(probes) };
+  const probed = (group?.containers ?? []).flatMap((container) => {
+    const probes = probesOf(container);
+    if (Object.keys(probes).length === 0) return [];
+    const startedAt = time(container.State.StartedAt);
+    const state = prober.stateOf(probeKey(container), probes, startedAt);
+    return [[labelsOf(container)[LABEL.container] ?? '', state] as const];
+  });
+  return { ...pod, probes: Object.fromEntries(probed) };
 }
 
 /** Docker's zero time, year 1, is 0 here. */

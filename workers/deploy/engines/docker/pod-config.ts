@@ -17,7 +17,8 @@ const EMPTY_FOLDER = '/windlass/empty';
 const FILES_LIMIT = '64m';
 
 export const LOG_CONFIG = { Type: 'json-file', Config: { 'max-size': '10m', 'max-file': '3' } };
-export const RESTART_POLICY = 'unless-stopped';
+/** Also after Docker itself was restarted, and whoever stopped it before. */
+export const RESTART_POLICY = 'always';
 
 /** Sleeps until told to end, and reaps what is orphaned to it, as process 1 must. */
 export const SLEEP = 'trap "exit 0" TERM INT; while :; do sleep 86400 & wait $!; done';
@@ -95,7 +96,7 @@ export function containerBody(
       [LABEL.role]: 'container',
       [LABEL.container]: container.name,
       [LABEL.made]: JSON.stringify(made),
-      ...(container.probe === undefined ? {} : { [LABEL.probe]: JSON.stringify(container.probe) }),
+      [LABEL.probes]: JSON.stringify(container.probes),
     },
     // An image's own health check has no meaning in a pod, and would fill Docker's events.
     Healthcheck: { Test: ['NONE'] },

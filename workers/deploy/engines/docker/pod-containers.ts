@@ -150,7 +150,8 @@ async function probeAtOnce(
   const target = probeTarget(container, { address, served: false });
   if (target === undefined) return;
   const probed = prober.watch(target);
-  if (target.probe.initialDelaySeconds === 0)
+  const first = target.probes.startup ?? target.probes.readiness;
+  if (first?.initialDelaySeconds === 0)
     await Promise.race([probed, sleep(FIRST_PROBE_MS, undefined, { signal, ref: false })]);
 }
 

@@ -1,4 +1,4 @@
-import type { ReadinessProbe } from '#core/docker/world.ts';
+import type { Probes } from '#core/docker/world.ts';
 import { labelsOf } from './containers.ts';
 import type { InspectedContainer } from './inspected.ts';
 import { LABEL } from './marks.ts';
@@ -9,15 +9,14 @@ export function probeTarget(
   container: InspectedContainer,
   { address, served }: Pick<Probed, 'address' | 'served'>,
 ): Probed | undefined {
-  const probe = probeOf(container);
-  if (probe === undefined) return undefined;
+  const probes = probesOf(container);
+  if (Object.keys(probes).length === 0) return undefined;
   const startedAt = Date.parse(container.State.StartedAt);
-  return { key: probeKey(container), address, startedAt, probe, served };
+  return { key: probeKey(container), id: container.Id, address, startedAt, probes, served };
 }
 
-export function probeOf(container: InspectedContainer): ReadinessProbe | undefined {
-  const label = labelsOf(container)[LABEL.probe];
-  return label === undefined ? undefined : (JSON.parse(label) as ReadinessProbe);
+export function probesOf(container: InspectedContainer): Probes {
+  return JSON.parse(labelsOf(container)[LABEL.probes] ?? '{}') as Probes;
 }
 
 /** Of one run of a container: a restart makes it another. */

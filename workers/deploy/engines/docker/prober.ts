@@ -1,11 +1,21 @@
-import type { ProbeState, ReadinessProbe } from '#core/docker/world.ts';
+import type {
+  ContainerProbes,
+  FailedProbe,
+  Probe,
+  Probes,
+  ProbeState,
+} from '#core/docker/world.ts';
+import { UserError } from '#core/errors.ts';
 import {
   assumeReady,
   foldProbe,
-  nextProbeMs,
+  hasGivenUp,
+  hasOutlived,
+  nextReadinessMs,
   type ProbeMemory,
-  type ProbeResult,
 } from './fold-probe.ts';
+import { createAskContainer } from './ask-container.ts';
+import type { DockerContext } from './context.ts';
 import type { SandboxShell } from './sandbox-shell.ts';
 
 /** While nothing can be probed, how soon that is tried again. */
@@ -14,9 +24,10 @@ const NO_LINE_RETRY_MS = 250;
 /** A running container to probe. A restart makes it another: what was known of it is void. */
 export interface Probed {
   key: string;
+  id: string;
   address: string;
   startedAt: number;
-  probe: ReadinessProbe;
+  probes: Probes;
   /** It got traffic when this worker first saw it. */
   served: boolean;
 }
@@ -26,43 +37,68 @@ export interface Prober {
   setTargets(targets: readonly Probed[]): void;
   /** One more, at once; the next `setTargets` says whether it stays. Resolves when it was probed, or will not be. */
   watch(target: Probed): Promise<void>;
-  /** Absent: not probed yet. */
-  stateOf(key: string): ProbeState | undefined;
-  /** Whether something accepts connections there; absent where that cannot be found out. */
-  canConnect(address: string, port: number): Promise<boolean | undefined>;
+  /** How its probes stand; those that were not tried yet are not ok. */
+  stateOf(key: string, probes: Probes, startedAt: number): ContainerProbes;
   close(): void;
 }
 
+type Kind = keyof Probes;
+
 interface Watched {
   target: Probed;
-  memory?: ProbeMemory;
-  timer?: NodeJS.Timeout;
+  /** No startup probe, or it has succeeded. */
+  started: boolean;
+  memories: Partial<Record<Kind, ProbeMemory>>;
+  timers: Partial<Record<Kind, NodeJS.Timeout>>;
   probed: PromiseWithResolvers<void>;
 }
 
-export function createProber(shell: SandboxShell, onChange: (what: string) => void): Prober {
+/**
+ * INVARIANTS: the other probes wait for the startup probe; once a startup or liveness probe has given up, the container is
+ * not probed until it has been restarted.
+ */
+export function createProber(
+  context: DockerContext,
+  shell: SandboxShell,
+  onChange: (what: string) => void,
+): Prober {
+  const closing = new AbortController();
+  const ask = createAskContainer(context, shell, closing.signal);
   const watched = new Map<string, Watched>();
 
-  function schedule(entry: Watched, delayMs: number): void {
-    entry.timer = setTimeout(() => void probeOnce(entry), delayMs);
-    entry.timer.unref();
+  function schedule(entry: Watched, kind: Kind, probe: Probe, delayMs: number): void {
+    const timer = setTimeout(() => void probeOnce(entry, kind, probe), delayMs);
+    timer.unref();
+    entry.timers[kind] = timer;
   }
 
-  async function probeOnce(entry: Watched): Promise<void> {
+  async function probeOnce(entry: Watched, kind: Kind, probe: Probe): Promise<void> {
     const { target } = entry;
-    const result = await shell.probe(target);
-    if (watched.get(target.key) !== entry) return;
-    if (result === undefined) return schedule(entry, NO_LINE_RETRY_MS);
-    remember(entry, result);
+    const result = await ask(target, probe.action, probe.timeoutSeconds);
+    if (watched.get(target.key) !== entry || failedProbe(entry) !== undefined) return;
+    if (result === undefined) return schedule(entry, kind, probe, NO_LINE_RETRY_MS);
+    const before = entry.memories[kind];
+    const memory = foldProbe(before, result, probe, Date.now());
+    entry.memories[kind] = memory;
+    entry.probed.resolve();
+    const isOver = kind === 'startup' && memory.ok;
+    if (isOver) start(entry);
+    else if (kind === 'readiness' || !hasGivenUp(memory, probe))
+      schedule(entry, kind, probe, pauseMs(kind, memory, probe));
+    const isNews = kind !== 'liveness' && before?.ok !== memory.ok;
+    if (isNews || failedProbe(entry) !== undefined) onChange(`${kind} probe: ${memory.answer}`);
   }
 
-  function remember(entry: Watched, result: ProbeResult): void {
-    const { target, memory: before } = entry;
-    const memory = foldProbe(before, result, target.probe, Date.now());
-    entry.memory = memory;
-    entry.probed.resolve();
-    schedule(entry, nextProbeMs(memory, target.probe));
-    if (before?.ready !== memory.ready) onChange(`probe: ${memory.answer}`);
+  function start(entry: Watched): void {
+    entry.started = true;
+    const { readiness, liveness } = entry.target.probes;
+    if (readiness !== undefined) begin(entry, 'readiness', readiness);
+    if (liveness !== undefined) begin(entry, 'liveness', liveness);
+  }
+
+  function begin(entry: Watched, kind: Kind, probe: Probe): void {
+    const firstAt = entry.target.startedAt + probe.initialDelaySeconds * 1_000;
+    schedule(entry, kind, probe, Math.max(0, firstAt - Date.now()));
   }
 
   function watch(target: Probed): Watched {
@@ -71,18 +107,21 @@ export function createProber(shell: SandboxShell, onChange: (what: string) => vo
       known.target = target;
       return known;
     }
+    const { startup, readiness } = target.probes;
+    const now = Date.now();
     const probed = Promise.withResolvers<void>();
-    const entry: Watched = target.served
-      ? { target, probed, memory: assumeReady(Date.now()) }
-      : { target, probed };
+    const entry: Watched = { target, started: false, memories: {}, timers: {}, probed };
     watched.set(target.key, entry);
-    const startsAt = target.startedAt + target.probe.initialDelaySeconds * 1_000;
-    schedule(entry, Math.max(0, startsAt - Date.now()));
+    if (target.served && readiness !== undefined) entry.memories.readiness = assumeReady(now);
+    const hasStarted =
+      target.served || startup === undefined || hasOutlived(startup, target.startedAt, now);
+    if (hasStarted) start(entry);
+    else begin(entry, 'startup', startup);
     return entry;
   }
 
-  function drop({ target, timer, probed }: Watched): void {
-    clearTimeout(timer);
+  function drop({ target, timers, probed }: Watched): void {
+    for (const timer of Object.values(timers)) clearTimeout(timer);
     watched.delete(target.key);
     probed.resolve();
   }
@@ -94,32 +133,53 @@ export function createProber(shell: SandboxShell, onChange: (what: string) => vo
       for (const [key, entry] of watched) if (!keys.has(key)) drop(entry);
       for (const target of targets) watch(target);
     },
-    stateOf(key) {
-      const memory = watched.get(key)?.memory;
-      if (memory === undefined) return undefined;
-      const { ready, since, answer } = memory;
-      return { ready, since, answer };
-    },
-    async canConnect(address, port) {
-      const result = await shell.probe({ address, probe: connectProbe(port) });
-      return result?.ok;
+    stateOf(key, { startup, readiness }, startedAt) {
+      const entry = watched.get(key);
+      const failed = entry === undefined ? undefined : failedProbe(entry);
+      const untried = {
+        ok: false,
+        since: startedAt,
+        answer: 'not probed yet',
+        unprobed: true,
+      } as const;
+      return {
+        ...(startup === undefined || entry?.started === true
+          ? {}
+          : { startup: stateIn(entry?.memories.startup) ?? untried }),
+        ...(readiness === undefined
+          ? {}
+          : { readiness: stateIn(entry?.memories.readiness) ?? untried }),
+        ...(failed === undefined ? {} : { failed }),
+      };
     },
     close() {
+      closing.abort(new UserError('cancelled', 'the engine was closed'));
       for (const entry of watched.values()) drop(entry);
     },
   };
 }
 
-function connectProbe(port: number): ReadinessProbe {
-  return {
-    kind: 'tcp',
-    port,
-    path: '',
-    headers: {},
-    initialDelaySeconds: 0,
-    periodSeconds: 1,
-    timeoutSeconds: 1,
-    successThreshold: 1,
-    failureThreshold: 1,
-  };
+function pauseMs(kind: Kind, memory: ProbeMemory, probe: Probe): number {
+  return kind === 'readiness' ? nextReadinessMs(memory, probe) : probe.periodSeconds * 1_000;
+}
+
+/** The probe for which it is to be restarted. */
+function failedProbe({ target, memories }: Watched): FailedProbe | undefined {
+  for (const kind of ['startup', 'liveness'] as const) {
+    const [probe, memory] = [target.probes[kind], memories[kind]];
+    if (probe === undefined || memory === undefined || !hasGivenUp(memory, probe)) continue;
+    const { graceSeconds } = probe;
+    return {
+      probe: kind,
+      answer: memory.answer,
+      ...(graceSeconds === undefined ? {} : { graceSeconds }),
+    };
+  }
+  return undefined;
+}
+
+function stateIn(memory: ProbeMemory | undefined): ProbeState | undefined {
+  if (memory === undefined) return undefined;
+  const { ok, since, answer } = memory;
+  return { ok, since, answer };
 }

@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import type { ReadinessProbe } from '#core/docker/world.ts';
 import {
   parseAnswer,
   parseEnding,
@@ -8,21 +7,17 @@ import {
   runRequest,
 } from './sandbox-script.ts';
 
-const probe: ReadinessProbe = {
+const action = {
   kind: 'http',
+  scheme: 'http',
   port: 8080,
   path: '/healthz?a=b',
   headers: { host: 'shop.example', 'X-Probe': '1' },
-  initialDelaySeconds: 0,
-  periodSeconds: 10,
-  timeoutSeconds: 2,
-  successThreshold: 1,
-  failureThreshold: 3,
-};
+} as const;
 
 describe('probeRequest', () => {
   it('is one line with the whole HTTP request, own headers first', () => {
-    const line = probeRequest(7, { address: '10.0.0.5', probe });
+    const line = probeRequest(7, { address: '10.0.0.5', action, timeoutSeconds: 2 });
     const [id, kind, seconds, address, port, request = ''] = line.trimEnd().split(' ');
     expect([id, kind, seconds, address, port]).toEqual(['7', 'http', '2', '10.0.0.5', '8080']);
     expect(Buffer.from(request, 'base64').toString()).toBe(

@@ -1,5 +1,7 @@
-import type { ReadinessProbe } from '#core/docker/world.ts';
+import type { Action } from '#core/docker/world.ts';
 import type { ProbeResult } from './fold-probe.ts';
+import { connectionProblem, headersOf, httpResult } from './http-probe.ts';
+import type { HttpAction } from './http-probe.ts';
 
 /**
  * Runs in the proxy's sandbox for as long as its input is open, since to start a program in a container takes Docker long.
@@ -36,13 +38,14 @@ done
 
 export interface ProbeTarget {
   address: string;
-  probe: ReadinessProbe;
+  action: Extract<Action, { kind: 'http' | 'tcp' }>;
+  timeoutSeconds: number;
 }
 
-export function probeRequest(id: number, { address, probe }: ProbeTarget): string {
-  const request = probe.kind === 'http' ? httpRequest(address, probe) : '-';
+export function probeRequest(id: number, { address, action, timeoutSeconds }: ProbeTarget): string {
+  const request = action.kind === 'tcp' ? '-' : httpRequest(address, action);
   const encoded = Buffer.from(request).toString('base64');
-  return `${id} ${probe.kind} ${probe.timeoutSeconds} ${address} ${probe.port} ${encoded}\n`;
+  return `${id} ${action.kind} ${timeoutSeconds} ${address} ${action.port} ${encoded}\n`;
 }
 
 export function runRequest(id: number, script: string): string {
@@ -72,32 +75,10 @@ function resultOf(kind: string, rest: string): ProbeResult {
   const [status = '', body = ''] = rest.split('\t');
   const code = /^HTTP\/\d(?:\.\d)? (\d{3})/.exec(status)?.[1];
   if (code === undefined) return { ok: false, answer: `no HTTP: ${status.trim()}` };
-  const ok = Number(code) >= 200 && Number(code) < 400;
-  const text = printable(body);
-  return { ok, answer: text === '' || ok ? `HTTP ${code}` : `HTTP ${code}: ${text}` };
+  return httpResult(Number(code), body);
 }
 
-/** `nc: can't connect to remote host (10.88.0.7): Connection refused` without its first half. */
-function connectionProblem(message: string): string {
-  if (/timed out/i.test(message)) return 'connection timed out';
-  return (/^nc: .*: ([^:]+)$/.exec(message)?.[1] ?? message).toLowerCase();
-}
-
-function httpRequest(address: string, probe: ReadinessProbe): string {
-  const given = new Map(
-    Object.entries(probe.headers).map(([name, value]) => [name.toLowerCase(), [name, value]]),
-  );
-  const defaults = [
-    ['Host', `${address}:${probe.port}`],
-    ['User-Agent', 'windlass-probe'],
-    ['Accept', '*/*'],
-    ['Connection', 'close'],
-  ].filter(([name = '']) => !given.has(name.toLowerCase()));
-  const headers = [...defaults, ...given.values()].map(([name, value]) => `${name}: ${value}`);
-  return [`GET ${probe.path} HTTP/1.1`, ...headers, '', ''].join('\r\n');
-}
-
-function printable(text: string): string {
-  // eslint-disable-next-line no-control-regex -- control characters are what is removed
-  return text.replaceAll(/[\u0000-\u001f\u007f\ufffd]/g, '').trim();
+function httpRequest(address: string, action: HttpAction): string {
+  const headers = headersOf(address, action).map(([name, value]) => `${name}: ${value}`);
+  return [`GET ${action.path} HTTP/1.1`, ...headers, '', ''].join('\r\n');
 }

@@ -25,6 +25,7 @@ const LONGEST_RETRY_MS = 5_000;
 export interface SandboxShell {
   /** The sandbox it is in; absent = none is running. */
   use(sandboxId: string | undefined): void;
+  sandboxId(): string | undefined;
   /** Absent where no probe could be made: that says nothing of the target. */
   probe(target: ProbeTarget): Promise<ProbeResult | undefined>;
   /** Runs a script, which may be run twice, in that sandbox to its end. Throws what it says where it fails. */
@@ -131,8 +132,9 @@ export function createSandboxShell(context: DockerContext): SandboxShell {
 
   return {
     use,
+    sandboxId: () => sandbox,
     async probe(target) {
-      const patienceMs = target.probe.timeoutSeconds * 1_000 + SLACK_MS;
+      const patienceMs = target.timeoutSeconds * 1_000 + SLACK_MS;
       const text = await ask((id) => probeRequest(id, target), patienceMs);
       return text === undefined ? undefined : parseProbed(text);
     },

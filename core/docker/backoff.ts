@@ -1,0 +1,29 @@
+/** How patient one is with a container that ended: Kubernetes' crash back-off. */
+export interface Backoff {
+  /** How long the next restart has to wait after the container's end. */
+  delayMs: number;
+  /** When it was last restarted (ms since the epoch). */
+  restartedAt: number;
+}
+
+const FIRST_DELAY_MS = 10_000;
+const LONGEST_DELAY_MS = 300_000;
+/** After so long the past is forgiven. */
+const FORGIVEN_MS = 600_000;
+
+/** When a container that ended may be started again: at once the first time, and after it ran well for long. */
+export function restartTime(backoff: Backoff | undefined, finishedAt: number): number {
+  if (backoff === undefined || isForgiven(backoff, finishedAt)) return finishedAt;
+  return finishedAt + backoff.delayMs;
+}
+
+/** After a restart: the next one waits twice as long. */
+export function afterRestart(backoff: Backoff | undefined, restartedAt: number): Backoff {
+  const isFirst = backoff === undefined || isForgiven(backoff, restartedAt);
+  const delayMs = isFirst ? FIRST_DELAY_MS : Math.min(LONGEST_DELAY_MS, backoff.delayMs * 2);
+  return { delayMs, restartedAt };
+}
+
+function isForgiven({ restartedAt }: Backoff, at: number): boolean {
+  return at - restartedAt > FORGIVEN_MS;
+}

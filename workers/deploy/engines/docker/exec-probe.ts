@@ -1,0 +1,46 @@
+import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type Docker from 'dockerode';
+import { callDocker } from '#adapters/docker/call.ts';
+import { createDemux } from '#adapters/docker/demux.ts';
+import { startExec } from '#adapters/docker/exec.ts';
+import type { ProbeResult } from './fold-probe.ts';
+
+const LONGEST_OUTPUT = 1_000;
+
+/** Good where the command ends with 0. Docker cannot end one that does not end in time: it is left to itself. */
+export async function probeByExec(
+  docker: Docker,
+  container: string,
+  command: readonly string[],
+  timeoutSeconds: number,
+  signal: AbortSignal,
+): Promise<ProbeResult> {
+  const { id, stream } = await startExec(docker, container, command, signal);
+  const feed = createDemux();
+  let output = '';
+  stream.on('data', (chunk: Buffer) => {
+    for (const { data } of feed(chunk))
+      if (output.length < LONGEST_OUTPUT) output += data.toString();
+  });
+  stream.end();
+  const timer = new AbortController();
+  const ended = await Promise.race([
+    once(stream, 'close').then(() => true),
+    sleep(timeoutSeconds * 1_000, false, { signal: timer.signal }).catch(() => false),
+  ]);
+  timer.abort();
+  signal.throwIfAborted();
+  if (!ended) {
+    stream.destroy();
+    return { ok: false, answer: `no end within ${timeoutSeconds} s` };
+  }
+  const { ExitCode: exitCode } = await callDocker<{ ExitCode: number }>(docker, {
+    method: 'GET',
+    path: `/exec/${id}/json`,
+    signal,
+  });
+  const text = output.trim().replaceAll(/\s+/g, ' ');
+  if (exitCode === 0) return { ok: true, answer: text === '' ? 'exit code 0' : text };
+  return { ok: false, answer: `exit code ${exitCode}${text === '' ? '' : `: ${text}`}` };
+}

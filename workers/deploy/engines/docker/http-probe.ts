@@ -1,0 +1,37 @@
+import type { Action } from '#core/docker/world.ts';
+import type { ProbeResult } from './fold-probe.ts';
+
+export type HttpAction = Extract<Action, { kind: 'http' }>;
+
+/** The declared headers, and what every request carries where they do not say it. */
+export function headersOf(address: string, { headers, port }: HttpAction): [string, string][] {
+  const given = new Set(Object.keys(headers).map((name) => name.toLowerCase()));
+  const defaults: [string, string][] = [
+    ['Host', `${address}:${port}`],
+    ['User-Agent', 'windlass-probe'],
+    ['Accept', '*/*'],
+    ['Connection', 'close'],
+  ];
+  return [
+    ...defaults.filter(([name]) => !given.has(name.toLowerCase())),
+    ...Object.entries(headers),
+  ];
+}
+
+/** Any status from 200 to below 400 is good. */
+export function httpResult(status: number, body: string): ProbeResult {
+  const ok = status >= 200 && status < 400;
+  const text = printable(body);
+  return { ok, answer: text === '' || ok ? `HTTP ${status}` : `HTTP ${status}: ${text}` };
+}
+
+/** `nc: can't connect to remote host (10.88.0.7): Connection refused` without its first half. */
+export function connectionProblem(message: string): string {
+  if (/timed out/i.test(message)) return 'connection timed out';
+  return (/^nc: .*: ([^:]+)$/.exec(message)?.[1] ?? message).toLowerCase();
+}
+
+function printable(text: string): string {
+  // eslint-disable-next-line no-control-regex -- control characters are what is removed
+  return text.replaceAll(/[\u0000-\u001f\u007f\ufffd]/g, '').trim();
+}
