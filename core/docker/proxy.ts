@@ -20,6 +20,7 @@ const HARD_STOP = '5m';
 /**
  * Some hosts allow a billion files, for which HAProxy would reserve memory: hence its bound. Two HAProxies of one user
  * would share a port and each get half the connections: hence `noreuseport`; workers hand over their sockets anyway.
+ * A server that refused the first check, as when all starts at once, is asked again soon: hence `downinter`.
  */
 const GLOBAL = `global
   fd-hard-limit 50000
@@ -36,7 +37,7 @@ defaults
   timeout client 1h
   timeout server 1h
   timeout client-fin 30s
-  default-server check inter 2s fastinter 500ms fall 2 rise 1
+  default-server check inter 2s fastinter 500ms downinter 100ms fall 2 rise 1
 `;
 
 /** The cluster's own proxy: each Service's address and ports, to its ready pods. */

@@ -66,6 +66,10 @@ describe.sequential('the loss of state folder and Redis', () => {
     await repository.git('remote', 'add', 'windlass', remote(windlass.token));
     await deploy({ Dockerfile: DOCKERFILE, page: 'one', 'deploy/a.yaml': MANIFESTS });
     await deploy({ page: 'two' });
+    await waitUntil(
+      async () => !(await containers()).some((name) => name.startsWith('/deleting-')),
+      'the end of the first pod',
+    );
   });
   afterAll(async () => {
     await windlass.stop();

@@ -1,11 +1,12 @@
 import { access } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { hasApt } from '#adapters/debian/apt.ts';
+import { hasApt, installPackages } from '#adapters/debian/apt.ts';
 import { extractPackages } from '#adapters/debian/extract-packages.ts';
 import { findOnPath } from '#adapters/debian/find-on-path.ts';
 import { runProgram } from '#adapters/debian/run-program.ts';
 
+const PYTHON = '/usr/bin/python3';
 const TIMEOUT_MS = 300_000;
 const PACKAGES = join(tmpdir(), 'windlass-test-tools', 'docker-compose');
 /** What Debian's Compose 1.29 is made of beside Python. */
@@ -55,13 +56,14 @@ export async function findComposes(): Promise<Compose[]> {
 
 async function fromPackages(): Promise<Omit<Compose, 'version'>> {
   const signal = AbortSignal.timeout(TIMEOUT_MS);
+  if (!(await isThere(PYTHON))) await installPackages(['python3'], signal);
   await extractPackages(['docker-compose', ...PYTHON_MODULES], PACKAGES, signal);
   const plugin = join(PACKAGES, 'usr/libexec/docker/cli-plugins/docker-compose');
   // Version 2 is one program; version 1 is Python.
   if (await isThere(plugin)) return { command: plugin, args: ['compose'], environment: {} };
   const modules = join(PACKAGES, 'usr/lib/python3/dist-packages');
   return {
-    command: '/usr/bin/python3',
+    command: PYTHON,
     args: [join(PACKAGES, 'usr/bin/docker-compose')],
     environment: { PYTHONPATH: modules },
   };
