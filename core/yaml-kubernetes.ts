@@ -1,4 +1,4 @@
-import { stringify } from 'yaml';
+import { Document, isScalar, visit } from 'yaml';
 import type { ScalarTag, Tags } from 'yaml';
 
 /**
@@ -11,11 +11,17 @@ export function kubernetesTags(tags: Tags): Tags {
 
 /** The object as YAML that Kubernetes, and YAML 1.2 too, read back as it was. */
 export function kubernetesYaml(object: unknown): string {
-  return stringify(object, {
-    lineWidth: 0,
+  const document = new Document(object, {
     aliasDuplicateObjects: false,
     customTags: kubernetesTags,
   });
+  visit(document, {
+    Pair(_index, { key }) {
+      // Plain, it would take over the keys of its value.
+      if (isScalar(key) && key.value === '<<') key.type = 'QUOTE_DOUBLE';
+    },
+  });
+  return document.toString({ lineWidth: 0 });
 }
 
 const YES = /^(y|Y|yes|Yes|YES|true|True|TRUE|on|On|ON)$/;

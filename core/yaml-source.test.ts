@@ -73,16 +73,26 @@ describe('as Kubernetes reads it', () => {
     expect(documents.map((document) => document.value)).toEqual([{ a: value }]);
   });
 
-  it.each(['0644', 'yes', 'N', 'off', '1_000', '0b1', '0o7', '1e3', '~', '089', '2001-01-01'])(
-    'reads the text %s back as text',
-    (text) => {
-      const yaml = kubernetesYaml({ [text]: text });
-      for (const dialect of ['core', 'kubernetes'] as const) {
-        const { documents } = parseYamlDocuments('f.yaml', yaml, dialect);
-        expect(documents.map(({ value }) => value)).toEqual([{ [text]: text }]);
-      }
-    },
-  );
+  it.each([
+    '0644',
+    'yes',
+    'N',
+    'off',
+    '1_000',
+    '0b1',
+    '0o7',
+    '1e3',
+    '~',
+    '089',
+    '2001-01-01',
+    '<<',
+  ])('reads the text %s back as text', (text) => {
+    const yaml = kubernetesYaml({ [text]: text });
+    for (const dialect of ['core', 'kubernetes'] as const) {
+      const { documents } = parseYamlDocuments('f.yaml', yaml, dialect);
+      expect(documents.map(({ value }) => value)).toEqual([{ [text]: text }]);
+    }
+  });
 
   it('reads back whatever is written', () => {
     const object = fc.dictionary(fc.string({ minLength: 1 }), fc.jsonValue());
