@@ -31,8 +31,8 @@ import type { TunnelDependencies } from './routes/tunnels.ts';
 import { createTunnels } from './tunnels.ts';
 import { whyRoutes } from './routes/why.ts';
 import type { WhyDependencies } from './why.ts';
-import { githubWebhook } from './routes/webhook-github.ts';
-import type { WebhookDependencies } from './routes/webhook-github.ts';
+import { webhookRoutes } from './routes/webhooks.ts';
+import type { WebhookDependencies } from './routes/webhooks.ts';
 import type { Tokens } from '#adapters/state/tokens.ts';
 
 /** A push of a large repository takes its time. */
@@ -108,7 +108,7 @@ export async function createApp(dependencies: AppDependencies): Promise<FastifyI
     options: { maxPayload: MAX_FRAME_BYTES, perMessageDeflate: false },
   });
   await app.register(gitRoutes, { ...dependencies.git, tokens, log });
-  await app.register(githubWebhook, dependencies);
+  await app.register(webhookRoutes, dependencies);
   await app.register(arrivalRoutes, { tokens, tunnels, prefix: '/internal/v1' });
   await app.register(internalRoutes, { ...dependencies, prefix: '/internal/v1' });
   await app.register(

@@ -329,6 +329,34 @@ describe('a server', () => {
     expect(started?.length).toBe(runs);
   });
 
+  const GENERIC = {
+    url: 'git@forge.example:team/app',
+    ref: 'refs/heads/main',
+    commit: 'b'.repeat(40),
+    who: 'nightly',
+  };
+  it.each([
+    ['a push', GENERIC, 202, 1],
+    ['the same words again', GENERIC, 200, 0],
+    ['a deletion', { ...GENERIC, commit: '0'.repeat(40) }, 200, 0],
+    ['another branch', { ...GENERIC, ref: 'refs/heads/x' }, 200, 0],
+    ['an unknown repository', { ...GENERIC, url: elsewhere.clone_url }, 401, undefined],
+    ['a misspelt field', { ...GENERIC, sha: '1' }, 400, undefined],
+  ])('answers a generic webhook with %s', async (_case, payload, status, runs) => {
+    const answer = await genericWebhook(JSON.stringify(payload), 'shared secret');
+    expect(answer.status).toBe(status);
+    const { runs: started } = (await answer.json()) as { runs?: string[] };
+    expect(started?.length).toBe(runs);
+  });
+
+  it('tells a generic delivery by its id, where it has one', async () => {
+    const body = JSON.stringify({ ...GENERIC, commit: 'c'.repeat(40) });
+    expect((await genericWebhook(body, 'shared secret', '1')).status).toBe(202);
+    expect((await genericWebhook(body, 'shared secret', '1')).status).toBe(200);
+    expect((await genericWebhook(body, 'wrong', '2')).status).toBe(401);
+    expect((await newestRun('forge'))?.trigger).toMatchObject({ kind: 'webhook', who: 'nightly' });
+  });
+
   it('refuses webhooks that are signed wrongly, and those that are too long', async () => {
     const body = JSON.stringify(PUSH);
     expect((await webhook(body, 'push', 'd8', 'wrong')).status).toBe(401);
@@ -405,8 +433,24 @@ function webhook(body: string, event: string, delivery: string, secret: string):
       'content-type': 'application/json',
       'x-github-event': event,
       ...(delivery === '' ? {} : { 'x-github-delivery': delivery }),
-      'x-hub-signature-256': `sha256=${createHmac('sha256', secret).update(body).digest('hex')}`,
+      'x-hub-signature-256': signatureOf(body, secret),
     },
     body,
   });
+}
+
+function genericWebhook(body: string, secret: string, delivery = ''): Promise<Response> {
+  return fetch(`${server.url}/webhooks/generic`, {
+    method: 'POST',
+    headers: {
+      'content-type': 'application/json',
+      ...(delivery === '' ? {} : { 'x-windlass-delivery': delivery }),
+      'x-windlass-signature-256': signatureOf(body, secret),
+    },
+    body,
+  });
+}
+
+function signatureOf(body: string, secret: string): string {
+  return `sha256=${createHmac('sha256', secret).update(body).digest('hex')}`;
 }
