@@ -3,8 +3,9 @@ import type { PodSpec } from '#core/docker/world.ts';
 import {
   createContainer,
   labelsOf,
-  restartContainer,
+  removeContainer,
   startContainer,
+  stopContainer,
   undoDrift,
   unpauseContainer,
 } from './containers.ts';
@@ -20,9 +21,7 @@ import { fileVolumes, podMarks, sandboxBody } from './pod-config.ts';
 import { prepareContainers, runPrepared } from './pod-containers.ts';
 import type { PodParts } from './pod-containers.ts';
 import { explainImage } from './system-containers.ts';
-import { ensureVolumes, fillVolumes, readVolumeHashes } from './volumes.ts';
-
-const SANDBOX_GRACE_SECONDS = 1;
+import { ensureVolumes, fillVolumes, readVolumeHashes, removeMemoryVolumes } from './volumes.ts';
 
 /**
  * Makes the pod be as its spec says, from whatever there is of it: creates what lacks, starts what stopped, makes anew
@@ -40,8 +39,9 @@ export async function ensurePod(
   const bringing = bringImages(state, pod, signal);
   // Awaited below; a rejection before that is not unhandled.
   bringing.catch(() => {});
-  const parts = await findParts(state, pod, signal);
-  if (parts === undefined) return false;
+  const found = await findParts(state, pod, signal);
+  if (found === undefined) return false;
+  const parts = (await discardEmptied(state, pod, found, signal)) ? { containers: [] } : found;
   const sandboxId = parts.sandbox?.Id ?? (await createSandbox(state, network, pod, signal));
   // Docker takes longest to start a sandbox: what goes into it is made meanwhile.
   const [started, prepared] = await Promise.allSettled([
@@ -149,22 +149,40 @@ async function createSandbox(
   }
 }
 
+/**
+ * Where Docker restarted a sandbox, its volumes in memory are empty, and Docker may have lost count of who uses them: it
+ * then gives another, empty one to a container that starts later (seen with Docker 20.10). So such a pod is made anew but
+ * for its volumes on disk, as Kubernetes does when a sandbox ends.
+ */
+async function discardEmptied(
+  state: EngineState,
+  pod: PodSpec,
+  { sandbox, containers }: PodParts,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const { context } = state;
+  if (sandbox === undefined || !(await lostFiles(state, pod, sandbox, signal))) return false;
+  await Promise.all(
+    containers.map(async ({ Id }) => {
+      await stopContainer(context, Id, pod.graceSeconds, signal);
+      await removeContainer(context, Id, signal);
+    }),
+  );
+  await removeContainer(context, sandbox.Id, signal);
+  await removeMemoryVolumes(context, pod, signal);
+  return true;
+}
+
 /** Answers it running, with filled volumes; its containers may still be of the time before. */
 async function runSandbox(
   state: EngineState,
   pod: PodSpec,
   id: string,
-  { sandbox: found, containers }: PodParts,
+  { sandbox: found }: PodParts,
   signal: AbortSignal,
 ): Promise<InspectedContainer> {
   if (found === undefined) await startContainer(state.context, id, signal);
-  else {
-    await wakeSandbox(state, found, signal);
-    const isUp = containers.some(({ State }) => State.Status === 'running');
-    // What Docker started before its files were there starts again, after its sandbox.
-    if (isUp && (await lostFiles(state, pod, id, signal)))
-      await restartContainer(state.context, id, SANDBOX_GRACE_SECONDS, signal);
-  }
+  else await wakeSandbox(state, found, signal);
   const sandbox = await inspectContainer(state.context, id, signal);
   if (sandbox === undefined)
     throw new Error(`the sandbox of ${podKey(pod)} went away while it was made`);
@@ -190,12 +208,14 @@ async function wakeSandbox(
 async function lostFiles(
   { context }: EngineState,
   pod: PodSpec,
-  sandboxId: string,
+  sandbox: InspectedContainer,
   signal: AbortSignal,
 ): Promise<boolean> {
   const volumes = fileVolumes(pod);
-  if (volumes.length === 0) return false;
-  const there = await readVolumeHashes(context, sandboxId, signal);
+  const { Status: status } = sandbox.State;
+  if (volumes.length === 0 || status === 'paused') return false;
+  if (status !== 'running') return true;
+  const there = await readVolumeHashes(context, sandbox.Id, signal);
   return volumes.some(({ name }) => there[name] === undefined);
 }
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { callDocker, isStatus } from '#adapters/docker/call.ts';
 import type { LiveRecord } from '#core/docker/world.ts';
-import { UserError } from '#core/errors.ts';
+import { messageOf, UserError } from '#core/errors.ts';
 import { keyOf, type Resource, type ResourceKey } from '#core/resources/resource.ts';
 import type { DockerContext } from './context.ts';
 import { agrees, LABEL, marks } from './marks.ts';
@@ -102,11 +102,24 @@ export async function removeVolume(
   name: string,
   signal: AbortSignal,
 ): Promise<void> {
+  const request = { method: 'DELETE', path: `/volumes/${name}`, signal } as const;
   try {
-    await callDocker(context.docker, { method: 'DELETE', path: `/volumes/${name}`, signal });
+    await callDocker(context.docker, request);
   } catch (error) {
-    if (!isStatus(error, 404)) throw error;
+    if (isStatus(error, 404)) return;
+    if (!hasActiveMounts(error)) throw error;
+    // Docker forgets it then, and says this again.
+    await callDocker(context.docker, { ...request, query: { force: true } }).catch(
+      (again: unknown) => {
+        if (!hasActiveMounts(again)) throw again;
+      },
+    );
   }
+}
+
+/** A Docker that was killed counts more users than there are; of a volume that a container has it says "in use". */
+function hasActiveMounts(error: unknown): boolean {
+  return messageOf(error).includes('active mounts');
 }
 
 export function takenVolume(name: string): UserError {

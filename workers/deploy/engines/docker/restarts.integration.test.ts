@@ -1,7 +1,7 @@
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { callDocker } from '#adapters/docker/call.ts';
 import { runInContainer } from '#adapters/docker/exec.ts';
 import type { OwnerStatus } from '#core/engine.ts';
@@ -124,6 +124,18 @@ describe.sequential('docker engine, when Docker restarts', () => {
     const engine = cluster.startEngine({ docker: dockerd.docker });
     const { done } = await engine.reconcile([desire(shop())], never);
     expect(done).toEqual([]);
+    await engine.close();
+  });
+
+  it('removes all of it in the end', async () => {
+    const engine = cluster.startEngine({ docker: dockerd.docker });
+    await vi.waitFor(
+      async () => {
+        await engine.reconcile([desire([])], never);
+        expect(await webs()).toEqual([]);
+      },
+      { timeout: 30_000, interval: 500 },
+    );
     await engine.close();
   });
 });

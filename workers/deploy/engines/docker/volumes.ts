@@ -5,8 +5,9 @@ import { runInContainer } from '#adapters/docker/exec.ts';
 import type { PodSpec, VolumeFile } from '#core/docker/world.ts';
 import type { DockerContext } from './context.ts';
 import { agrees } from './marks.ts';
+import { partName } from './names.ts';
 import { FILES_FOLDER, volumeBody, volumeMarks } from './pod-config.ts';
-import { takenVolume, type ListedVolume } from './records.ts';
+import { removeVolume, takenVolume, type ListedVolume } from './records.ts';
 
 /** The files of one ConfigMap or Secret volume. */
 export interface VolumeContent {
@@ -70,6 +71,19 @@ export async function ensureVolumes(
       if (!agrees(made.Labels, volumeMarks(context, pod, volume.name)))
         throw takenVolume(made.Name);
     }),
+  );
+}
+
+/** Those on disk stay. Nothing may use them any more. */
+export async function removeMemoryVolumes(
+  context: DockerContext,
+  pod: PodSpec,
+  signal: AbortSignal,
+): Promise<void> {
+  await Promise.all(
+    pod.volumes
+      .filter((volume) => volume.kind === 'files' || volume.memory)
+      .map((volume) => removeVolume(context, partName(context, pod, volume.name), signal)),
   );
 }
 
