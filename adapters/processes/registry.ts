@@ -1,5 +1,6 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { messageOf } from '#core/errors.ts';
 import { runProgram } from '#adapters/debian/run-program.ts';
@@ -12,6 +13,8 @@ import { readPidFile } from './pid-file.ts';
 const HOST = '127.0.0.1';
 const FIRST_PORT = 5380;
 const ASK_TIMEOUT_MS = 2_000;
+const PORT_PATIENCE_MS = 3_000;
+const PORT_CHECK_MS = 100;
 const COLLECT_TIMEOUT_MS = 300_000;
 
 export interface RegistryProcess extends KeptProcess {
@@ -79,12 +82,22 @@ async function choosePort(
 ): Promise<number> {
   const file = join(folder, 'port');
   const known = await rememberedPort(file);
-  if (known !== undefined && (isRunning || (await isFree(known, HOST)))) return known;
+  if (known !== undefined && (isRunning || (await becomesFree(known)))) return known;
   const port = await firstFreePort(firstPort, HOST);
   if (known !== undefined)
     log.warn({ known, port }, "another program has the registry's port: images get new names");
   await writeFile(file, `${port}\n`);
   return port;
+}
+
+/** Who had it may be about to end. */
+async function becomesFree(port: number): Promise<boolean> {
+  const deadline = Date.now() + PORT_PATIENCE_MS;
+  while (!(await isFree(port, HOST))) {
+    if (Date.now() > deadline) return false;
+    await sleep(PORT_CHECK_MS);
+  }
+  return true;
 }
 
 async function rememberedPort(file: string): Promise<number | undefined> {
