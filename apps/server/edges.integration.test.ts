@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { pino } from 'pino';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { z } from 'zod';
 import { ConfigView } from '#core/api/pipeline.ts';
 import { RunList } from '#core/api/run.ts';
 import type { RunView } from '#core/api/run.ts';
@@ -24,6 +25,10 @@ kind: Cluster
 metadata: { name: local }
 spec: { engine: docker, servers: [{ name: me, docker: "unix:///var/run/docker.sock" }] }
 `;
+
+const BoardQueues = z.object({
+  queues: z.array(z.object({ name: z.string(), readOnlyMode: z.boolean() })),
+});
 
 let folder: string;
 let redis: Running & { url: string };
@@ -220,6 +225,41 @@ describe('the configuration', () => {
     await vi.waitFor(async () => expect(await problems()).toHaveLength(1), { timeout: 10_000 });
     await writeFile(options.file, good);
     await vi.waitFor(async () => expect(await problems()).toEqual([]), { timeout: 10_000 });
+  });
+});
+
+describe('the board of queues', () => {
+  function ask(server: RunningServer, path: string, token?: string): Promise<Response> {
+    const password = Buffer.from(`me:${token}`).toString('base64');
+    const headers = token === undefined ? {} : { authorization: `Basic ${password}` };
+    return fetch(`${server.url}/queues${path}`, { headers });
+  }
+
+  it('asks a browser for the token, and shows every queue', async () => {
+    const server = await start(await optionsFor(['board']));
+    const refused = await ask(server, '/');
+    expect(refused.status).toBe(401);
+    expect(refused.headers.get('www-authenticate')).toMatch(/^Basic/);
+    expect((await ask(server, '/', 'wrong')).status).toBe(401);
+    const page = await ask(server, '/', server.adminToken);
+    expect(page.headers.get('content-type')).toContain('text/html');
+    const { queues } = BoardQueues.parse(
+      await (await ask(server, '/api/queues', server.adminToken)).json(),
+    );
+    expect(queues).toEqual([
+      { name: 'build', readOnlyMode: true },
+      { name: 'cluster-local', readOnlyMode: true },
+    ]);
+  });
+
+  it('is to look at only', async () => {
+    const server = await start(await optionsFor(['board']));
+    const authorization = `Bearer ${server.adminToken}`;
+    const answer = await fetch(`${server.url}/queues/api/queues/build/pause`, {
+      method: 'PUT',
+      headers: { authorization },
+    });
+    expect(answer.status).toBe(405);
   });
 });
 

@@ -39,6 +39,7 @@ import { createKnownPipelines } from './known-pipelines.ts';
 import { createOrchestrator } from './orchestrator.ts';
 import { createRemotePolls } from './remote-polls.ts';
 import type { ResolveImage } from './routes/plan.ts';
+import { queueBoard } from './routes/queue-board.ts';
 import { createReleases } from './releases/releases.ts';
 import { collectRuns } from './runs/collect-runs.ts';
 import { createRunArchive } from './runs/run-archive.ts';
@@ -244,6 +245,11 @@ async function start(
     behindProxy: options.behindProxy ?? false,
   });
   await pipelines.publish();
+  await app.register(queueBoard, {
+    tokens,
+    redis,
+    clusters: () => Object.keys(config.declarations().clusters),
+  });
   await app.listen(address);
   closers.push(async () => {
     // First the hooks, so that whoever waits for a push hears that the server stops.
