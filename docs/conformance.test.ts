@@ -20,14 +20,20 @@ const tables = conformanceTables();
 
 const SPECS: Partial<Record<Kind, () => Json>> = {
   Service: () => ({ selector: { a: 'b' }, ports: [{ port: 80 }] }),
-  Deployment: () => ({
+  Deployment: templated,
+  DaemonSet: templated,
+  Pod: () => ({ containers: [{ name: 'web', image: 'web' }] }),
+};
+
+function templated(): Json {
+  return {
     selector: { matchLabels: { a: 'b' } },
     template: {
       metadata: { labels: { a: 'b' } },
       spec: { containers: [{ name: 'web', image: 'web' }] },
     },
-  }),
-};
+  };
+}
 
 describe.each(kinds)('%s', (kind) => {
   const fields = flatten(fieldsOfKind(kind));

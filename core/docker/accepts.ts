@@ -1,5 +1,5 @@
 import { isKind, KIND_ORDER, KINDS } from '#core/docker/kinds.ts';
-import type { Container, Deployment, Volume } from '#core/docker/kinds.ts';
+import type { Container, DaemonSet, Deployment, Volume } from '#core/docker/kinds.ts';
 import type { DownwardItem, Item } from '#core/docker/kinds-volumes.ts';
 import { isHeadless } from '#core/docker/kinds-service.ts';
 import type { Service } from '#core/docker/kinds-service.ts';
@@ -7,13 +7,15 @@ import { resourceValue } from '#core/docker/field-refs.ts';
 import { checkNames } from '#core/docker/pod-names.ts';
 import { checkSecurity } from '#core/docker/security.ts';
 import { describeUnknownField } from '#core/docker/unknown-field.ts';
-import { normalise, sortWorkloads } from '#core/docker/workloads.ts';
+import type { Workload } from '#core/docker/workload.ts';
+import { keeper, keepsPods, normalise, sortWorkloads } from '#core/docker/workloads.ts';
 import type { Workloads } from '#core/docker/workloads.ts';
 import type { Problem } from '#core/errors.ts';
 import type { FieldPath } from '#core/field-path.ts';
 import type { Origin, ParsedManifests } from '#core/resources/parse.ts';
 import { asSubmitted } from '#core/resources/as-submitted.ts';
 import { keyOf } from '#core/resources/resource.ts';
+import type { Resource } from '#core/resources/resource.ts';
 import { suggestion } from '#core/suggest.ts';
 import { checkDocument, problemAt } from '#core/zod-problems.ts';
 
@@ -33,14 +35,12 @@ export function acceptResources({
   });
   // References are looked up among all: one that is misspelt itself is told once.
   const named = new Set(resources.map(keyOf));
-  const workloads = sortWorkloads(accepted.map(normalise));
-  for (const deployment of workloads.deployments) {
-    checkDeployment(
-      deployment,
-      workloads,
-      named,
-      reporter(problems, origins.get(keyOfNamed('Deployment', deployment))),
-    );
+  const normalised = accepted.map(normalise);
+  const workloads = sortWorkloads(normalised);
+  for (const resource of normalised.filter(keepsPods)) {
+    const report = reporter(problems, origins.get(keyOf(resource)));
+    checkSelector(resource, report);
+    checkPods(keeper(resource), workloads, named, report);
   }
   const hostPorts = new Map<number, string>();
   for (const service of workloads.services) {
@@ -79,25 +79,30 @@ function reporter(problems: Problem[], origin: Origin | undefined): Report {
   };
 }
 
-function checkDeployment(
-  deployment: Deployment,
-  workloads: Workloads,
-  named: ReadonlySet<string>,
-  report: Report,
-): void {
-  const { selector, template } = deployment.spec;
+/** A Pod has none. */
+function checkSelector(resource: Resource, report: Report): void {
+  if (resource.kind === 'Pod') return;
+  const { selector, template } = (resource as unknown as Deployment | DaemonSet).spec;
   for (const [label, value] of Object.entries(selector.matchLabels)) {
     if (template.metadata.labels[label] === value) continue;
     report(
       ['spec', 'selector', 'matchLabels', label],
       `the template's labels do not have ${label}: ${value}`,
-      'the selector must match the pods of the Deployment',
+      `the selector must match the pods of the ${resource.kind}`,
     );
   }
   if (Object.keys(selector.matchLabels).length === 0)
     report(['spec', 'selector', 'matchLabels'], 'must not be empty');
-  const spec: FieldPath = ['spec', 'template', 'spec'];
-  const namespace = deployment.metadata.namespace ?? 'default';
+}
+
+function checkPods(
+  { kind, metadata, spec: { template } }: Workload,
+  workloads: Workloads,
+  named: ReadonlySet<string>,
+  report: Report,
+): void {
+  const spec: FieldPath = kind === 'Pod' ? ['spec'] : ['spec', 'template', 'spec'];
+  const namespace = metadata.namespace ?? 'default';
   checkNames(template.spec, spec, report);
   checkUnique(template.spec.containers, [...spec, 'containers'], report);
   checkUnique(template.spec.volumes, [...spec, 'volumes'], report);

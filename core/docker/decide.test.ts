@@ -1,12 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { decide } from '#core/docker/decide.ts';
-import type { Deployment } from '#core/docker/kinds.ts';
 import { keepPods } from '#core/docker/keep-pods.ts';
 import { isAvailable, isReady } from '#core/docker/readiness.ts';
 import { carryOut, emptyWorld, running } from '#core/docker/testing/simulator.ts';
 import type { LiveContainer, LivePod, World } from '#core/docker/world.ts';
-import { normalise } from '#core/docker/workloads.ts';
+import { keeper, normalise } from '#core/docker/workloads.ts';
 import type { DesiredState, OwnerStatus } from '#core/engine.ts';
 import { keyOf } from '#core/resources/resource.ts';
 import type { Resource } from '#core/resources/resource.ts';
@@ -448,6 +447,69 @@ describe('from any state', () => {
   });
 });
 
+function pod(image: string): Resource {
+  const { template } = deployment({ ...shape, image })['spec'] as {
+    template: { metadata: object; spec: object };
+  };
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name: 'alone', ...template.metadata },
+    spec: template.spec,
+  };
+}
+
+function daemonSet(image: string, updateStrategy?: object): Resource {
+  const { template, selector } = deployment({ ...shape, image })['spec'] as Record<string, object>;
+  return {
+    apiVersion: 'apps/v1',
+    kind: 'DaemonSet',
+    metadata: { name: 'web' },
+    spec: { selector, template, ...(updateStrategy && { updateStrategy }) },
+  };
+}
+
+describe('other workloads', () => {
+  const SECOND_IMAGE = 'web@sha256:2';
+
+  it('keeps a Pod under its own name, and makes it anew when it changes', () => {
+    const first = converge([state([configMap('page'), pod(shape.image)])], emptyWorld());
+    expect(first.world.pods.map(({ name, keeper }) => [name, keeper])).toEqual([
+      ['alone', 'Pod/default/alone'],
+    ]);
+    expect(first.status[0]).toMatchObject({ serving: true });
+    const before = first.world.pods[0]?.templateHash;
+    const second = converge([state([configMap('page'), pod(SECOND_IMAGE)])], first.world);
+    expect(second.status[0]).toMatchObject({ serving: true });
+    expect(second.world.pods.map(({ name }) => name)).toEqual(['alone']);
+    expect(second.world.pods[0]?.templateHash).not.toBe(before);
+  });
+
+  it('keeps one pod of a DaemonSet, and replaces it when it changes', () => {
+    const first = converge([state([configMap('page'), daemonSet(shape.image)])], emptyWorld());
+    expect(first.world.pods).toHaveLength(1);
+    const second = converge([state([configMap('page'), daemonSet(SECOND_IMAGE)])], first.world);
+    expect(second.status[0]).toMatchObject({ serving: true });
+    expect(second.world.pods).toHaveLength(1);
+    expect(second.world.pods[0]?.name).not.toBe(first.world.pods[0]?.name);
+  });
+
+  it('leaves the pod of a DaemonSet with OnDelete until it is gone', () => {
+    const strategy = { type: 'OnDelete' };
+    const first = converge(
+      [state([configMap('page'), daemonSet(shape.image, strategy)])],
+      emptyWorld(),
+    );
+    const desired = [state([configMap('page'), daemonSet(SECOND_IMAGE, strategy)])];
+    const second = converge(desired, first.world);
+    expect(second.status[0]).toMatchObject({ serving: true });
+    expect(second.world.pods[0]?.name).toBe(first.world.pods[0]?.name);
+    const third = converge(desired, { ...second.world, pods: [] });
+    expect(third.world.pods[0]?.name).not.toBe(first.world.pods[0]?.name);
+    expect(third.status[0]).toMatchObject({ serving: true });
+  });
+});
+
 describe('a suspended owner', () => {
   it('is told of, and has nothing done for it, while others go on', () => {
     const { world } = converge([state(app(shape))], emptyWorld());
@@ -542,7 +604,7 @@ describe('keepPods', () => {
   it('waits for a pod to be available as long as minReadySeconds says', () => {
     const resource = deployment(shape);
     const spec = { ...(resource['spec'] as object), minReadySeconds: 10, replicas: 1 };
-    const web = normalise({ ...resource, spec }) as unknown as Deployment;
+    const web = keeper(normalise({ ...resource, spec }));
     const { world } = converge(
       [
         state([
@@ -555,12 +617,12 @@ describe('keepPods', () => {
     const workloads = {
       configMaps: new Map(),
       secrets: new Map(),
-      deployments: [web],
+      keepers: [web],
       services: [],
     };
     const at = (world.pods[0]?.createdAt ?? 0) + 4 * SECOND;
     const kept = keepPods({
-      deployment: web,
+      workload: web,
       owner: 'shop/local',
       workloads,
       pods: world.pods,

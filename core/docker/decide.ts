@@ -12,7 +12,8 @@ import { edgeConfig, endpointsOf, proxyConfig } from '#core/docker/proxy.ts';
 import type { AddressedService } from '#core/docker/proxy.ts';
 import { blinksUntil, isReady, unreadyReason } from '#core/docker/readiness.ts';
 import type { Decision, LivePod, LiveRecord, Step, World } from '#core/docker/world.ts';
-import { normalise, sortWorkloads } from '#core/docker/workloads.ts';
+import type { Workload } from '#core/docker/workload.ts';
+import { keeper, normalise, sortWorkloads } from '#core/docker/workloads.ts';
 import type { DesiredState, Orphan, OwnerStatus, ResourceStatus } from '#core/engine.ts';
 import { UserError } from '#core/errors.ts';
 import { contentHash } from '#core/hash.ts';
@@ -222,10 +223,10 @@ function keepOwner(
   now: number,
 ): KeptPods[] {
   const workloads = sortWorkloads(resources);
-  return workloads.deployments.map((deployment) => {
-    const recordedAt = records.find(({ key }) => key === keeperOf(deployment))?.recordedAt ?? now;
+  return workloads.keepers.map((workload) => {
+    const recordedAt = records.find(({ key }) => key === keeperOf(workload))?.recordedAt ?? now;
     return keepPods({
-      deployment,
+      workload,
       owner: state.owner,
       workloads,
       pods: world.pods,
@@ -235,7 +236,7 @@ function keepOwner(
   });
 }
 
-/** Pods of this owner whose Deployment it no longer wants. */
+/** Pods of this owner whose workload it no longer wants. */
 function podsToDrop({ state, resources, held, conflict }: PlannedOwner, world: World): LivePod[] {
   if (conflict !== undefined) return [];
   const wanted = new Set([...resources.map(keyOf), ...held.map(({ key }) => key)]);
@@ -255,7 +256,7 @@ function deleteStep(pod: LivePod): Step {
   };
 }
 
-/** A Deployment is forgotten when its last pod is gone: until then its record says whose the pods are. */
+/** A workload is forgotten when its last pod is gone: until then its record says whose the pods are. */
 function forgetSteps({ plan }: PlannedOwner, world: World): Step[] {
   return plan
     .filter(
@@ -369,7 +370,7 @@ function isKept(pod: LivePod, { resources, held }: PlannedOwner): boolean {
   );
 }
 
-/** Pods that are not as their Deployment says are drift, where the Deployment itself is as in git. */
+/** Pods that are not as their workload says are drift, where the workload itself is as in git. */
 function withPodChanges(plan: Plan, kept: readonly KeptPods[]): Plan {
   const planned = new Set(plan.map(({ key }) => key));
   const drift = kept
@@ -385,19 +386,22 @@ function resourceStatus(
 ): ResourceStatus {
   const key = keyOf(resource);
   const pods = kept.find((each) => each.key === key);
-  if (pods !== undefined) return deploymentStatus(resource, pods, scope.now);
+  if (pods !== undefined) return workloadStatus(keeper(resource), pods, scope.now);
   if (resource.kind !== 'Service')
     return { key, health: { status: 'Healthy', reason: '' }, summary: '' };
   return serviceStatus(key, resource as unknown as Service, scope);
 }
 
-function deploymentStatus(resource: Resource, kept: KeptPods, now: number): ResourceStatus {
-  const { replicas } = resource['spec'] as { replicas: number };
-  const ready = [...kept.specs.keys()].filter((name) =>
-    kept.pods.some((pod) => pod.name === name && isReady(pod)),
-  ).length;
+function workloadStatus(workload: Workload, kept: KeptPods, now: number): ResourceStatus {
+  const { replicas, strategy } = workload.spec;
+  // Those that stay: of the current template, or with OnDelete of any.
+  const staying = kept.pods.filter(
+    (pod) =>
+      pod.deletingSince === undefined && (strategy.type === 'OnDelete' || kept.specs.has(pod.name)),
+  );
+  const ready = staying.filter(isReady).length;
   const summary = `${ready} of ${replicas} ready`;
-  const unready = kept.pods.find((pod) => kept.specs.has(pod.name) && !isReady(pod));
+  const unready = staying.find((pod) => !isReady(pod));
   const reason = unready === undefined ? summary : unreadyReason(unready, now);
   return {
     key: kept.key,

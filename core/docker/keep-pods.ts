@@ -1,4 +1,4 @@
-import type { Deployment } from '#core/docker/kinds.ts';
+import type { Workload } from '#core/docker/workload.ts';
 import { keeperOf, podSpec, templateHash } from '#core/docker/pod-spec.ts';
 import { isCrashLooping, isHeldBack, isReady, unreadyReason } from '#core/docker/readiness.ts';
 import { nextStep, progressedAt } from '#core/docker/rollout.ts';
@@ -7,7 +7,7 @@ import type { Workloads } from '#core/docker/workloads.ts';
 import type { OwnerKey } from '#core/owner.ts';
 import type { ResourceKey } from '#core/resources/resource.ts';
 
-/** How one Deployment stands and what its pods need. */
+/** How one workload stands and what its pods need. */
 export interface KeptPods {
   key: ResourceKey;
   pods: LivePod[];
@@ -26,7 +26,7 @@ export interface KeptPods {
 }
 
 interface Kept {
-  deployment: Deployment;
+  workload: Workload;
   owner: OwnerKey;
   workloads: Workloads;
   pods: readonly LivePod[];
@@ -35,34 +35,34 @@ interface Kept {
   now: number;
 }
 
-/** What the pods of a Deployment need: repairs, files, and the next step of its rollout. */
+/** What the pods of a workload need: repairs, files, and the next step of its rollout. */
 export function keepPods({
-  deployment,
+  workload,
   owner,
   workloads,
   pods: all,
   recordedAt,
   now,
 }: Kept): KeptPods {
-  const key = keeperOf(deployment);
-  const hash = templateHash(deployment);
+  const key = keeperOf(workload);
+  const hash = templateHash(workload);
   const pods = all.filter((pod) => pod.keeper === key && pod.owner === owner);
-  const rollout = nextStep(deployment, pods, now);
+  const rollout = nextStep(workload, pods, now);
   const leaving = new Set(rollout.remove.map(({ name }) => name));
   const staying = pods.filter(
     (pod) => pod.deletingSince === undefined && pod.templateHash === hash && !leaving.has(pod.name),
   );
   const specs = new Map(
-    staying.map((pod) => [pod.name, podSpec(deployment, pod.name, owner, workloads)]),
+    staying.map((pod) => [pod.name, podSpec(workload, pod.name, owner, workloads)]),
   );
   const care = staying.map((pod) => careFor(pod, specs.get(pod.name), now));
   const create = rollout.create.map((name): Step => ({
     kind: 'createPod',
-    pod: podSpec(deployment, name, owner, workloads),
+    pod: podSpec(workload, name, owner, workloads),
   }));
-  const failure = rollout.complete ? undefined : failureOf(deployment, staying, recordedAt, now);
+  const failure = rollout.complete ? undefined : failureOf(workload, staying, recordedAt, now);
   const deadline =
-    progressedAt(deployment, pods, recordedAt) + deployment.spec.progressDeadlineSeconds * 1_000;
+    progressedAt(workload, pods, recordedAt) + workload.spec.progressDeadlineSeconds * 1_000;
   const wakes = [
     rollout.wakeAt,
     ...care.map(({ wakeAt }) => wakeAt),
@@ -171,7 +171,7 @@ function wrongWith(pod: LivePod, spec: PodSpec, now: number): string | undefined
 const PULL_GIVEN_UP = ['ImagePullBackOff', 'ErrImageNeverPull'];
 
 function failureOf(
-  deployment: Deployment,
+  workload: Workload,
   pods: readonly LivePod[],
   recordedAt: number,
   now: number,
@@ -183,8 +183,8 @@ function failureOf(
       Object.values(pod.containers).some((container) => isCrashLooping(container, now)),
   );
   if (hopeless !== undefined) return unreadyReason(hopeless, now);
-  const { progressDeadlineSeconds } = deployment.spec;
-  if (now < progressedAt(deployment, pods, recordedAt) + progressDeadlineSeconds * 1_000)
+  const { progressDeadlineSeconds } = workload.spec;
+  if (now < progressedAt(workload, pods, recordedAt) + progressDeadlineSeconds * 1_000)
     return undefined;
   const [first] = unready;
   const reason = first === undefined ? 'its pods are not available yet' : unreadyReason(first, now);

@@ -215,25 +215,29 @@ const Volume = z
   );
 export type Volume = z.infer<typeof Volume>;
 
+const PodSpec = z.strictObject({
+  containers: z.array(Container).nonempty(),
+  volumes: z.array(Volume).default([]),
+  securityContext: PodSecurityContext.optional(),
+  hostAliases: z.array(HostAlias).optional(),
+  dnsPolicy: DnsPolicy.optional(),
+  dnsConfig: DnsConfig.optional(),
+  restartPolicy: z.literal('Always').default('Always'),
+  terminationGracePeriodSeconds: z.int().min(0).default(30),
+});
+
 const PodTemplate = z.strictObject({
   metadata: z.strictObject({ labels: Strings.default({}), annotations: Strings.default({}) }),
-  spec: z.strictObject({
-    containers: z.array(Container).nonempty(),
-    volumes: z.array(Volume).default([]),
-    securityContext: PodSecurityContext.optional(),
-    hostAliases: z.array(HostAlias).optional(),
-    dnsPolicy: DnsPolicy.optional(),
-    dnsConfig: DnsConfig.optional(),
-    restartPolicy: z.literal('Always').default('Always'),
-    terminationGracePeriodSeconds: z.int().min(0).default(30),
-  }),
+  spec: PodSpec,
 });
+export type PodTemplate = z.infer<typeof PodTemplate>;
 
 const Amount = z.union([
   z.int().min(0),
   z.string().regex(/^\d{1,3}%$/, 'must be a number or a percentage such as 25%'),
 ]);
 const DEFAULT_ROLLING = { maxSurge: '25%', maxUnavailable: '25%' };
+const DEFAULT_DAEMON_ROLLING = { maxSurge: 0, maxUnavailable: 1 };
 
 const Strategy = z
   .strictObject({
@@ -266,8 +270,56 @@ export const Deployment = z.strictObject({
 });
 export type Deployment = z.infer<typeof Deployment>;
 
+const UpdateStrategy = z
+  .strictObject({
+    type: z.enum(['RollingUpdate', 'OnDelete']).default('RollingUpdate'),
+    rollingUpdate: z
+      .strictObject({ maxSurge: Amount.default(0), maxUnavailable: Amount.default(1) })
+      .optional(),
+  })
+  .refine(
+    (strategy) => strategy.type === 'RollingUpdate' || strategy.rollingUpdate === undefined,
+    'rollingUpdate belongs to type RollingUpdate',
+  )
+  .transform((strategy) => ({
+    type: strategy.type,
+    rollingUpdate: strategy.rollingUpdate ?? DEFAULT_DAEMON_ROLLING,
+  }));
+
+export const DaemonSet = z.strictObject({
+  apiVersion: z.literal('apps/v1'),
+  kind: z.literal('DaemonSet'),
+  metadata: metadata(Label),
+  spec: z.strictObject({
+    selector: z.strictObject({ matchLabels: Strings }),
+    template: PodTemplate,
+    updateStrategy: UpdateStrategy.default({
+      type: 'RollingUpdate',
+      rollingUpdate: DEFAULT_DAEMON_ROLLING,
+    }),
+    minReadySeconds: z.int().min(0).default(0),
+  }),
+});
+export type DaemonSet = z.infer<typeof DaemonSet>;
+
+export const Pod = z.strictObject({
+  apiVersion: z.literal('v1'),
+  kind: z.literal('Pod'),
+  metadata: metadata(Label),
+  spec: PodSpec,
+});
+export type Pod = z.infer<typeof Pod>;
+
 /** Every kind with its schema, in the order in which they are made; they are deleted in the reverse of it. */
-export const KINDS = { Namespace, ConfigMap, Secret, Service, Deployment } as const;
+export const KINDS = {
+  Namespace,
+  ConfigMap,
+  Secret,
+  Service,
+  Deployment,
+  DaemonSet,
+  Pod,
+} as const;
 export type Kind = keyof typeof KINDS;
 export const KIND_ORDER = Object.keys(KINDS) as Kind[];
 

@@ -1,8 +1,7 @@
 import { override } from '#core/by-hand/overrides.ts';
 import type { Override } from '#core/by-hand/overrides.ts';
-import type { Deployment } from '#core/docker/kinds.ts';
 import { templateHash } from '#core/docker/pod-spec.ts';
-import { normalise } from '#core/docker/workloads.ts';
+import { keeper, keepsPods, normalise } from '#core/docker/workloads.ts';
 import type { Resource } from '#core/resources/resource.ts';
 
 /** Whether pods of the template were made from the workload, as it is or as it was restarted by hand. */
@@ -11,8 +10,8 @@ export function isMadeFrom(
   workload: Resource,
   overrides: readonly Override[],
 ): boolean {
-  if (workload.kind !== 'Deployment') return false;
+  if (!keepsPods(workload)) return false;
   return [workload, override(workload, overrides)].some(
-    (each) => templateHash(normalise(each) as unknown as Deployment) === template,
+    (each) => templateHash(keeper(normalise(each))) === template,
   );
 }

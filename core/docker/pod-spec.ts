@@ -2,7 +2,8 @@ import { decodeBase64, encodeBase64 } from '#core/base64.ts';
 import { expandVariables } from '#core/docker/expand.ts';
 import { fieldValue, resourceValue } from '#core/docker/field-refs.ts';
 import type { PodFields } from '#core/docker/field-refs.ts';
-import type { ConfigMap, Container, Deployment, Volume } from '#core/docker/kinds.ts';
+import type { ConfigMap, Container, Volume } from '#core/docker/kinds.ts';
+import type { Workload } from '#core/docker/workload.ts';
 import type { ContainerSpec, PodSpec, VolumeSpec } from '#core/docker/world.ts';
 import { probesOf } from '#core/docker/probes.ts';
 import { namesOf } from '#core/docker/pod-names.ts';
@@ -18,31 +19,32 @@ import type { OwnerKey } from '#core/owner.ts';
 const HASH_CHARACTERS = 8;
 
 /** Changes exactly when what a container can observe of its template does. */
-export function templateHash(deployment: Deployment): string {
-  return contentHash(deployment.spec.template).slice(0, HASH_CHARACTERS);
+export function templateHash(workload: Workload): string {
+  return contentHash(workload.spec.template).slice(0, HASH_CHARACTERS);
 }
 
-export function podName(deployment: Deployment, slot: number): string {
-  return `${deployment.metadata.name}-${templateHash(deployment)}-${slot}`;
+export function podName(workload: Workload, slot: number): string {
+  if (workload.kind === 'Pod') return workload.metadata.name;
+  return `${workload.metadata.name}-${templateHash(workload)}-${slot}`;
 }
 
-function namespaceOfDeployment(deployment: Deployment): string {
-  return deployment.metadata.namespace ?? 'default';
+function namespaceOfWorkload(workload: Workload): string {
+  return workload.metadata.namespace ?? 'default';
 }
 
-export function keeperOf(deployment: Deployment): string {
-  return `Deployment/${namespaceOfDeployment(deployment)}/${deployment.metadata.name}`;
+export function keeperOf(workload: Workload): string {
+  return `${workload.kind}/${namespaceOfWorkload(workload)}/${workload.metadata.name}`;
 }
 
-/** A pod of the Deployment with every ConfigMap and Secret reference resolved. */
+/** A pod of the workload with every ConfigMap and Secret reference resolved. */
 export function podSpec(
-  deployment: Deployment,
+  workload: Workload,
   name: string,
   owner: OwnerKey,
   workloads: Workloads,
 ): PodSpec {
-  const namespace = namespaceOfDeployment(deployment);
-  const { metadata, spec } = deployment.spec.template;
+  const namespace = namespaceOfWorkload(workload);
+  const { metadata, spec } = workload.spec.template;
   // ConfigMaps and Secrets are never written to by containers, as in Kubernetes.
   const files = new Set(
     spec.volumes.filter(({ emptyDir }) => emptyDir === undefined).map((volume) => volume.name),
@@ -59,10 +61,10 @@ export function podSpec(
   return {
     name,
     namespace,
-    keeper: keeperOf(deployment),
+    keeper: keeperOf(workload),
     owner,
     labels: metadata.labels,
-    templateHash: templateHash(deployment),
+    templateHash: templateHash(workload),
     ports: Object.fromEntries(
       spec.containers.flatMap(({ ports }) =>
         ports.flatMap((port) => (port.name === undefined ? [] : [[port.name, port.containerPort]])),

@@ -1,9 +1,9 @@
-import type { Deployment } from '#core/docker/kinds.ts';
+import type { Workload } from '#core/docker/workload.ts';
 import { podName, templateHash } from '#core/docker/pod-spec.ts';
 import { isAvailable, isReady, readySince } from '#core/docker/readiness.ts';
 import type { LivePod } from '#core/docker/world.ts';
 
-/** What a Deployment's pods need next, as names; nothing when it is as it should be or has to wait. */
+/** What a workload's pods need next, as names; nothing when it is as it should be or has to wait. */
 export interface RolloutStep {
   create: string[];
   remove: LivePod[];
@@ -18,13 +18,9 @@ export interface RolloutStep {
  * leaves fewer than `replicas - maxUnavailable` available; pods that never became available go first. The arithmetic
  * is that of Kubernetes' Deployment controller.
  */
-export function nextStep(
-  deployment: Deployment,
-  pods: readonly LivePod[],
-  now: number,
-): RolloutStep {
-  const { replicas, minReadySeconds, strategy } = deployment.spec;
-  const hash = templateHash(deployment);
+export function nextStep(workload: Workload, pods: readonly LivePod[], now: number): RolloutStep {
+  const { replicas, minReadySeconds, strategy } = workload.spec;
+  const hash = templateHash(workload);
   const alive = pods.filter((pod) => pod.deletingSince === undefined);
   const current = alive.filter((pod) => pod.templateHash === hash);
   const old = alive.filter((pod) => pod.templateHash !== hash);
@@ -40,8 +36,18 @@ export function nextStep(
     if (pods.some((pod) => pod.templateHash !== hash)) return { ...step, create: [], remove: [] };
     return {
       ...step,
-      create: freeNames(deployment, pods, replicas - current.length),
+      create: freeNames(workload, pods, replicas - current.length),
       remove: surplus(current, replicas),
+    };
+  }
+  if (strategy.type === 'OnDelete') {
+    const isThere = alive.length >= replicas;
+    const stays = alive.length === replicas && available(alive).length === replicas;
+    return {
+      ...step,
+      complete: stays,
+      create: isThere ? [] : freeNames(workload, pods, replicas - alive.length),
+      remove: surplus(alive, replicas),
     };
   }
   const { maxSurge, maxUnavailable } = bounds(strategy.rollingUpdate, replicas);
@@ -56,7 +62,7 @@ export function nextStep(
   const retired = oldestFirst(available(old)).slice(0, Math.max(0, spare));
   return {
     ...step,
-    create: freeNames(deployment, pods, create),
+    create: freeNames(workload, pods, create),
     remove: [
       ...surplus(current, replicas),
       ...(current.length > replicas ? [] : [...broken, ...retired]),
@@ -66,11 +72,11 @@ export function nextStep(
 
 /** When the rollout last got on (ms): the newest pod of the current template that became ready, or its beginning. */
 export function progressedAt(
-  deployment: Deployment,
+  workload: Workload,
   pods: readonly LivePod[],
   recordedAt: number,
 ): number {
-  const hash = templateHash(deployment);
+  const hash = templateHash(workload);
   const ready = pods.filter((pod) => pod.templateHash === hash && isReady(pod));
   return Math.max(recordedAt, ...ready.map(readySince));
 }
@@ -94,11 +100,14 @@ function oldestFirst(pods: readonly LivePod[]): LivePod[] {
 }
 
 /** The lowest slots whose names nobody has, one that is still ending included. */
-function freeNames(deployment: Deployment, pods: readonly LivePod[], count: number): string[] {
+function freeNames(workload: Workload, pods: readonly LivePod[], count: number): string[] {
   const taken = new Set(pods.map(({ name }) => name));
   const names: string[] = [];
+  // The one name that it can have is free once the pod that has it is gone.
+  if (workload.kind === 'Pod')
+    return count < 1 || taken.has(podName(workload, 0)) ? [] : [podName(workload, 0)];
   for (let slot = 0; names.length < count; slot += 1) {
-    const name = podName(deployment, slot);
+    const name = podName(workload, slot);
     if (!taken.has(name)) names.push(name);
   }
   return names;

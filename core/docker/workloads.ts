@@ -1,6 +1,8 @@
 import { isKind, KINDS } from '#core/docker/kinds.ts';
-import type { ConfigMap, Deployment, Secret } from '#core/docker/kinds.ts';
+import type { ConfigMap, DaemonSet, Deployment, Pod, Secret } from '#core/docker/kinds.ts';
 import type { Service } from '#core/docker/kinds-service.ts';
+import { workloadOf } from '#core/docker/workload.ts';
+import type { Workload } from '#core/docker/workload.ts';
 import { UserError } from '#core/errors.ts';
 import { keyOf } from '#core/resources/resource.ts';
 import type { Resource } from '#core/resources/resource.ts';
@@ -17,7 +19,7 @@ export function normalise(resource: Resource): Resource {
 export interface Workloads {
   configMaps: Map<string, ConfigMap>;
   secrets: Map<string, Secret>;
-  deployments: Deployment[];
+  keepers: Workload[];
   services: Service[];
 }
 
@@ -26,7 +28,7 @@ export function sortWorkloads(resources: readonly Resource[]): Workloads {
   const workloads: Workloads = {
     configMaps: new Map(),
     secrets: new Map(),
-    deployments: [],
+    keepers: [],
     services: [],
   };
   for (const resource of resources) {
@@ -34,10 +36,21 @@ export function sortWorkloads(resources: readonly Resource[]): Workloads {
     const value: unknown = resource;
     if (resource.kind === 'ConfigMap') workloads.configMaps.set(name, value as ConfigMap);
     else if (resource.kind === 'Secret') workloads.secrets.set(name, value as Secret);
-    else if (resource.kind === 'Deployment') workloads.deployments.push(value as Deployment);
     else if (resource.kind === 'Service') workloads.services.push(value as Service);
+    else if (keepsPods(resource)) workloads.keepers.push(keeper(resource));
   }
   return workloads;
+}
+
+const KEEPERS = ['Deployment', 'DaemonSet', 'Pod'];
+
+export function keepsPods({ kind }: Pick<Resource, 'kind'>): boolean {
+  return KEEPERS.includes(kind);
+}
+
+/** Of a normalised resource that keeps pods. */
+export function keeper(resource: Resource): Workload {
+  return workloadOf(resource as unknown as Deployment | DaemonSet | Pod);
 }
 
 function unsupported(resource: Resource): UserError {

@@ -58,7 +58,9 @@ function changeOf(owner: OwnerKey, desired: Resource, current: Owned | undefined
   const fields = diffFields(current.resource, desired).map((field) => display(desired.kind, field));
   if (fields.length === 0) return [];
   const isReplaced = fields.some(
-    ({ path }) => path.startsWith('spec.selector') && desired.kind === 'Deployment',
+    ({ path }) =>
+      path.startsWith('spec.selector') &&
+      (desired.kind === 'Deployment' || desired.kind === 'DaemonSet'),
   );
   return [{ action: isReplaced ? 'replace' : 'update', key, fields }];
 }

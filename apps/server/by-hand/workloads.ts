@@ -21,6 +21,8 @@ export interface WorkloadDependencies {
   now: () => number;
 }
 
+const SCALED = ['Deployment'];
+
 interface Change {
   owner: OwnerKey;
   to: (before: ByHand) => ByHand;
@@ -35,6 +37,10 @@ export async function scale(
 ): Promise<Change> {
   const { owner, release, resource } = await findWorkload(cluster, wanted, dependencies);
   const key = keyOf(resource);
+  if (!SCALED.includes(resource.kind))
+    throw new UserError('unsupported', `${displayKey(key)} has no replicas`, {
+      hint: `${SCALED.join(', ')} can be scaled`,
+    });
   const isGits = replicas === undefined || replicas === replicasOf(resource);
   const scaled = isGits
     ? []
