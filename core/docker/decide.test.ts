@@ -494,6 +494,28 @@ describe('other workloads', () => {
     expect(second.world.pods[0]?.name).not.toBe(first.world.pods[0]?.name);
   });
 
+  it('leaves the pods of a paused Deployment as they are, scales them, and goes on later', () => {
+    function paused(image: string, replicas: number, isPaused = true): DesiredState[] {
+      const resource = deployment({ ...shape, image, replicas });
+      const spec = { ...(resource['spec'] as object), paused: isPaused };
+      return [state([configMap('page'), { ...resource, spec }])];
+    }
+    const never = converge(paused(shape.image, 2), emptyWorld());
+    expect(never.world.pods).toEqual([]);
+    expect(never.status[0]?.resources.at(-1)?.summary).toBe('0 of 2 ready, paused');
+    const first = converge(paused(shape.image, 2, false), emptyWorld());
+    const [hash] = first.world.pods.map(({ templateHash }) => templateHash);
+    const second = converge(paused(SECOND_IMAGE, 3), first.world);
+    expect(second.status[0]).toMatchObject({ serving: true });
+    expect(second.world.pods.map(({ templateHash }) => templateHash)).toEqual([hash, hash, hash]);
+    const broken = { ...second.world, pods: second.world.pods.slice(1) };
+    const third = converge(paused('web@sha256:3', 3), broken);
+    expect(third.world.pods.map(({ templateHash }) => templateHash)).toEqual([hash, hash, hash]);
+    const last = converge(paused('web@sha256:3', 3, false), third.world);
+    expect(last.world.pods.map(({ templateHash }) => templateHash)).not.toContain(hash);
+    expect(last.status[0]).toMatchObject({ serving: true });
+  });
+
   it('leaves the pod of a DaemonSet with OnDelete until it is gone', () => {
     const strategy = { type: 'OnDelete' };
     const first = converge(

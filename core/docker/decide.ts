@@ -5,6 +5,7 @@ import { KIND_ORDER } from '#core/docker/kinds.ts';
 import { isHeadless } from '#core/docker/kinds-service.ts';
 import type { Service } from '#core/docker/kinds-service.ts';
 import { assignNodePorts, findNodePortRival, withNodePorts } from '#core/docker/node-ports.ts';
+import { asPaused, keptTemplate, pausedTemplate } from '#core/docker/paused.ts';
 import { keeperOf } from '#core/docker/pod-spec.ts';
 import { podStatus } from '#core/docker/pod-status.ts';
 import { dnsConfig } from '#core/docker/names.ts';
@@ -154,6 +155,7 @@ function recordsAfter(owners: readonly PlannedOwner[], world: World): LiveRecord
         resource,
         recordedAt: Infinity,
         ...given(byKey.get(key) ?? {}),
+        ...pausedTemplate(resource, byKey.get(key)),
         ...(held === true ? { held } : {}),
       });
     }
@@ -195,6 +197,7 @@ function recordSteps(
   return [...recording, ...moved].map((step) => ({
     ...step,
     ...given(byKey.get(keyOf(step.resource)) ?? {}),
+    ...keptTemplate(byKey.get(keyOf(step.resource))),
   }));
 }
 
@@ -224,9 +227,10 @@ function keepOwner(
 ): KeptPods[] {
   const workloads = sortWorkloads(resources);
   return workloads.keepers.map((workload) => {
-    const recordedAt = records.find(({ key }) => key === keeperOf(workload))?.recordedAt ?? now;
+    const record = records.find(({ key }) => key === keeperOf(workload));
+    const recordedAt = record?.recordedAt ?? now;
     return keepPods({
-      workload,
+      workload: asPaused(workload, record),
       owner: state.owner,
       workloads,
       pods: world.pods,
@@ -393,14 +397,15 @@ function resourceStatus(
 }
 
 function workloadStatus(workload: Workload, kept: KeptPods, now: number): ResourceStatus {
-  const { replicas, strategy } = workload.spec;
-  // Those that stay: of the current template, or with OnDelete of any.
+  const { replicas, strategy, paused } = workload.spec;
+  // Those that stay: of the current template, or while nothing is replaced of any.
   const staying = kept.pods.filter(
     (pod) =>
-      pod.deletingSince === undefined && (strategy.type === 'OnDelete' || kept.specs.has(pod.name)),
+      pod.deletingSince === undefined &&
+      (paused || strategy.type === 'OnDelete' || kept.specs.has(pod.name)),
   );
   const ready = staying.filter(isReady).length;
-  const summary = `${ready} of ${replicas} ready`;
+  const summary = `${ready} of ${replicas} ready${paused ? ', paused' : ''}`;
   const unready = staying.find((pod) => !isReady(pod));
   const reason = unready === undefined ? summary : unreadyReason(unready, now);
   return {

@@ -60,13 +60,15 @@ export function keepPods({
     kind: 'createPod',
     pod: podSpec(workload, name, owner, workloads),
   }));
-  const failure = rollout.complete ? undefined : failureOf(workload, staying, recordedAt, now);
+  const { paused } = workload.spec;
+  const failure =
+    rollout.complete || paused ? undefined : failureOf(workload, staying, recordedAt, now);
   const deadline =
     progressedAt(workload, pods, recordedAt) + workload.spec.progressDeadlineSeconds * 1_000;
   const wakes = [
     rollout.wakeAt,
     ...care.map(({ wakeAt }) => wakeAt),
-    rollout.complete || deadline <= now ? undefined : deadline,
+    rollout.complete || paused || deadline <= now ? undefined : deadline,
   ];
   return {
     key,

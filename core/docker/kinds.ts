@@ -266,6 +266,9 @@ export const Deployment = z.strictObject({
     strategy: Strategy.default({ type: 'RollingUpdate', rollingUpdate: DEFAULT_ROLLING }),
     minReadySeconds: z.int().min(0).default(0),
     progressDeadlineSeconds: z.int().min(1).default(600),
+    paused: z.boolean().default(false),
+    // How many old ReplicaSets are kept to go back to: what can be gone back to is every release in git.
+    revisionHistoryLimit: z.int().min(0).optional(),
   }),
 });
 export type Deployment = z.infer<typeof Deployment>;

@@ -19,7 +19,7 @@ export interface RolloutStep {
  * is that of Kubernetes' Deployment controller.
  */
 export function nextStep(workload: Workload, pods: readonly LivePod[], now: number): RolloutStep {
-  const { replicas, minReadySeconds, strategy } = workload.spec;
+  const { replicas, minReadySeconds, strategy, paused } = workload.spec;
   const hash = templateHash(workload);
   const alive = pods.filter((pod) => pod.deletingSince === undefined);
   const current = alive.filter((pod) => pod.templateHash === hash);
@@ -30,6 +30,15 @@ export function nextStep(workload: Workload, pods: readonly LivePod[], now: numb
   const complete =
     old.length === 0 && current.length === replicas && available(current).length === replicas;
   const step = { complete, ...waiting(current, minReadySeconds, now) };
+  if (paused || strategy.type === 'OnDelete') {
+    const isWhole = alive.length === replicas && available(alive).length === replicas;
+    return {
+      ...step,
+      complete: isWhole,
+      create: freeNames(workload, pods, replicas - alive.length),
+      remove: surplus(alive, replicas),
+    };
+  }
   if (strategy.type === 'Recreate') {
     if (old.length > 0) return { ...step, create: [], remove: old };
     // Those that are still ending count: two versions never run at once.
@@ -38,16 +47,6 @@ export function nextStep(workload: Workload, pods: readonly LivePod[], now: numb
       ...step,
       create: freeNames(workload, pods, replicas - current.length),
       remove: surplus(current, replicas),
-    };
-  }
-  if (strategy.type === 'OnDelete') {
-    const isThere = alive.length >= replicas;
-    const stays = alive.length === replicas && available(alive).length === replicas;
-    return {
-      ...step,
-      complete: stays,
-      create: isThere ? [] : freeNames(workload, pods, replicas - alive.length),
-      remove: surplus(alive, replicas),
     };
   }
   const { maxSurge, maxUnavailable } = bounds(strategy.rollingUpdate, replicas);

@@ -13,6 +13,8 @@ export interface Workload {
       rollingUpdate: { maxSurge: number | string; maxUnavailable: number | string };
     };
     minReadySeconds: number;
+    /** Pods are scaled, and otherwise left as they are. */
+    paused: boolean;
     progressDeadlineSeconds: number;
   };
 }
@@ -35,6 +37,7 @@ export function workloadOf(resource: Deployment | DaemonSet | Pod): Workload {
           template,
           strategy: updateStrategy,
           minReadySeconds,
+          paused: false,
           progressDeadlineSeconds: PROGRESS_DEADLINE_SECONDS,
         },
       };
@@ -53,6 +56,7 @@ export function workloadOf(resource: Deployment | DaemonSet | Pod): Workload {
             rollingUpdate: { maxSurge: 0, maxUnavailable: 1 },
           },
           minReadySeconds: 0,
+          paused: false,
           progressDeadlineSeconds: PROGRESS_DEADLINE_SECONDS,
         },
       };

@@ -1,3 +1,4 @@
+import type { PodTemplate } from '#core/docker/kinds.ts';
 import type { Orphan, OwnerStatus } from '#core/engine.ts';
 import type { OwnerKey } from '#core/owner.ts';
 import type { Resource, ResourceKey } from '#core/resources/resource.ts';
@@ -31,6 +32,8 @@ export interface LiveRecord {
   clusterIp?: string;
   /** Of a Service that left nodePorts to be chosen: those it was given, by the name of the port. */
   nodePorts?: Record<string, number>;
+  /** Of a paused Deployment: the template that it had when it was paused, which its pods keep. */
+  pausedTemplate?: PodTemplate;
   /** No release wants it any more, and its deletion waits for a confirmation. */
   held?: boolean;
 }
@@ -235,6 +238,7 @@ export type Step =
       resource: Resource;
       clusterIp?: string;
       nodePorts?: Record<string, number>;
+      pausedTemplate?: PodTemplate;
       held?: true;
     }
   | { kind: 'forget'; key: ResourceKey }

@@ -23,6 +23,7 @@ export const LABEL = {
   clusterIp: 'windlass.dev/cluster-ip',
   nodePorts: 'windlass.dev/node-ports',
   previous: 'windlass.dev/previous',
+  pausedTemplate: 'windlass.dev/paused-template',
   held: 'windlass.dev/held',
 } as const;
 

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { callDocker, isStatus } from '#adapters/docker/call.ts';
+import type { PodTemplate } from '#core/docker/kinds.ts';
 import type { LiveRecord } from '#core/docker/world.ts';
 import { messageOf, UserError } from '#core/errors.ts';
 import { keyOf, type Resource, type ResourceKey } from '#core/resources/resource.ts';
@@ -26,6 +27,7 @@ interface NewRecord {
   resource: Resource;
   clusterIp?: string;
   nodePorts?: Record<string, number>;
+  pausedTemplate?: PodTemplate;
   held?: boolean;
 }
 
@@ -67,6 +69,9 @@ export async function writeRecord(
     [LABEL.previous]: old[0]?.volume ?? '',
     ...(next.clusterIp === undefined ? {} : { [LABEL.clusterIp]: next.clusterIp }),
     ...(next.nodePorts === undefined ? {} : { [LABEL.nodePorts]: JSON.stringify(next.nodePorts) }),
+    ...(next.pausedTemplate === undefined
+      ? {}
+      : { [LABEL.pausedTemplate]: JSON.stringify(next.pausedTemplate) }),
     ...(next.held === true ? { [LABEL.held]: 'yes' } : {}),
   };
   const name = recordName(context, labels);
@@ -133,6 +138,7 @@ function readRecord(context: DockerContext, { Name, Labels }: ListedVolume): Sto
   if (Name !== recordName(context, labels)) return [];
   const clusterIp = labels[LABEL.clusterIp];
   const nodePorts = labels[LABEL.nodePorts];
+  const pausedTemplate = labels[LABEL.pausedTemplate];
   return [
     {
       volume: Name,
@@ -146,6 +152,9 @@ function readRecord(context: DockerContext, { Name, Labels }: ListedVolume): Sto
         ...(nodePorts === undefined
           ? {}
           : { nodePorts: JSON.parse(nodePorts) as Record<string, number> }),
+        ...(pausedTemplate === undefined
+          ? {}
+          : { pausedTemplate: JSON.parse(pausedTemplate) as PodTemplate }),
         ...(labels[LABEL.held] === undefined ? {} : { held: true }),
       },
     },
@@ -154,7 +163,9 @@ function readRecord(context: DockerContext, { Name, Labels }: ListedVolume): Sto
 
 function recordName(context: DockerContext, labels: Record<string, string>): string {
   const told = [LABEL.owner, LABEL.resource, LABEL.recorded, LABEL.clusterIp, LABEL.previous];
-  const more = [LABEL.held, LABEL.nodePorts].flatMap((label) => labels[label] ?? []);
+  const more = [LABEL.held, LABEL.nodePorts, LABEL.pausedTemplate].flatMap(
+    (label) => labels[label] ?? [],
+  );
   const hash = createHash('sha256').update(
     JSON.stringify([...told.map((label) => labels[label] ?? ''), ...more]),
   );
