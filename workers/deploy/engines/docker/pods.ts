@@ -161,7 +161,9 @@ async function discardEmptied(
   signal: AbortSignal,
 ): Promise<boolean> {
   const { context } = state;
-  if (sandbox === undefined || !(await lostFiles(state, pod, sandbox, signal))) return false;
+  // Containers start once the files are there: where none ever did, they are still to come.
+  if (sandbox === undefined || !containers.some(hasStarted)) return false;
+  if (!(await lostFiles(state, pod, sandbox, signal))) return false;
   await Promise.all(
     containers.map(async ({ Id }) => {
       await stopContainer(context, Id, pod.graceSeconds, signal);
@@ -203,6 +205,10 @@ async function wakeSandbox(
   if (found.State.Status === 'paused') await unpauseContainer(context, found.Id, signal);
   else if (found.State.Status !== 'running') await startContainer(context, found.Id, signal);
   state.inspections.forget(found.Id);
+}
+
+function hasStarted({ State }: InspectedContainer): boolean {
+  return Date.parse(State.StartedAt) > 0;
 }
 
 async function lostFiles(
