@@ -116,6 +116,7 @@ type Harm =
   | 'restart'
   | 'remove'
   | { rename: string }
+  | { signal: 'SIGUSR2' }
   | { memory: number };
 
 /** What somebody does by hand. */
@@ -131,6 +132,9 @@ export async function harm(id: string, how: Harm): Promise<void> {
   } else if (typeof how === 'string') {
     const query = how === 'stop' || how === 'restart' ? { t: 1 } : {};
     await callDocker(docker, { method: 'POST', path: `${path}/${how}`, query, signal: never });
+  } else if ('signal' in how) {
+    const query = { signal: how.signal };
+    await callDocker(docker, { method: 'POST', path: `${path}/kill`, query, signal: never });
   } else if ('rename' in how) {
     await callDocker(docker, {
       method: 'POST',
