@@ -11,6 +11,7 @@ function run(commit: string, change: Partial<Run> = {}): Run {
     deploy: [],
     timeoutSeconds: 60,
     keep: Keep.parse({}),
+    notify: [],
   };
   const trigger = { kind: 'push' as const, ref: 'refs/heads/main', after: commit, who: 'ann' };
   const fresh = newRun({ id: commit, pipeline: 'hello', spec, trigger, at: 0 });

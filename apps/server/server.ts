@@ -37,6 +37,8 @@ import type { Repositories } from './git/repositories.ts';
 import { readKeep } from './keep.ts';
 import { createKnownPipelines } from './known-pipelines.ts';
 import { createOrchestrator } from './orchestrator.ts';
+import { openNotifier } from './notify/notifier.ts';
+import { createLookout } from './notify/lookout.ts';
 import { createRemotePolls } from './remote-polls.ts';
 import type { ResolveImage } from './routes/plan.ts';
 import { queueBoard } from './routes/queue-board.ts';
@@ -48,6 +50,7 @@ import { lockState } from './state/lock.ts';
 const SWEEP_MS = 60_000;
 /** What waits for a Redis that is away would wait for ever: a server that stops gives each part this long. */
 const PATIENCE_MS = 5_000;
+const NOTIFY_MS = 2_000;
 const PACK_MS = 3_600_000;
 /** How often it is looked whether clusters that are declared no longer are empty. */
 const FORGET_MS = 10_000;
@@ -188,6 +191,26 @@ async function start(
     log,
   });
 
+  const lookout = createLookout({
+    runs,
+    shared,
+    clusters: () => Object.keys(pipelines.allClusters()),
+    now: Date.now,
+  });
+  const notifier = await openNotifier({
+    file: join(stateDir, 'notifications.json'),
+    see: () => lookout.see(),
+    async receivers() {
+      const all = (await pipelines.all()).map(({ pipeline: { metadata, spec } }) => {
+        return [metadata.name, spec.notify] as const;
+      });
+      return new Map(all.filter(([, notify]) => notify.length > 0));
+    },
+    readSecret,
+    now: Date.now,
+    log,
+  });
+
   async function refreshConfig(untilAborted: AbortSignal): Promise<void> {
     if (!(await config.refresh(untilAborted))) return;
     await pipelines.publish();
@@ -265,6 +288,8 @@ async function start(
     every(config.pollMs, () => refreshConfig(signal), signal, log),
     every(SWEEP_MS, () => orchestrator.sweep(), signal, log),
     remotes.run(signal),
+    lookout.watch(signal),
+    every(NOTIFY_MS, () => notifier.tick(signal), signal, log),
     every(PACK_MS, () => packAll(gitRoot, machine, signal), signal, log),
     every(
       COLLECT_MS,

@@ -53,6 +53,7 @@ describe('valid files', () => {
       deploy: [],
       timeoutSeconds: 1_800,
       keep: { releases: 50, runs: 100, days: 30 },
+      notify: [],
     });
   });
 });

@@ -160,6 +160,28 @@ export const Deploy = z.strictObject({
 });
 export type Deploy = z.infer<typeof Deploy>;
 
+/** Who is told of failures and recoveries. */
+export const Notify = z
+  .strictObject({
+    url: z
+      .url({ protocol: /^https?$/, error: 'must be an address with http or https' })
+      .optional()
+      .describe('Where notifications are posted to'),
+    urlFrom: SecretRef.optional().describe('The same by reference, where the address is a secret'),
+    secret: SecretRef.optional().describe(
+      'Shared secret by which each is signed, as Standard Webhooks has it',
+    ),
+    format: z
+      .enum(['windlass', 'slack', 'discord'])
+      .default('windlass')
+      .describe('All that is known as JSON, or one line as those chats take it'),
+  })
+  .superRefine(({ url, urlFrom }, context) => {
+    if ((url === undefined) === (urlFrom === undefined))
+      context.addIssue({ code: 'custom', message: 'must have either url or urlFrom' });
+  });
+export type Notify = z.infer<typeof Notify>;
+
 export const Keep = z.strictObject({
   releases: z
     .int()
@@ -193,6 +215,10 @@ export const PipelineSpec = z.strictObject({
     .default(1_800)
     .describe('Deadline of clone, tests, builds and pushes together'),
   keep: Keep.prefault({}).describe('What is kept for later, and for how long'),
+  notify: z
+    .array(Notify)
+    .default([])
+    .describe('Who is told of each failure, and once that all is well again'),
 });
 export type PipelineSpec = z.infer<typeof PipelineSpec>;
 

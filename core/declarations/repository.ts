@@ -28,6 +28,7 @@ export function parseRepositoryPipeline(
     ...checkUniqueNames(read.pipelines),
     ...mine.flatMap((each) => [
       ...foreignSource(each),
+      ...foreignSecrets(each),
       ...checkParts(each),
       ...checkReferences(each, Object.keys(clusters)),
     ]),
@@ -50,6 +51,16 @@ function foreignSource(declared: Declared<Pipeline>): Problem[] {
   return (['url', 'credentials', 'webhookSecret', 'pollSeconds'] as const)
     .filter((key) => declared.value.spec.source[key] !== undefined)
     .map((key) => problemAt({ ...declared, path: ['spec', 'source', key], message }));
+}
+
+/** A repository names no secrets of the server. */
+function foreignSecrets(declared: Declared<Pipeline>): Problem[] {
+  const message = "is for pipelines in the server's configuration: a repository names no secrets";
+  return declared.value.spec.notify.flatMap((notify, index) =>
+    (['urlFrom', 'secret'] as const)
+      .filter((key) => notify[key] !== undefined)
+      .map((key) => problemAt({ ...declared, path: ['spec', 'notify', index, key], message })),
+  );
 }
 
 function otherNames(pipelines: readonly Declared<Pipeline>[], name: string): Problem[] {

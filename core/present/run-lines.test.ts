@@ -12,6 +12,7 @@ const RUN: Run = {
     deploy: [],
     timeoutSeconds: 60,
     keep: Keep.parse({}),
+    notify: [],
   },
   trigger: { kind: 'push', ref: 'refs/heads/main', after: 'a'.repeat(40), who: 'admin' },
   branch: 'main',
