@@ -56,17 +56,29 @@ export async function findComposes(): Promise<Compose[]> {
 
 async function fromPackages(): Promise<Omit<Compose, 'version'>> {
   const signal = AbortSignal.timeout(TIMEOUT_MS);
-  if (!(await isThere(PYTHON))) await installPackages(['python3'], signal);
   await extractPackages(['docker-compose', ...PYTHON_MODULES], PACKAGES, signal);
   const plugin = join(PACKAGES, 'usr/libexec/docker/cli-plugins/docker-compose');
   // Version 2 is one program; version 1 is Python.
   if (await isThere(plugin)) return { command: plugin, args: ['compose'], environment: {} };
+  if (!(await hasWholePython(signal)))
+    await installPackages(['python3', 'python3-distutils'], signal);
   const modules = join(PACKAGES, 'usr/lib/python3/dist-packages');
   return {
     command: PYTHON,
     args: [join(PACKAGES, 'usr/bin/docker-compose')],
     environment: { PYTHONPATH: modules },
   };
+}
+
+/** Debian has taken a part out of it that Compose needs. */
+async function hasWholePython(signal: AbortSignal): Promise<boolean> {
+  try {
+    const args = ['-c', 'import distutils.spawn'];
+    await runProgram({ command: PYTHON, args, timeoutMs: TIMEOUT_MS, signal });
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 async function tell(compose: Omit<Compose, 'version'>): Promise<Compose | undefined> {
