@@ -208,6 +208,20 @@ export interface RunJob {
 }
 
 /** The queues, as the server uses them. */
+/** How many jobs a queue has in each state. */
+interface QueueDepth {
+  waiting: number;
+  active: number;
+  delayed: number;
+  failed: number;
+  /** Since when the oldest waits that could begin, in ms since the epoch; absent where none does. */
+  oldest?: number;
+}
+
+export interface QueueDepths {
+  depth(queue: string): Promise<QueueDepth>;
+}
+
 export interface JobQueue {
   /** Adding a job whose id is there already does nothing. */
   add(job: RunJob): Promise<void>;

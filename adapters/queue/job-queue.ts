@@ -1,7 +1,7 @@
 import { Queue, QueueEvents } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { messageOf, UserError } from '#core/errors.ts';
-import type { JobQueue, RunJob } from '#core/ports.ts';
+import type { JobQueue, QueueDepths, RunJob } from '#core/ports.ts';
 import {
   ATTEMPTS,
   FIRST_RETRY_MS,
@@ -20,7 +20,7 @@ if redis.call('PTTL', KEYS[1]) > tonumber(ARGV[1]) then redis.call('PEXPIRE', KE
 const SCORE_MS = 4_096;
 
 /** The server's side of the queues. Each Redis connection is shared by all queues; `close` leaves it open. */
-export function createJobQueue(redis: Redis): JobQueue {
+export function createJobQueue(redis: Redis): JobQueue & QueueDepths {
   const queues = new Map<string, Queue>();
   const events = new Map<string, QueueEvents>();
 
@@ -59,6 +59,16 @@ export function createJobQueue(redis: Redis): JobQueue {
       const score = await redis.zscore(queue.toKey('delayed'), job.id);
       const waitMs = Number(score ?? 0) / SCORE_MS - Date.now();
       if (waitMs > LONGEST_RETRY_MS) await (await queue.getJob(job.id))?.promote();
+    },
+    async depth(name) {
+      const queue = queueOf(name);
+      const [counts, [oldest]] = await Promise.all([
+        queue.getJobCounts('waiting', 'active', 'delayed', 'failed'),
+        queue.getJobs(['waiting'], 0, 0, true),
+      ]);
+      const { waiting = 0, active = 0, delayed = 0, failed = 0 } = counts;
+      const since = oldest === undefined ? {} : { oldest: oldest.timestamp };
+      return { waiting, active, delayed, failed, ...since };
     },
     failure: async (job) => (await queueOf(job.queue).getJob(job.id))?.failedReason,
     request: async (queue, name, payload, timeoutMs) => {

@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { UserError } from '#core/errors.ts';
 import { writeJsonFile } from './json-file.ts';
 import { readRecordsKey } from './records-key.ts';
-import { readTokens } from './tokens.ts';
+import { addMetricsToken, readTokens } from './tokens.ts';
 
 /** Of state folders before they said their version. */
 const FIRST_VERSION = 1;
@@ -30,6 +30,7 @@ const UPGRADES: readonly StateUpgrade[] = [
       await readRecordsKey(stateDir, key);
     },
   },
+  { to: 3, run: addMetricsToken },
 ];
 
 /** The version that this program works with. */

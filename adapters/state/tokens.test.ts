@@ -12,7 +12,7 @@ afterEach(() => rm(folder, { recursive: true, force: true }));
 
 it('makes them once, for the owner only', async () => {
   const { admin, worker } = await openTokens(folder);
-  expect(await readTokens(folder)).toEqual({ admin, worker });
+  expect(await readTokens(folder)).toMatchObject({ admin, worker });
   expect((await openTokens(folder)).admin).toBe(admin);
   expect((await stat(join(folder, 'tokens.json'))).mode & 0o777).toBe(0o600);
 });

@@ -6,9 +6,15 @@ import { UserError } from '#core/errors.ts';
 import { createOnce } from './create-once.ts';
 import { writeJsonFile } from './json-file.ts';
 
-const Tokens = z.looseObject({ admin: z.string().min(16), worker: z.string().min(16) });
+const Token = z.string().min(16);
+const Tokens = z.looseObject({
+  admin: Token,
+  worker: Token,
+  /** Reads `/metrics` and nothing else. Of folders before version 3 there is none yet. */
+  metrics: Token.exactOptional(),
+});
 export type Tokens = Readonly<z.infer<typeof Tokens>>;
-export type Role = 'admin' | 'worker';
+export type Role = 'admin' | 'worker' | 'metrics';
 
 /** The tokens of a server as they are now. */
 export interface LiveTokens extends Tokens {
@@ -19,7 +25,7 @@ export interface LiveTokens extends Tokens {
 /** The tokens of a state folder, made at the first start, for its owner's eyes only. */
 export async function openTokens(stateDir: string): Promise<LiveTokens> {
   const file = tokensFile(stateDir);
-  const fresh: Tokens = { admin: newToken(), worker: newToken() };
+  const fresh: Tokens = { admin: newToken(), worker: newToken(), metrics: newToken() };
   await createOnce(file, `${JSON.stringify(fresh, null, 2)}\n`);
   let written = await stampOf(file);
   let tokens = await readTokens(stateDir);
@@ -29,6 +35,9 @@ export async function openTokens(stateDir: string): Promise<LiveTokens> {
     },
     get worker() {
       return tokens.worker;
+    },
+    get metrics() {
+      return tokens.metrics ?? '';
     },
     async refresh() {
       const now = await stampOf(file);
@@ -57,10 +66,16 @@ export async function readTokens(stateDir: string): Promise<Tokens> {
 /** Makes new tokens for the roles; those from before are worth nothing from then on. Answers all. */
 export async function resetTokens(stateDir: string, roles: readonly Role[]): Promise<Tokens> {
   const before = await readTokens(stateDir);
-  const fresh = Object.fromEntries(roles.map((role) => [role, newToken()]));
+  const fresh: Partial<Tokens> = Object.fromEntries(roles.map((role) => [role, newToken()]));
   const tokens: Tokens = { ...before, ...fresh };
   await writeJsonFile(tokensFile(stateDir), tokens);
   return tokens;
+}
+
+/** The token that folders before version 3 lack. */
+export async function addMetricsToken(stateDir: string): Promise<void> {
+  const { metrics } = await readTokens(stateDir);
+  if (metrics === undefined) await resetTokens(stateDir, ['metrics']);
 }
 
 function tokensFile(stateDir: string): string {

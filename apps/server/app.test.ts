@@ -21,6 +21,7 @@ import { createByHandActions } from './by-hand/by-hand.ts';
 import { openByHandStore } from './by-hand/store.ts';
 import { checkNotSuspended } from './by-hand/suspension.ts';
 import { createApp } from './app.ts';
+import { createMetrics } from './metrics/metrics.ts';
 import { openClusterRegistry } from './cluster-registry.ts';
 import { createRepositories } from './git/repositories.ts';
 import { createKnownPipelines } from './known-pipelines.ts';
@@ -116,6 +117,13 @@ beforeEach(async () => {
     readSecret: createSecretReader({}),
     readStream: async () => undefined,
     readiness: async () => ({ redis: true }),
+    metrics: createMetrics({
+      runs,
+      queue: { depth: async () => ({ waiting: 0, active: 0, delayed: 0, failed: 0 }) },
+      shared,
+      clusters: () => ['local'],
+      now: Date.now,
+    }),
     remotes: { problems: () => [] },
     git: {
       root: folder,

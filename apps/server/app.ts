@@ -28,6 +28,8 @@ import { eventRoutes } from './routes/events.ts';
 import type { EventDependencies } from './routes/events.ts';
 import { arrivalRoutes, tunnelRoutes } from './routes/tunnels.ts';
 import type { TunnelDependencies } from './routes/tunnels.ts';
+import { metricsRoutes } from './metrics/route.ts';
+import type { Metrics } from './metrics/metrics.ts';
 import { createTunnels } from './tunnels.ts';
 import { whyRoutes } from './routes/why.ts';
 import type { WhyDependencies } from './why.ts';
@@ -58,6 +60,7 @@ export type AppDependencies = RunDependencies &
     git: Omit<GitHttpDependencies, 'tokens' | 'log'>;
     /** What the server needs for its work, and whether it has it now. */
     readiness: () => Promise<Record<string, boolean>>;
+    metrics: Metrics;
     log: Logger;
     tls?: Tls;
     behindProxy?: boolean;
@@ -103,6 +106,7 @@ export async function createApp(dependencies: AppDependencies): Promise<FastifyI
     const ok = Object.values(checks).every(Boolean);
     return reply.status(ok ? 200 : 503).send({ ok, checks });
   });
+  await app.register(metricsRoutes, dependencies);
   const tunnels = createTunnels();
   await app.register(websocket, {
     options: { maxPayload: MAX_FRAME_BYTES, perMessageDeflate: false },

@@ -5,8 +5,10 @@ import type { Role, Tokens } from '#adapters/state/tokens.ts';
 export function roleOf(tokens: Tokens, token: string): Role | undefined {
   const isAdmin = isSame(tokens.admin, token);
   const isWorker = isSame(tokens.worker, token);
+  const isMetrics = isSame(tokens.metrics ?? '', token) && token !== '';
   if (isAdmin) return 'admin';
-  return isWorker ? 'worker' : undefined;
+  if (isWorker) return 'worker';
+  return isMetrics ? 'metrics' : undefined;
 }
 
 export function isSame(one: string, other: string): boolean {

@@ -37,6 +37,7 @@ import type { Repositories } from './git/repositories.ts';
 import { readKeep } from './keep.ts';
 import { createKnownPipelines } from './known-pipelines.ts';
 import { createOrchestrator } from './orchestrator.ts';
+import { createMetrics } from './metrics/metrics.ts';
 import { openNotifier } from './notify/notifier.ts';
 import { createLookout } from './notify/lookout.ts';
 import { createRemotePolls } from './remote-polls.ts';
@@ -191,6 +192,13 @@ async function start(
     log,
   });
 
+  const metrics = createMetrics({
+    runs,
+    queue,
+    shared,
+    clusters: () => Object.keys(pipelines.allClusters()),
+    now: Date.now,
+  });
   const lookout = createLookout({
     runs,
     shared,
@@ -250,6 +258,7 @@ async function start(
     remotes,
     readStream: (id, handlers, until) =>
       readStream(redis, id, handlers, AbortSignal.any([until, signal])),
+    metrics,
     readiness: async () => ({
       redis: await isReachable(redis),
       git: await isWritable(gitRoot),
@@ -289,6 +298,7 @@ async function start(
     every(SWEEP_MS, () => orchestrator.sweep(), signal, log),
     remotes.run(signal),
     lookout.watch(signal),
+    metrics.watch(signal),
     every(NOTIFY_MS, () => notifier.tick(signal), signal, log),
     every(PACK_MS, () => packAll(gitRoot, machine, signal), signal, log),
     every(

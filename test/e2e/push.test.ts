@@ -261,7 +261,9 @@ describe.sequential('from push to running', () => {
     },
     {
       name: 'a field the engine does not run',
-      files: { 'deploy/web.yaml': web().replace('containers:', 'hostIPC: true\n      containers:') },
+      files: {
+        'deploy/web.yaml': web().replace('containers:', 'hostIPC: true\n      containers:'),
+      },
       told: /deploy\/web\.yaml:\d+:\d+: spec\.template\.spec\.hostIPC: the docker engine does not honour this field yet/,
       back: { 'deploy/web.yaml': web() },
     },

@@ -56,7 +56,8 @@ describe('token reset', () => {
   it.each([
     [[], ['admin']],
     [['worker'], ['worker']],
-    [['all'], ['admin', 'worker']],
+    [['metrics'], ['metrics']],
+    [['all'], ['admin', 'worker', 'metrics']],
   ])('%j replaces those of %j', async (args, roles) => {
     const { code, out } = await world.run('token', 'reset', ...args, '--json');
     expect(code).toBe(0);

@@ -13,7 +13,8 @@ interface ResetOptions extends JsonOption {
 const ROLES: Readonly<Record<string, readonly Role[]>> = {
   admin: ['admin'],
   worker: ['worker'],
-  all: ['admin', 'worker'],
+  metrics: ['metrics'],
+  all: ['admin', 'worker', 'metrics'],
 };
 
 export function tokenCommand(context: CliContext): Command {
@@ -48,4 +49,6 @@ async function resetToken(
     );
   if (roles.includes('worker'))
     context.note('give it to workers that do not share the state folder: WINDLASS_WORKER_TOKEN');
+  if (roles.includes('metrics'))
+    context.note('give it to Prometheus, which reads /metrics with it');
 }
