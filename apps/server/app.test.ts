@@ -293,3 +293,18 @@ describe('clusters', () => {
     ]);
   });
 });
+
+it('has every route that its document tells of', async () => {
+  const answer = await app.inject({ url: '/api/v1/openapi.json', headers: ADMIN });
+  const { paths } = answer.json<{ paths: Record<string, Record<string, unknown>> }>();
+  const missing = Object.entries(paths).flatMap(([path, methods]) =>
+    Object.keys(methods)
+      .map((method) => ({
+        method: method.toUpperCase() as 'GET',
+        url: `/api/v1${path.replace(/\{(\w+)\}/g, ':$1')}`,
+      }))
+      .filter((route) => !app.hasRoute(route)),
+  );
+  expect(Object.keys(paths).length).toBeGreaterThan(20);
+  expect(missing).toEqual([]);
+});

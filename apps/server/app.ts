@@ -6,6 +6,7 @@ import Fastify, { LogController } from 'fastify';
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { MAX_FRAME_BYTES } from '#adapters/tunnel/tunnel.ts';
+import { API_PREFIX, isDocumented, openApiDocument } from '#core/api/openapi.ts';
 import { answerError } from './answer-error.ts';
 import { requireRole } from './authorize.ts';
 import { gitRoutes } from './git/http.ts';
@@ -118,6 +119,13 @@ export async function createApp(dependencies: AppDependencies): Promise<FastifyI
   await app.register(
     async (api) => {
       api.addHook('onRequest', requireRole(tokens, ['admin']));
+      // INVARIANT: there is no route that the API's document does not tell of.
+      api.addHook('onRoute', ({ method, url }) => {
+        for (const each of [method].flat().filter((name) => name !== 'HEAD'))
+          if (!isDocumented(each, url.slice(API_PREFIX.length)))
+            throw new Error(`${each} ${url} is missing in core/api/openapi.ts`);
+      });
+      api.get('/openapi.json', async () => openApiDocument());
       await runRoutes(api, dependencies);
       await declaredRoutes(api, dependencies);
       await clusterRoutes(api, dependencies);
@@ -128,7 +136,7 @@ export async function createApp(dependencies: AppDependencies): Promise<FastifyI
       await tunnelRoutes(api, { ...dependencies, tunnels });
       await whyRoutes(api, dependencies);
     },
-    { prefix: '/api/v1' },
+    { prefix: API_PREFIX },
   );
   return app;
 }

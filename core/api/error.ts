@@ -7,6 +7,19 @@ export const ErrorBody = z.object({
     code: z.string(),
     message: z.string(),
     hint: z.string().exactOptional(),
+    /** Of files that are refused: each mistake with its place. */
+    problems: z
+      .array(
+        z.object({
+          file: z.string(),
+          line: z.number(),
+          column: z.number(),
+          path: z.string(),
+          message: z.string(),
+          hint: z.string().exactOptional(),
+        }),
+      )
+      .exactOptional(),
   }),
 });
 export type ErrorBody = z.infer<typeof ErrorBody>;

@@ -14,6 +14,10 @@ const ReleaseView = z.object({
   healthy: z.boolean(),
 });
 
+export const ReleaseQuery = z.strictObject({
+  limit: z.coerce.number().int().min(1).max(500).default(50),
+});
+
 /** `GET /api/v1/releases/:pipeline/:entry?limit=`, newest first: the first is the desired state. */
 export const ReleaseList = z.object({ releases: z.array(ReleaseView) });
 export type ReleaseList = z.infer<typeof ReleaseList>;

@@ -55,6 +55,8 @@ export const RunQuery = z.strictObject({
   limit: z.coerce.number().int().min(1).max(500).default(50),
 });
 
+export const RunLogQuery = z.strictObject({ follow: z.enum(['0', '1']).default('0') });
+
 /**
  * A line of `GET /api/v1/runs/:id/logs[?follow=1]` (NDJSON): the log, and the run after each change. The run is also
  * the last line; with `follow` it is finished then.

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
+import { ReleaseQuery } from '#core/api/release.ts';
 import { viewRun } from '#core/api/run.ts';
 import type { RunStore } from '#core/ports.ts';
 import type { ConfigSource } from '../config-source.ts';
@@ -8,9 +9,6 @@ import { readInput } from '../read-input.ts';
 import type { Releases } from '../releases/releases.ts';
 
 const EntryPath = z.object({ pipeline: z.string(), entry: z.string() });
-const ReleaseQuery = z.strictObject({
-  limit: z.coerce.number().int().min(1).max(500).default(50),
-});
 
 export interface DeclaredDependencies {
   pipelines: KnownPipelines;

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
-import { RollbackRequest, RunQuery, viewRun } from '#core/api/run.ts';
+import { RollbackRequest, RunLogQuery, RunQuery, viewRun } from '#core/api/run.ts';
 import { UserError } from '#core/errors.ts';
 import type { LogLine, RunStore } from '#core/ports.ts';
 import { isFinished } from '#core/run/run.ts';
@@ -14,7 +14,6 @@ import type { RunArchive } from '../runs/run-archive.ts';
 const HEARTBEAT_MS = 15_000;
 const WHO = 'admin';
 const IdPath = z.object({ id: z.string() });
-const LogQuery = z.strictObject({ follow: z.enum(['0', '1']).default('0') });
 
 export interface RunDependencies {
   runs: RunStore;
@@ -56,7 +55,7 @@ export async function runRoutes(
 
   app.get('/runs/:id/logs', async (request, reply) => {
     const run = await known(request.params);
-    const { follow } = readInput(LogQuery, request.query);
+    const { follow } = readInput(RunLogQuery, request.query);
     const signal = closedSignal(reply);
     const stream = openLineStream(reply, 'application/x-ndjson');
     function send(event: object): void {
