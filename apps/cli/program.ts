@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { UserError } from '#core/errors.ts';
 import { backupCommand } from './commands/backup.ts';
 import { cancelCommand } from './commands/cancel.ts';
+import { completionCommand } from './commands/completion.ts';
 import { confirmCommand } from './commands/confirm.ts';
 import { deleteCommand } from './commands/delete.ts';
 import { eventsCommand } from './commands/events.ts';
@@ -25,6 +26,7 @@ import { resumeCommand, suspendCommand } from './commands/suspend.ts';
 import { tokenCommand } from './commands/token.ts';
 import { validateCommand } from './commands/validate.ts';
 import { whyCommand } from './commands/why.ts';
+import { complete } from './complete/complete.ts';
 import type { CliContext } from './context.ts';
 import { painter } from './format/colour.ts';
 
@@ -69,7 +71,8 @@ export function createProgram(context: CliContext): Command {
     .addCommand(forgetCommand(context))
     .addCommand(backupCommand(context))
     .addCommand(restoreCommand(context))
-    .addCommand(tokenCommand(context));
+    .addCommand(tokenCommand(context))
+    .addCommand(completionCommand(context));
   return redirected(program, context);
 }
 
@@ -83,6 +86,11 @@ export async function runCli(args: readonly string[], context: CliContext): Prom
     },
   });
   try {
+    // Words as they are typed are no command line yet.
+    if (args[0] === '__complete') {
+      await complete(program, args.slice(1), context);
+      return 0;
+    }
     await program.parseAsync(args, { from: 'user' });
     return exitCode;
   } catch (error) {
