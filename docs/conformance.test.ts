@@ -20,6 +20,8 @@ const tables = conformanceTables();
 
 const SPECS: Partial<Record<Kind, () => Json>> = {
   Service: () => ({ selector: { a: 'b' }, ports: [{ port: 80 }] }),
+  IngressClass: () => ({ controller: 'example.com/edge' }),
+  Ingress: () => ({ defaultBackend: { service: { name: 'web', port: { number: 80 } } } }),
   Deployment: templated,
   DaemonSet: templated,
   Pod: () => ({ containers: [{ name: 'web', image: 'web' }] }),

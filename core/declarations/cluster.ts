@@ -23,6 +23,8 @@ const Subnet = z
 
 const Percent = z.string().regex(/^(100|[1-9]?[0-9])%$/, 'must be a percentage, e.g. 30%');
 
+const HostPort = z.int().min(1).max(65_535);
+
 const ClusterSpec = z.strictObject({
   engine: z.literal('docker').describe('What runs the containers'),
   servers: z
@@ -35,6 +37,13 @@ const ClusterSpec = z.strictObject({
     })
     .optional()
     .describe("The cluster's network; a free private one is chosen when left out"),
+  ingress: z
+    .strictObject({
+      httpPort: HostPort.default(80).describe('Port of the host for http://'),
+      httpsPort: HostPort.default(443).describe('Port of the host for https://'),
+    })
+    .default({ httpPort: 80, httpsPort: 443 })
+    .describe('Where Ingresses are served; nothing listens there until there is one'),
   prune: z
     .strictObject({
       guard: Percent.default('30%').describe(

@@ -1,3 +1,4 @@
+import { checkIngress } from '#core/docker/accept-ingress.ts';
 import { isKind, KIND_ORDER, KINDS } from '#core/docker/kinds.ts';
 import type { Container, DaemonSet, Deployment, Volume } from '#core/docker/kinds.ts';
 import type { DownwardItem, Item } from '#core/docker/kinds-volumes.ts';
@@ -41,6 +42,10 @@ export function acceptResources({
     const report = reporter(problems, origins.get(keyOf(resource)));
     checkSelector(resource, report);
     checkPods(keeper(resource), workloads, named, report);
+  }
+  for (const ingress of workloads.ingresses) {
+    const origin = origins.get(keyOfNamed('Ingress', ingress));
+    checkIngress(ingress, workloads, reporter(problems, origin));
   }
   const hostPorts = new Map<number, string>();
   for (const service of workloads.services) {

@@ -641,6 +641,7 @@ describe('keepPods', () => {
       secrets: new Map(),
       keepers: [web],
       services: [],
+      ingresses: [],
     };
     const at = (world.pods[0]?.createdAt ?? 0) + 4 * SECOND;
     const kept = keepPods({

@@ -1,16 +1,23 @@
 import { assignAddresses } from '#core/docker/addresses.ts';
+import { certificatesOf } from '#core/docker/certificates.ts';
 import { earliest, keepPods } from '#core/docker/keep-pods.ts';
 import type { KeptPods } from '#core/docker/keep-pods.ts';
 import { KIND_ORDER } from '#core/docker/kinds.ts';
+import type { Ingress } from '#core/docker/kinds-ingress.ts';
 import { isHeadless } from '#core/docker/kinds-service.ts';
 import type { Service } from '#core/docker/kinds-service.ts';
-import { assignNodePorts, findNodePortRival, withNodePorts } from '#core/docker/node-ports.ts';
+import {
+  askedPorts,
+  assignNodePorts,
+  findNodePortRival,
+  withNodePorts,
+} from '#core/docker/node-ports.ts';
 import { asPaused, keptTemplate, pausedTemplate } from '#core/docker/paused.ts';
 import { keeperOf } from '#core/docker/pod-spec.ts';
 import { podStatus } from '#core/docker/pod-status.ts';
 import { dnsConfig } from '#core/docker/names.ts';
 import { edgeConfig, endpointsOf, proxyConfig } from '#core/docker/proxy.ts';
-import type { AddressedService } from '#core/docker/proxy.ts';
+import type { AddressedService, EdgeIngresses } from '#core/docker/proxy.ts';
 import { blinksUntil, isReady, unreadyReason } from '#core/docker/readiness.ts';
 import type { Decision, LivePod, LiveRecord, Step, World } from '#core/docker/world.ts';
 import type { Workload } from '#core/docker/workload.ts';
@@ -50,7 +57,12 @@ export function decide(
   const keeping = acting.flatMap(({ state }) => kept.get(state.owner) ?? []);
   const unwanted = acting.flatMap((owner) => podsToDrop(owner, world));
   const leaving = [...keeping.flatMap((pods) => pods.leaving), ...unwanted];
-  const traffic = trafficSteps(records, world, leaving, now);
+  const secrets = owners.flatMap(({ resources }) =>
+    resources
+      .filter(({ kind }) => kind === 'Secret')
+      .map((clear) => ({ clear, sealed: sealSecret(clear, seal) })),
+  );
+  const traffic = trafficSteps({ records, world, leaving, secrets }, now);
   const steps = [
     ...acting.flatMap((owner) => recordSteps(owner, records, world)),
     ...traffic.names,
@@ -278,9 +290,17 @@ interface Traffic {
 
 /** Names and proxies for every Service there is, of owners that are not asked about too. */
 function trafficSteps(
-  records: readonly LiveRecord[],
-  world: World,
-  leaving: readonly LivePod[],
+  {
+    records,
+    world,
+    leaving,
+    secrets,
+  }: {
+    records: readonly LiveRecord[];
+    world: World;
+    leaving: readonly LivePod[];
+    secrets: readonly { clear: Resource; sealed: Resource }[];
+  },
   now: number,
 ): Traffic {
   const services = addressed(records);
@@ -290,7 +310,7 @@ function trafficSteps(
   const [dns, proxy, edge] = [
     dnsConfig(services, headless(records), pods, now),
     proxyConfig(services, pods, now),
-    edgeConfig(services, pods, now),
+    edgeConfig(services, pods, now, ingressesOf(records, world, secrets)),
   ];
   const needsEdge = edge.ports.length > 0 || world.edge !== undefined;
   const names: Step[] =
@@ -313,6 +333,27 @@ function addressed(records: readonly LiveRecord[]): AddressedService[] {
     const service = withNodePorts(recorded, nodePorts);
     return [{ service, address: clusterIp, recordedAt, held }];
   });
+}
+
+function ingressesOf(
+  records: readonly LiveRecord[],
+  world: World,
+  secrets: readonly { clear: Resource; sealed: Resource }[],
+): EdgeIngresses {
+  const ingresses = records.flatMap(({ resource, recordedAt }) =>
+    resource.kind === 'Ingress' ? [{ ingress: resource as unknown as Ingress, recordedAt }] : [],
+  );
+  const services = records.flatMap(({ resource }) => serviceOf(resource) ?? []);
+  return {
+    ingresses,
+    certificates: certificatesOf(ingresses, records, secrets),
+    ports: world.ingressPorts,
+    services: new Map(services.map((each) => [podKey(withNamespace(each)), each])),
+  };
+}
+
+function withNamespace({ metadata }: Service): { namespace: string; name: string } {
+  return { namespace: metadata.namespace ?? 'default', name: metadata.name };
 }
 
 function headless(records: readonly LiveRecord[]): Service[] {
@@ -392,8 +433,14 @@ function resourceStatus(
   const pods = kept.find((each) => each.key === key);
   if (pods !== undefined) return workloadStatus(keeper(resource), pods, scope.now);
   if (resource.kind !== 'Service')
-    return { key, health: { status: 'Healthy', reason: '' }, summary: '' };
+    return { key, health: { status: 'Healthy', reason: '' }, summary: summaryOf(resource) };
   return serviceStatus(key, resource as unknown as Service, scope);
+}
+
+function summaryOf(resource: Resource): string {
+  if (resource.kind !== 'Ingress') return '';
+  const { spec } = resource as unknown as Ingress;
+  return spec.rules.map(({ host = '*' }) => host).join(', ');
 }
 
 function workloadStatus(workload: Workload, kept: KeptPods, now: number): ResourceStatus {
@@ -436,11 +483,24 @@ function serviceStatus(
       nodePort === undefined ? `${port}` : `${port}:${nodePort}`,
     )
     .join(',');
+  const rival = ingressPortOf(service, { world, records });
   return {
     key,
-    health: { status: 'Healthy', reason: '' },
+    health:
+      rival === undefined
+        ? { status: 'Healthy', reason: '' }
+        : { status: 'Degraded', reason: `port ${rival} of the host is where Ingresses are served` },
     summary: `${address}, ${ports === '' ? '' : `ports ${ports}, `}${endpoints} ${endpoints === 1 ? 'endpoint' : 'endpoints'}`,
   };
+}
+
+/** A port of the host that the Service asks for and Ingresses have. */
+function ingressPortOf(
+  service: Service,
+  { world, records }: Pick<StatusScope, 'world' | 'records'>,
+): number | undefined {
+  if (!records.some(({ resource }) => resource.kind === 'Ingress')) return undefined;
+  return askedPorts(service).find((port) => Object.values(world.ingressPorts).includes(port));
 }
 
 function inKindOrder(resources: readonly Resource[]): Resource[] {

@@ -4,6 +4,7 @@ import { DnsConfig, DnsPolicy, HostAlias } from '#core/docker/kinds-dns.ts';
 import { FieldRef, ResourceFieldRef } from '#core/docker/kinds-refs.ts';
 import { PodSecurityContext, SecurityContext } from '#core/docker/kinds-security.ts';
 import { DownwardApi, Item, Mode, Projected } from '#core/docker/kinds-volumes.ts';
+import { Ingress, IngressClass } from '#core/docker/kinds-ingress.ts';
 import { Service } from '#core/docker/kinds-service.ts';
 import {
   Base64,
@@ -322,6 +323,8 @@ export const KINDS = {
   Deployment,
   DaemonSet,
   Pod,
+  IngressClass,
+  Ingress,
 } as const;
 export type Kind = keyof typeof KINDS;
 export const KIND_ORDER = Object.keys(KINDS) as Kind[];

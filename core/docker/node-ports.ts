@@ -98,7 +98,7 @@ function asService(resource: Resource): Service | undefined {
 }
 
 /** Of the host: nodePorts by number, and those of a LoadBalancer, which is the host itself. */
-function askedPorts(service: Service | undefined): number[] {
+export function askedPorts(service: Service | undefined): number[] {
   const isBalancer = service?.spec.type === 'LoadBalancer';
   return (service?.spec.ports ?? []).flatMap(({ port, nodePort }) => [
     ...(nodePort === undefined ? [] : [nodePort]),

@@ -1,3 +1,6 @@
+import { ingressSections, ingressServicePort } from '#core/docker/ingress.ts';
+import type { IngressPorts } from '#core/docker/ingress.ts';
+import type { RecordedIngress, Route } from '#core/docker/ingress-routes.ts';
 import type { Service } from '#core/docker/kinds-service.ts';
 import { opensHostPorts } from '#core/docker/node-ports.ts';
 import { blinksUntil, isReady } from '#core/docker/readiness.ts';
@@ -16,6 +19,8 @@ export interface AddressedService {
 
 /** Connections of the configuration before last a reload; after this they are cut. */
 const HARD_STOP = '5m';
+/** Where the edge finds its files. */
+const EDGE_FOLDER = '/windlass/edge';
 
 /**
  * Some hosts allow a billion files, for which HAProxy would reserve memory: hence its bound. Two HAProxies of one user
@@ -63,20 +68,66 @@ export function edgeConfig(
   services: readonly AddressedService[],
   pods: readonly LivePod[],
   now: number,
+  web: EdgeIngresses,
 ): EdgeConfig {
+  const { ingresses, certificates, ports } = web;
+  const isSecure = ingresses.length > 0 && certificates.length > 0;
+  const ours = [...(ingresses.length > 0 ? [ports.http] : []), ...(isSecure ? [ports.https] : [])];
   const all = services
     .filter(({ service }) => opensHostPorts(service))
     .flatMap(openPorts)
     .toSorted((one, other) => (idOf(one.service) < idOf(other.service) ? -1 : 1));
-  const open = all.filter((port) => !all.some((other) => takesFrom(other, port)));
+  const open = all
+    .filter(({ hostPort }) => !ours.includes(hostPort))
+    .filter((port) => !all.some((other) => takesFrom(other, port)));
   const sections = open.map(({ service, hostPort, targetPort }) =>
     section(service, { bind: '*', port: hostPort }, [
       ...rangeLines(service),
       ...serverLines(targetPort, endpointsOf(service, pods, now)),
     ]),
   );
-  const haproxy = [GLOBAL, ...sections].join('\n');
-  return { haproxy, ports: open.map(({ hostPort }) => hostPort), hash: contentHash(haproxy) };
+  const http = ingressSections({
+    ingresses,
+    ports,
+    certificates: certificates.map(({ file }) => `${EDGE_FOLDER}/${file}`),
+    serversOf: (route) => serversOf(route, web.services, pods, now),
+  });
+  const haproxy = [GLOBAL, ...sections, ...http].join('\n');
+  return {
+    haproxy,
+    certificates,
+    ports: [...open.map(({ hostPort }) => hostPort), ...ours],
+    hash: contentHash(haproxy),
+  };
+}
+
+/** What the edge does for Ingresses. */
+export interface EdgeIngresses {
+  ingresses: readonly RecordedIngress[];
+  certificates: EdgeConfig['certificates'];
+  ports: IngressPorts;
+  /** Those that backends may name, by the namespace and name. */
+  services: ReadonlyMap<string, Service>;
+}
+
+function serversOf(
+  route: Route,
+  services: EdgeIngresses['services'],
+  pods: readonly LivePod[],
+  now: number,
+): { pod: LivePod; port: number }[] {
+  const namespace = route.ingress.metadata.namespace ?? 'default';
+  const service = services.get(`${namespace}/${route.backend.service.name}`);
+  const port = service === undefined ? undefined : ingressServicePort(service, route);
+  if (service === undefined || port === undefined) return [];
+  return endpointsOf(service, pods, now).flatMap((pod) => {
+    const number = portOf(pod, port.targetPort);
+    return number === undefined || pod.ip === undefined ? [] : [{ pod, port: number }];
+  });
+}
+
+function portOf(pod: LivePod, targetPort: number | string): number | undefined {
+  return typeof targetPort === 'number' ? targetPort : pod.ports[targetPort];
 }
 
 interface OpenPort {
@@ -141,7 +192,7 @@ function rangeLines({ spec }: Service): string[] {
 
 function serverLines(targetPort: number | string, endpoints: readonly LivePod[]): string[] {
   return endpoints.flatMap((pod) => {
-    const port = typeof targetPort === 'number' ? targetPort : pod.ports[targetPort];
+    const port = portOf(pod, targetPort);
     return port === undefined || pod.ip === undefined
       ? []
       : [`  server ${pod.name} ${pod.ip}:${port}`];

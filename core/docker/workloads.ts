@@ -1,5 +1,6 @@
 import { isKind, KINDS } from '#core/docker/kinds.ts';
 import type { ConfigMap, DaemonSet, Deployment, Pod, Secret } from '#core/docker/kinds.ts';
+import type { Ingress } from '#core/docker/kinds-ingress.ts';
 import type { Service } from '#core/docker/kinds-service.ts';
 import { workloadOf } from '#core/docker/workload.ts';
 import type { Workload } from '#core/docker/workload.ts';
@@ -21,6 +22,7 @@ export interface Workloads {
   secrets: Map<string, Secret>;
   keepers: Workload[];
   services: Service[];
+  ingresses: Ingress[];
 }
 
 /** Sorts normalised resources by kind; ConfigMaps and Secrets by `namespace/name`. */
@@ -30,12 +32,14 @@ export function sortWorkloads(resources: readonly Resource[]): Workloads {
     secrets: new Map(),
     keepers: [],
     services: [],
+    ingresses: [],
   };
   for (const resource of resources) {
     const name = `${resource.metadata.namespace ?? 'default'}/${resource.metadata.name}`;
     const value: unknown = resource;
     if (resource.kind === 'ConfigMap') workloads.configMaps.set(name, value as ConfigMap);
     else if (resource.kind === 'Secret') workloads.secrets.set(name, value as Secret);
+    else if (resource.kind === 'Ingress') workloads.ingresses.push(value as Ingress);
     else if (resource.kind === 'Service') workloads.services.push(value as Service);
     else if (keepsPods(resource)) workloads.keepers.push(keeper(resource));
   }

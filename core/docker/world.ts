@@ -16,6 +16,8 @@ export interface World {
   edge?: string;
   /** NodePorts that turned out to be another program's. */
   takenPorts?: readonly number[];
+  /** Where the edge listens for what Ingresses are for. */
+  ingressPorts: { http: number; https: number };
   /** First address of the part of the network that Services use, and how many there are. */
   serviceRange: { first: string; size: number };
 }
@@ -283,6 +285,8 @@ export interface DnsConfig {
 
 export interface EdgeConfig {
   haproxy: string;
+  /** Files that the configuration names: certificate and key, which are known of who is asked about. Memory only. */
+  certificates: { file: string; pem?: string }[];
   /** Of the host; with none, no edge is needed. */
   ports: number[];
   hash: string;

@@ -16,7 +16,7 @@ interface ResourceMetadata {
 /** Identity of a resource within a cluster: `Deployment/shop/web`; `Namespace//shop` where it has no namespace. */
 export type ResourceKey = string;
 
-const CLUSTER_SCOPED = new Set(['Namespace']);
+const CLUSTER_SCOPED = new Set(['Namespace', 'IngressClass']);
 
 function isClusterScoped(kind: string): boolean {
   return CLUSTER_SCOPED.has(kind);

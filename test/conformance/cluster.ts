@@ -16,6 +16,23 @@ export interface ConformanceCluster {
   ask(owner: string, service: string, path: string): Promise<string>;
   /** The same at a port of its load balancer. */
   askBalancer(service: { port: number }, path: string): Promise<string>;
+  /** What an Ingress answers: the name of the host leads to the cluster. */
+  askIngress(request: IngressRequest): Promise<IngressAnswer>;
+}
+
+export interface IngressRequest {
+  url: string;
+  method: string;
+  headers: Record<string, string>;
+  /** How many bytes to send. */
+  bytes: number;
+  version: '1.1' | '2';
+}
+
+export interface IngressAnswer {
+  status: number;
+  headers: Record<string, string>;
+  body: string;
 }
 
 export interface ContainerPlace {

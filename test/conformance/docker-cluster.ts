@@ -3,6 +3,7 @@ import type { DesiredState, Engine, OwnerStatus } from '#core/engine.ts';
 import { messageOf } from '#core/errors.ts';
 import type { Resource } from '#core/resources/resource.ts';
 import { createDockerCluster } from '../../workers/deploy/engines/docker/testing/docker-cluster.ts';
+import { askIngress } from './ask-ingress.ts';
 import type { ConformanceCluster, ContainerPlace } from './cluster.ts';
 
 const ANSWER_MS = 5_000;
@@ -69,6 +70,7 @@ export function startDockerCluster(): ConformanceCluster & { remove(): Promise<v
       const port = /:(\d{5})/.exec(summary ?? '')?.[1];
       return get(`http://127.0.0.1:${port}${path}`);
     },
+    askIngress: (request) => askIngress(request, docker.ingress),
     // The host itself.
     askBalancer: ({ port }, path) => get(`http://127.0.0.1:${port}${path}`),
     async remove() {

@@ -73,6 +73,25 @@ const Balances = z.strictObject({
   ...timing,
 });
 
+/** What an Ingress answers; a name leads to the cluster, whatever it is. */
+const IngressAnswers = z.strictObject({
+  ingress: z.url(),
+  method: z.string().default('GET'),
+  headers: z.record(z.string(), z.string()).default({}),
+  /** How many bytes to send. */
+  bytes: z.int().default(0),
+  version: z.enum(['1.1', '2']).default('1.1'),
+  answers: z.union([
+    z.strictObject({
+      status: z.int().default(200),
+      headers: z.record(z.string(), Text).default({}),
+      body: Text.optional(),
+    }),
+    z.literal(false),
+  ]),
+  ...timing,
+});
+
 const Apply = z.strictObject({ apply: z.string() });
 
 export const Step = z.union([
@@ -84,6 +103,7 @@ export const Step = z.union([
   Logs,
   Answers,
   Balances,
+  IngressAnswers,
   Apply,
 ]);
 export type Step = z.infer<typeof Step>;

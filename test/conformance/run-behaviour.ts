@@ -101,6 +101,7 @@ function checkOf(step: Exclude<Step, { apply: string }>): Check {
     return async ({ name, cluster }) =>
       compare('logs', step.contain, await cluster.logs(placeOf(name, step.logs)));
   }
+  if ('ingress' in step) return ({ cluster }) => ingressAnswers(cluster, step);
   if ('loadBalancer' in step) return ({ cluster }) => balances(cluster, step);
   return async ({ name, cluster }) =>
     compare('answer', step.answers, (await cluster.ask(name, step.nodePort, step.path)).trim());
@@ -171,6 +172,27 @@ async function runs(
   const wrong =
     same('exit code', step.exits, exitCode) ?? compare('output', step.prints, output.trim());
   return wrong === undefined ? undefined : `${wrong}; it printed ${output.trim()}`;
+}
+
+async function ingressAnswers(
+  cluster: ConformanceCluster,
+  step: Extract<Step, { ingress: string }>,
+): Promise<string | undefined> {
+  const { ingress: url, method, headers, bytes, version, answers } = step;
+  const asked = cluster.askIngress({ url, method, headers, bytes, version });
+  if (answers === false) {
+    const answer = await asked.catch(() => undefined);
+    return answer === undefined ? undefined : `it answers ${answer.status}`;
+  }
+  const { status, headers: had, body } = await asked;
+  const wrong = [
+    same('status', answers.status, status),
+    compare('body', answers.body, body.trim()),
+    ...Object.entries(answers.headers).map(([name, value]) =>
+      compare(name, value, had[name] ?? ''),
+    ),
+  ];
+  return wrong.find((each) => each !== undefined);
 }
 
 async function balances(

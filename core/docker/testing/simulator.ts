@@ -3,7 +3,12 @@ import { keyOf } from '#core/resources/resource.ts';
 
 /** A world with nothing in it. */
 export function emptyWorld(): World {
-  return { records: [], pods: [], serviceRange: { first: '10.88.128.0', size: 64 } };
+  return {
+    records: [],
+    pods: [],
+    serviceRange: { first: '10.88.128.0', size: 64 },
+    ingressPorts: { http: 80, https: 443 },
+  };
 }
 
 /** The world after one step, as a Docker host that never fails would have it. Pods that end are gone at once. */

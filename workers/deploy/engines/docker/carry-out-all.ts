@@ -52,11 +52,19 @@ export function withFailures(
   });
 }
 
-/** Of the owners, those with a Service on one of the host's ports. */
-export function ownersOfPort(desired: readonly DesiredState[], port: number): OwnerKey[] {
+/** Of the owners, those with a Service or an Ingress on one of the host's ports. */
+export function ownersOfPort(
+  desired: readonly DesiredState[],
+  port: number,
+  ingressPorts: readonly number[],
+): OwnerKey[] {
   return desired
     .filter(({ resources }) =>
-      resources.some((resource) => resource.kind === 'Service' && hasPort(resource, port)),
+      resources.some(
+        (resource) =>
+          (resource.kind === 'Service' && hasPort(resource, port)) ||
+          (resource.kind === 'Ingress' && ingressPorts.includes(port)),
+      ),
     )
     .map(({ owner }) => owner);
 }

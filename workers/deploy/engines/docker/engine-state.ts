@@ -1,3 +1,4 @@
+import type { World } from '#core/docker/world.ts';
 import type { DockerContext } from './context.ts';
 import type { Images } from './images.ts';
 import type { Inspections } from './inspections.ts';
@@ -13,6 +14,7 @@ import type { VolumeHashes } from './volume-hashes.ts';
 
 /** What the engine remembers between passes. All of it can be lost: Docker has the truth. */
 export interface EngineState {
+  ingressPorts: World['ingressPorts'];
   context: DockerContext;
   inspections: Inspections;
   volumeHashes: VolumeHashes;

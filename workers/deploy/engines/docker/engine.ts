@@ -56,7 +56,9 @@ export function createDockerEngine(options: DockerEngineOptions): Engine {
   const context = { docker, cluster: cluster.metadata.name, installation, images, log };
   const subnet = cluster.spec.network?.subnet;
   const listeners = new Set<(what: string) => void>();
-  const state = createState(context, options.readCredentials, tell);
+  const { httpPort: http, httpsPort: https } = cluster.spec.ingress;
+  const ingressPorts = { http, https };
+  const state = createState(context, ingressPorts, options.readCredentials, tell);
 
   function tell(what: string): void {
     for (const listener of listeners) listener(what);
@@ -112,7 +114,10 @@ export function createDockerEngine(options: DockerEngineOptions): Engine {
       if (!isEmpty) finish(observed, steps.length === 0);
       const wakeAt = Math.min(decision.wakeAt ?? Infinity, observed.taken?.retryAt ?? Infinity);
       return {
-        owners: withFailures(decision.owners, [...failures, ...takenPorts(observed, desired)]),
+        owners: withFailures(decision.owners, [
+          ...failures,
+          ...takenPorts(observed, desired, Object.values(ingressPorts)),
+        ]),
         orphans: decision.orphans,
         done: [...done].map(([owner, changes]) => ({ owner, plan: changes })),
         wakeAfterMs: Math.max(0, Math.min(LONGEST_WAKE_MS, wakeAt - now)),
@@ -175,6 +180,7 @@ export function createDockerEngine(options: DockerEngineOptions): Engine {
 
 function createState(
   context: EngineState['context'],
+  ingressPorts: EngineState['ingressPorts'],
   readCredentials: ReadCredentials,
   onChange: (what: string) => void,
 ): EngineState {
@@ -185,6 +191,7 @@ function createState(
   let servedOnce: Set<string> | undefined;
   return {
     context,
+    ingressPorts,
     inspections: createInspections(context),
     volumeHashes: createVolumeHashes(context),
     images,
@@ -207,9 +214,13 @@ function createState(
   };
 }
 
-function takenPorts({ taken }: Observed, desired: readonly DesiredState[]): StepFailure[] {
+function takenPorts(
+  { taken }: Observed,
+  desired: readonly DesiredState[],
+  ingressPorts: readonly number[],
+): StepFailure[] {
   return [...(taken?.ports ?? [])].flatMap((port) =>
-    ownersOfPort(desired, port).map((owner) => ({ owner, message: portTaken(port) })),
+    ownersOfPort(desired, port, ingressPorts).map((owner) => ({ owner, message: portTaken(port) })),
   );
 }
 

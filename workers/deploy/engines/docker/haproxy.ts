@@ -14,7 +14,7 @@ const LOG_RETRY_MS = 50;
 const SIGNAL_AGAIN_MS = 300;
 const CONFIG = 'haproxy.cfg';
 const SERVER_LINE = /^ {2}server (\S+) /gm;
-const SECTION = /^(?=listen )/m;
+const SECTION = /^(?=(?:listen|frontend|backend) )/m;
 const BIND_LINE = /^ {2}bind \S*:(\d+)/gm;
 
 /** A port of the host that somebody else has. */
@@ -30,7 +30,7 @@ export class PortTaken extends UserError {
 export function portTaken(port: number): string {
   return (
     `port ${port} is in use by another program on the host: ` +
-    `give the Service another one, or stop what listens there (ss -ltnp 'sport = :${port}')`
+    `give the Service another one (Ingresses: the Cluster's spec.ingress), or stop what listens there (ss -ltnp 'sport = :${port}')`
   );
 }
 

@@ -90,6 +90,7 @@ export async function observe(
       ...running,
       ...(taken === undefined ? {} : { takenPorts: [...taken.ports] }),
       serviceRange: layout.serviceRange,
+      ingressPorts: state.ingressPorts,
     },
     stored,
     ...(taken === undefined ? {} : { taken }),

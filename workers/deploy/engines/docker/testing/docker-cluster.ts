@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomInt } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type Docker from 'dockerode';
 import { pino } from 'pino';
@@ -26,6 +26,8 @@ interface ListedPart {
 /** A cluster of its own on this machine's Docker, with a hand that can harm it. */
 export interface DockerCluster {
   installation: string;
+  /** Where Ingresses are served: others may be served on this machine. */
+  ingress: { httpPort: number; httpsPort: number };
   startEngine(overrides?: {
     installation?: string;
     images?: SystemImages;
@@ -43,6 +45,8 @@ export interface DockerCluster {
 export function createDockerCluster(): DockerCluster {
   const installation = randomBytes(4).toString('hex');
   const engines: Engine[] = [];
+  const first = 10_000 + 2 * randomInt(4_000);
+  const ingress = { httpPort: first, httpsPort: first + 1 };
   const filters = JSON.stringify({ label: [`windlass.dev/installation=${installation}`] });
 
   async function all(): Promise<ListedPart[]> {
@@ -70,13 +74,14 @@ export function createDockerCluster(): DockerCluster {
 
   return {
     installation,
+    ingress,
     startEngine(overrides = {}) {
       const engine = createDockerEngine({
         cluster: Cluster.parse({
           apiVersion: 'windlass.dev/v1',
           kind: 'Cluster',
           metadata: { name: 'test' },
-          spec: { engine: 'docker', servers: [{ name: 'me', docker: SOCKET }] },
+          spec: { engine: 'docker', servers: [{ name: 'me', docker: SOCKET }], ingress },
         }),
         docker,
         installation,

@@ -1,0 +1,90 @@
+import { expect, it } from 'vitest';
+import { acceptResources } from '#core/docker/accepts.ts';
+import { formatProblem } from '#core/errors.ts';
+import { parseManifests } from '#core/resources/parse.ts';
+
+const SERVICE = `
+apiVersion: v1
+kind: Service
+metadata: { name: web }
+spec: { selector: { app: web }, ports: [{ name: http, port: 80 }] }
+---`;
+
+interface Told {
+  annotations?: object;
+  path?: object;
+  port?: object;
+}
+
+function problems({ annotations = {}, path = {}, port = { number: 80 } }: Told): string[] {
+  const ingress = {
+    apiVersion: 'networking.k8s.io/v1',
+    kind: 'Ingress',
+    metadata: { name: 'web', annotations },
+    spec: {
+      rules: [
+        {
+          http: {
+            paths: [
+              {
+                path: '/',
+                pathType: 'Prefix',
+                backend: { service: { name: 'web', port } },
+                ...path,
+              },
+            ],
+          },
+        },
+      ],
+    },
+  };
+  const text = `${SERVICE}\n${JSON.stringify(ingress)}`;
+  return acceptResources(parseManifests([{ path: 'f.yaml', text }]))
+    .map(formatProblem)
+    .map((line) => line.replace(/^\S+ /, ''));
+}
+
+const NGINX = 'nginx.ingress.kubernetes.io/';
+const AT = 'spec.rules[0].http.paths[0]';
+
+it.each([
+  { name: 'a plain one', given: {}, told: [] },
+  { name: 'a port by name', given: { port: { name: 'http' } }, told: [] },
+  {
+    name: 'a port that the Service has not',
+    given: { port: { name: 'htp' } },
+    told: [`${AT}.backend.service.port.name: Service web has no port htp (did you mean http?)`],
+  },
+  {
+    name: 'an annotation that is not honoured',
+    given: { annotations: { [`${NGINX}server-snippet`]: 'return 200;' } },
+    told: [
+      `metadata.annotations["${NGINX}server-snippet"]: the docker engine does not honour this annotation`,
+    ],
+  },
+  {
+    name: 'an annotation with a value that is not possible',
+    given: { annotations: { [`${NGINX}canary-weight`]: '101' } },
+    told: [`metadata.annotations["${NGINX}canary-weight"]: must be from 0 to 100`],
+  },
+  {
+    name: "somebody else's annotation",
+    given: { annotations: { 'example.com/team': 'shop' } },
+    told: [],
+  },
+  {
+    name: 'a regular expression as a prefix',
+    given: {
+      annotations: { [`${NGINX}rewrite-target`]: '/$2' },
+      path: { path: '/api(/|$)(.*)' },
+    },
+    told: [`${AT}.pathType: must be ImplementationSpecific for a regular expression`],
+  },
+  {
+    name: 'a path that would end the quotes of HAProxy',
+    given: { path: { path: "/a'b" } },
+    told: [`${AT}.path: must begin with / and hold neither spaces nor '`],
+  },
+])('tells of $name', ({ given, told }) => {
+  expect(problems(given)).toEqual(told);
+});

@@ -1,0 +1,61 @@
+import { checkAnnotations, readAnnotations } from '#core/docker/ingress-annotations.ts';
+import type { Backend, Ingress } from '#core/docker/kinds-ingress.ts';
+import type { Workloads } from '#core/docker/workloads.ts';
+import type { FieldPath } from '#core/field-path.ts';
+import { suggestion } from '#core/suggest.ts';
+
+type Report = (path: FieldPath, message: string, hint?: string) => void;
+
+/** What HAProxy's and JavaScript's regular expressions have in common, as far as paths need it. */
+const REGEX = /^[\w\-./()|$*+?^[\]~%:\\{},@!=]*$/;
+const LOOKS_REGULAR = /[()|*+?^$[\]{}\\]/;
+const NOT_SHARED = /\\u|\[\]|\[\^\]/;
+
+/** What of an Ingress the schema cannot tell. */
+export function checkIngress(ingress: Ingress, { services }: Workloads, report: Report): void {
+  const { metadata, spec } = ingress;
+  for (const { name, message } of checkAnnotations(metadata.annotations))
+    report(['metadata', 'annotations', name], message);
+  const own = services.filter(
+    (service) => (service.metadata.namespace ?? 'default') === (metadata.namespace ?? 'default'),
+  );
+
+  function checkBackend({ service: wanted }: Backend, path: FieldPath): void {
+    // Of another release it may be: without it Kubernetes answers 503.
+    const service = own.find((each) => each.metadata.name === wanted.name);
+    if (service === undefined) return;
+    const { name, number } = wanted.port;
+    if (service.spec.ports.some((port) => port.name === name || port.port === number)) return;
+    const names = service.spec.ports.flatMap((port) => port.name ?? []);
+    report(
+      [...path, 'service', 'port', name === undefined ? 'number' : 'name'],
+      `Service ${wanted.name} has no port ${name ?? number}`,
+      name === undefined ? undefined : suggestion(name, names),
+    );
+  }
+
+  if (spec.defaultBackend !== undefined)
+    checkBackend(spec.defaultBackend, ['spec', 'defaultBackend']);
+  const annotations = readAnnotations(metadata.annotations);
+  const isRegex = annotations['use-regex'] === true || annotations['rewrite-target'] !== undefined;
+  spec.rules.forEach(({ http }, rule) => {
+    http.paths.forEach(({ path, pathType, backend }, index) => {
+      const at: FieldPath = ['spec', 'rules', rule, 'http', 'paths', index];
+      checkBackend(backend, [...at, 'backend']);
+      if (!isRegex) return;
+      if (pathType !== 'ImplementationSpecific' && LOOKS_REGULAR.test(path))
+        report([...at, 'pathType'], 'must be ImplementationSpecific for a regular expression');
+      if (pathType === 'ImplementationSpecific' && !isExpression(path))
+        report([...at, 'path'], 'is not a regular expression that the edge can have');
+    });
+  });
+}
+
+function isExpression(path: string): boolean {
+  if (!REGEX.test(path) || NOT_SHARED.test(path)) return false;
+  try {
+    return new RegExp(path) instanceof RegExp;
+  } catch {
+    return false;
+  }
+}

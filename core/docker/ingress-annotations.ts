@@ -1,0 +1,84 @@
+import { z } from 'zod';
+
+const PREFIX = 'nginx.ingress.kubernetes.io/';
+/** Annotations by which other controllers are told what to do: here they would be ignored. */
+const OTHERS =
+  /(^|[.-])(ingress|haproxy|traefik|cert-manager|acme)[./-]|^kubernetes\.io\/tls-acme$/;
+const KNOWN_OTHERS = ['kubernetes.io/ingress.class', 'ingressclass.kubernetes.io/is-default-class'];
+
+const Flag = z
+  .enum(['true', 'false'], 'must be "true" or "false"')
+  .transform((text) => text === 'true');
+const Seconds = z
+  .string()
+  .regex(/^[1-9]\d{0,6}$/, 'must be a number of seconds')
+  .transform(Number);
+const UNITS = { '': 1, k: 2 ** 10, m: 2 ** 20, g: 2 ** 30 };
+const Size = z
+  .string()
+  .regex(/^\d{1,9}[kmg]?$/i, 'must be a size such as 8m; 0 for any')
+  .transform((text) => {
+    const unit = text.replace(/\d+/, '').toLowerCase() as keyof typeof UNITS;
+    return Number.parseInt(text, 10) * UNITS[unit];
+  });
+const Name = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'must be letters, digits, - and _');
+
+/** Those of ingress-nginx that are honoured, by its own names. */
+const Annotations = z.strictObject({
+  'rewrite-target': z
+    .string()
+    .regex(/^\/[\w\-./$~]*$/, 'must be a path, with $1 and so on for what a group matched')
+    .optional(),
+  'use-regex': Flag.optional(),
+  'ssl-redirect': Flag.optional(),
+  'force-ssl-redirect': Flag.optional(),
+  'proxy-body-size': Size.optional(),
+  'proxy-connect-timeout': Seconds.optional(),
+  'proxy-read-timeout': Seconds.optional(),
+  'proxy-send-timeout': Seconds.optional(),
+  'backend-protocol': z.enum(['HTTP', 'HTTPS', 'GRPC']).optional(),
+  affinity: z.literal('cookie').optional(),
+  'session-cookie-name': Name.optional(),
+  canary: Flag.optional(),
+  'canary-weight': z
+    .string()
+    .regex(/^(100|[1-9]?\d)$/, 'must be from 0 to 100')
+    .transform(Number)
+    .optional(),
+});
+export type IngressAnnotations = z.infer<typeof Annotations>;
+
+const HONOURED_ANNOTATIONS = Object.keys(Annotations.shape).map((name) => PREFIX + name);
+
+/** What is wrong with each annotation that would have to be honoured, by its full name. */
+export function checkAnnotations(
+  annotations: Readonly<Record<string, string>> = {},
+): { name: string; message: string }[] {
+  const unknown = Object.keys(annotations)
+    .filter((name) => OTHERS.test(name) && !KNOWN_OTHERS.includes(name))
+    .filter((name) => !HONOURED_ANNOTATIONS.includes(name))
+    .map((name) => ({ name, message: 'the docker engine does not honour this annotation' }));
+  const result = Annotations.safeParse(ours(annotations));
+  const issues = result.success ? [] : result.error.issues;
+  return [
+    ...unknown,
+    ...issues.map(({ path, message }) => ({ name: `${PREFIX}${String(path[0])}`, message })),
+  ];
+}
+
+/** Of an Ingress whose annotations were accepted. */
+export function readAnnotations(
+  annotations: Readonly<Record<string, string>> = {},
+): IngressAnnotations {
+  const result = Annotations.safeParse(ours(annotations));
+  return result.success ? result.data : {};
+}
+
+function ours(annotations: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(
+    HONOURED_ANNOTATIONS.flatMap((name) => {
+      const value = annotations[name];
+      return value === undefined ? [] : [[name.slice(PREFIX.length), value]];
+    }),
+  );
+}

@@ -1,0 +1,90 @@
+import { describe, expect, it } from 'vitest';
+import { defaultFor, defaultRoutes, routesOf } from '#core/docker/ingress-routes.ts';
+import { Ingress } from '#core/docker/kinds-ingress.ts';
+
+interface Rule {
+  host?: string;
+  path?: string;
+  pathType?: 'Exact' | 'Prefix' | 'ImplementationSpecific';
+  to?: string;
+}
+
+function ingress(name: string, rules: Rule[], extra: object = {}): Ingress {
+  return Ingress.parse({
+    apiVersion: 'networking.k8s.io/v1',
+    kind: 'Ingress',
+    metadata: { name, ...extra },
+    spec: {
+      rules: rules.map(({ host, path = '/', pathType = 'Prefix', to = 'web' }) => ({
+        host,
+        http: { paths: [{ path, pathType, backend: backendTo(to) }] },
+      })),
+    },
+  });
+}
+
+function backendTo(name: string): object {
+  return { service: { name, port: { number: 80 } } };
+}
+
+function ranked(...rules: Rule[]): string[] {
+  const routes = routesOf([{ ingress: ingress('web', rules), recordedAt: 0 }]);
+  return routes.map(({ host, path, how }) => `${host}${path} ${how}`);
+}
+
+describe('routesOf', () => {
+  it('tries a full name before a wildcard, a longer wildcard before a shorter, and any host last', () => {
+    expect(
+      ranked({}, { host: '*.test' }, { host: '*.shop.test' }, { host: 'a.shop.test' }),
+    ).toEqual(['a.shop.test/ prefix', '*.shop.test/ prefix', '*.test/ prefix', '/ prefix']);
+  });
+
+  it('tries the exact path first, then the longest', () => {
+    expect(
+      ranked({ path: '/a' }, { path: '/a/b/c' }, { path: '/a/b', pathType: 'Exact' }, {}),
+    ).toEqual(['/a/b exact', '/a/b/c prefix', '/a prefix', '/ prefix']);
+  });
+
+  it('hears the elder of two Ingresses that say the same', () => {
+    const routes = routesOf([
+      { ingress: ingress('a', [{ to: 'younger' }]), recordedAt: 2 },
+      { ingress: ingress('b', [{ to: 'elder' }]), recordedAt: 1 },
+    ]);
+    expect(routes.map(({ backend }) => backend.service.name)).toEqual(['elder', 'younger']);
+  });
+
+  it('asks a canary first, whichever is the elder', () => {
+    const annotations = {
+      'nginx.ingress.kubernetes.io/canary': 'true',
+      'nginx.ingress.kubernetes.io/canary-weight': '10',
+    };
+    const routes = routesOf([
+      { ingress: ingress('a', [{ to: 'stable' }]), recordedAt: 1 },
+      { ingress: ingress('b', [{ to: 'canary' }], { annotations }), recordedAt: 2 },
+    ]);
+    expect(routes.map(({ backend }) => backend.service.name)).toEqual(['canary', 'stable']);
+  });
+});
+
+describe('defaultFor', () => {
+  const any = { ...ingress('any', [{}]), spec: { defaultBackend: backendTo('any') } };
+  const own = ingress('own', [{ host: 'a.test' }]);
+  const defaults = defaultRoutes([
+    { ingress: Ingress.parse(any), recordedAt: 2 },
+    {
+      ingress: Ingress.parse({
+        ...own,
+        spec: { ...own.spec, defaultBackend: backendTo('own') },
+      }),
+      recordedAt: 1,
+    },
+  ]);
+
+  it.each([
+    ['a.test', 'own'],
+    ['b.test', 'any'],
+    ['', 'any'],
+  ])("takes for %j that of the host's own Ingress, else of one without rules", (host, name) => {
+    expect(defaultFor(host, defaults)?.backend.service.name).toBe(name);
+  });
+});

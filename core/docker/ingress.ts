@@ -1,0 +1,183 @@
+import { defaultFor, defaultRoutes, routesOf } from '#core/docker/ingress-routes.ts';
+import type { RecordedIngress, Route } from '#core/docker/ingress-routes.ts';
+import type { Service } from '#core/docker/kinds-service.ts';
+import type { LivePod } from '#core/docker/world.ts';
+
+const NOTHING = 'ingress.nothing';
+const NOT_FOUND = `backend ${NOTHING}
+  mode http
+  http-request return status 404 content-type text/plain string "404: no Ingress is for this host and path"
+`;
+
+/** Where the edge listens for what Ingresses are for. */
+export interface IngressPorts {
+  http: number;
+  https: number;
+}
+
+interface IngressParts {
+  ingresses: readonly RecordedIngress[];
+  ports: IngressPorts;
+  /** Files with certificate and key, of those that were asked for. */
+  certificates: readonly string[];
+  /** Of a backend: the Service and the addresses of its pods. */
+  serversOf(route: Route): { pod: LivePod; port: number }[];
+}
+
+/** The edge's sections for all Ingresses; none where there is no Ingress. */
+export function ingressSections(parts: IngressParts): string[] {
+  const { ingresses, ports, certificates } = parts;
+  if (ingresses.length === 0) return [];
+  const routes = routesOf(ingresses);
+  const defaults = defaultRoutes(ingresses);
+  const lines = [...useLines(routes, defaults), `  default_backend ${restOf('', defaults)}`];
+  const crts = certificates.map((file) => ` crt ${file}`).join('');
+  const secure = frontend('https', `*:${ports.https} ssl strict-sni alpn h2,http/1.1${crts}`, {
+    port: ports.https,
+    lines,
+  });
+  return [
+    frontend('http', `*:${ports.http}`, { port: ports.http, lines }),
+    ...(certificates.length === 0 ? [] : [secure]),
+    ...[...routes, ...defaults].map((route) => backend(route, parts)),
+    NOT_FOUND,
+  ];
+}
+
+export function ingressServicePort(
+  service: Service,
+  { backend: { service: wanted } }: Route,
+): Service['spec']['ports'][number] | undefined {
+  return service.spec.ports.find(({ name, port }) =>
+    wanted.port.name === undefined ? port === wanted.port.number : name === wanted.port.name,
+  );
+}
+
+function frontend(
+  scheme: 'http' | 'https',
+  bind: string,
+  { port, lines }: { port: number; lines: readonly string[] },
+): string {
+  return [
+    `frontend ingress.${scheme}`,
+    `  bind ${bind}`,
+    '  mode http',
+    '  option idle-close-on-response',
+    '  timeout http-request 60s',
+    '  timeout http-keep-alive 75s',
+    '  http-request set-var(txn.host) req.hdr(host),field(1,:),lower',
+    '  http-request set-header X-Forwarded-For %[src]',
+    '  http-request set-header X-Real-IP %[src]',
+    '  http-request set-header X-Forwarded-Host %[req.hdr(host)]',
+    `  http-request set-header X-Forwarded-Proto ${scheme}`,
+    `  http-request set-header X-Forwarded-Port ${port}`,
+    ...lines,
+    '',
+  ].join('\n');
+}
+
+/** The first that holds is taken; a host of which no path is meant is nobody else's either. */
+function useLines(routes: readonly Route[], defaults: readonly Route[]): string[] {
+  return routes.flatMap((route, index) => {
+    const own = pathConditions(route).map((condition) =>
+      ['  use_backend', route.id, 'if', hostCondition(route.host), condition, chance(route)]
+        .filter((part) => part !== '')
+        .join(' '),
+    );
+    const isLast = routes[index + 1]?.host !== route.host;
+    const left = `  use_backend ${restOf(route.host, defaults)} if ${hostCondition(route.host)}`;
+    return isLast && route.host !== '' ? [...own, left] : own;
+  });
+}
+
+function restOf(host: string, defaults: readonly Route[]): string {
+  return defaultFor(host, defaults)?.id ?? NOTHING;
+}
+
+function hostCondition(host: string): string {
+  if (host === '') return '';
+  if (!host.startsWith('*.')) return `{ var(txn.host) -m str ${host} }`;
+  return `{ var(txn.host) -m reg '^[^.]+${host.slice(1).replaceAll('.', '\\.')}$' }`;
+}
+
+function chance({ annotations }: Route): string {
+  if (annotations.canary !== true) return '';
+  return `{ rand(100) lt ${annotations['canary-weight'] ?? 0} }`;
+}
+
+/** Any of them. A prefix is of whole elements of the path. */
+function pathConditions({ path, how }: Route): string[] {
+  if (how === 'exact') return [`{ path -m str '${path}' }`];
+  if (how === 'regex') return [`{ path -m reg '(?i)^${path}' }`];
+  const prefix = path.replace(/\/+$/, '');
+  if (prefix === '') return ['{ path -m found }'];
+  return [`{ path -m str '${prefix}' }`, `{ path -m beg '${prefix}/' }`];
+}
+
+function backend(route: Route, parts: IngressParts): string {
+  const { annotations } = route;
+  const servers = parts.serversOf(route).map(({ pod, port }) => {
+    const address = `${pod.ip}:${port}`;
+    const sticky = annotations.affinity === undefined ? '' : ` cookie ${pod.name}`;
+    return `  server ${pod.name} ${address}${sticky}${protocolOf(annotations)}`;
+  });
+  return [
+    `backend ${route.id}`,
+    '  mode http',
+    '  balance roundrobin',
+    '  timeout tunnel 1h',
+    ...timeouts(route),
+    ...redirect(route, parts.ports),
+    ...limit(route),
+    ...rewrite(route),
+    ...(annotations.affinity === undefined
+      ? []
+      : [
+          `  cookie ${annotations['session-cookie-name'] ?? 'INGRESSCOOKIE'} insert indirect nocache httponly`,
+        ]),
+    ...servers,
+    '',
+  ].join('\n');
+}
+
+function protocolOf(annotations: Route['annotations']): string {
+  if (annotations['backend-protocol'] === 'GRPC') return ' proto h2';
+  return annotations['backend-protocol'] === 'HTTPS' ? ' ssl verify none' : '';
+}
+
+function timeouts({ annotations }: Route): string[] {
+  const connect = annotations['proxy-connect-timeout'];
+  const waits = [annotations['proxy-read-timeout'], annotations['proxy-send-timeout']].filter(
+    (seconds) => seconds !== undefined,
+  );
+  return [
+    ...(connect === undefined ? [] : [`  timeout connect ${connect}s`]),
+    ...(waits.length === 0 ? [] : [`  timeout server ${Math.max(...waits)}s`]),
+  ];
+}
+
+/** To HTTPS where there is a certificate for the host, as ingress-nginx does unless told otherwise. */
+function redirect({ ingress, annotations }: Route, { https }: IngressPorts): string[] {
+  const to =
+    https === 443
+      ? 'redirect scheme https code 308'
+      : `redirect prefix https://%[var(txn.host)]:${https} code 308`;
+  if (annotations['force-ssl-redirect'] === true) return [`  http-request ${to} if !{ ssl_fc }`];
+  if (annotations['ssl-redirect'] === false) return [];
+  const hosts = new Set(ingress.spec.tls.flatMap((tls) => tls.hosts));
+  return [...hosts].map((host) => `  http-request ${to} if !{ ssl_fc } ${hostCondition(host)}`);
+}
+
+function limit({ annotations }: Route): string[] {
+  const bytes = annotations['proxy-body-size'] ?? 0;
+  return bytes === 0
+    ? []
+    : [`  http-request deny deny_status 413 if { req.hdr_val(content-length) gt ${bytes} }`];
+}
+
+function rewrite({ annotations, how, path }: Route): string[] {
+  const target = annotations['rewrite-target'];
+  if (target === undefined) return [];
+  if (how !== 'regex') return [`  http-request set-path '${target}'`];
+  return [`  http-request replace-path '(?i)^${path}' '${target.replaceAll('$', '\\')}'`];
+}

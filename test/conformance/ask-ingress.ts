@@ -1,0 +1,107 @@
+import { connect } from 'node:http2';
+import { request as requestHttp } from 'node:http';
+import { request as requestHttps } from 'node:https';
+import type { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
+import { text } from 'node:stream/consumers';
+import type { IngressAnswer, IngressRequest } from './cluster.ts';
+
+const ANSWER_MS = 10_000;
+const HERE = '127.0.0.1';
+
+/** Asks the Ingress on this machine, whatever the host's name leads to; whose certificate it is the name must tell. */
+export function askIngress(
+  asked: IngressRequest,
+  ports: { httpPort: number; httpsPort: number },
+): Promise<IngressAnswer> {
+  const url = new URL(asked.url);
+  return asked.version === '2' ? askHttp2(asked, url, ports.httpsPort) : ask(asked, url, ports);
+}
+
+function ask(
+  { method, headers, bytes }: IngressRequest,
+  url: URL,
+  ports: { httpPort: number; httpsPort: number },
+): Promise<IngressAnswer> {
+  const isSecure = url.protocol === 'https:';
+  const options = {
+    host: HERE,
+    port: isSecure ? ports.httpsPort : ports.httpPort,
+    method,
+    path: url.pathname + url.search,
+    headers: { host: url.host, connection: 'close', ...headers },
+    servername: url.hostname,
+    rejectUnauthorized: false,
+    // A resumed session shows no certificate.
+    agent: false,
+    signal: AbortSignal.timeout(ANSWER_MS),
+  };
+  return new Promise((resolve, reject) => {
+    const request = (isSecure ? requestHttps : requestHttp)(options, (response) => {
+      const certificate = certificateOf(response.socket);
+      text(response).then(
+        (body) =>
+          resolve({
+            status: response.statusCode ?? 0,
+            headers: { ...texts(response.headers), ...certificate },
+            body,
+          }),
+        reject,
+      );
+    });
+    request.on('error', reject);
+    request.on('upgrade', (response, socket, head) => {
+      socket.unshift(head);
+      socket.write(Buffer.alloc(bytes, 'x'));
+      text(socket).then(
+        (body) => resolve({ status: 101, headers: texts(response.headers), body }),
+        reject,
+      );
+    });
+    if (headers['upgrade'] !== undefined) request.end();
+    else request.end(Buffer.alloc(bytes, 'x'));
+  });
+}
+
+function askHttp2(
+  { method, headers }: IngressRequest,
+  url: URL,
+  port: number,
+): Promise<IngressAnswer> {
+  return new Promise((resolve, reject) => {
+    const session = connect(`https://${HERE}:${port}`, {
+      servername: url.hostname,
+      rejectUnauthorized: false,
+    });
+    session.setTimeout(ANSWER_MS, () => session.destroy(new Error('no answer')));
+    session.on('error', reject);
+    const stream = session.request({
+      ':method': method,
+      ':path': url.pathname,
+      ':authority': url.host,
+      ...headers,
+    });
+    stream.on('error', reject);
+    stream.on('response', (answered) => {
+      text(stream)
+        .then((body) =>
+          resolve({ status: Number(answered[':status']), headers: texts(answered), body }),
+        )
+        .catch(reject)
+        .finally(() => session.close());
+    });
+    stream.end();
+  });
+}
+
+/** Whose certificate was shown, as if it were a header. */
+function certificateOf(socket: Socket): { certificate?: string } {
+  if (!(socket instanceof TLSSocket)) return {};
+  return { certificate: String(socket.getPeerCertificate().subject?.CN) };
+}
+
+function texts(headers: object): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(headers).map(([name, value]) => [name, String(value)] as const),
+  );
+}
