@@ -8,6 +8,11 @@ apiVersion: v1
 kind: Service
 metadata: { name: web }
 spec: { selector: { app: web }, ports: [{ name: http, port: 80 }] }
+---
+apiVersion: v1
+kind: Secret
+metadata: { name: users }
+stringData: { auth: "ali:$apr1$abc$def" }
 ---`;
 
 interface Told {
@@ -66,6 +71,18 @@ it.each([
     name: 'an annotation with a value that is not possible',
     given: { annotations: { [`${NGINX}canary-weight`]: '101' } },
     told: [`metadata.annotations["${NGINX}canary-weight"]: must be from 0 to 100`],
+  },
+  {
+    name: 'an annotation that means nothing alone',
+    given: { annotations: { [`${NGINX}auth-secret`]: 'elsewhere' } },
+    told: [`metadata.annotations["${NGINX}auth-secret"]: means nothing without ${NGINX}auth-type`],
+  },
+  {
+    name: 'hashes that only Apache knows',
+    given: { annotations: { [`${NGINX}auth-type`]: 'basic', [`${NGINX}auth-secret`]: 'users' } },
+    told: [
+      `metadata.annotations["${NGINX}auth-secret"]: Secret users has for ali no hash that the edge can check (openssl passwd -5 makes one)`,
+    ],
   },
   {
     name: "somebody else's annotation",

@@ -1,4 +1,7 @@
+import { decodeBase64 } from '#core/base64.ts';
 import { checkAnnotations, readAnnotations } from '#core/docker/ingress-annotations.ts';
+import { parseUsers } from '#core/docker/ingress-users.ts';
+import type { Secret } from '#core/docker/kinds.ts';
 import type { Backend, Ingress } from '#core/docker/kinds-ingress.ts';
 import type { Workloads } from '#core/docker/workloads.ts';
 import type { FieldPath } from '#core/field-path.ts';
@@ -12,7 +15,11 @@ const LOOKS_REGULAR = /[()|*+?^$[\]{}\\]/;
 const NOT_SHARED = /\\u|\[\]|\[\^\]/;
 
 /** What of an Ingress the schema cannot tell. */
-export function checkIngress(ingress: Ingress, { services }: Workloads, report: Report): void {
+export function checkIngress(
+  ingress: Ingress,
+  { services, secrets }: Workloads,
+  report: Report,
+): void {
   const { metadata, spec } = ingress;
   for (const { name, message } of checkAnnotations(metadata.annotations))
     report(['metadata', 'annotations', name], message);
@@ -37,6 +44,9 @@ export function checkIngress(ingress: Ingress, { services }: Workloads, report: 
   if (spec.defaultBackend !== undefined)
     checkBackend(spec.defaultBackend, ['spec', 'defaultBackend']);
   const annotations = readAnnotations(metadata.annotations);
+  const users = annotations['auth-secret'];
+  const secret = secrets.get(`${metadata.namespace ?? 'default'}/${users}`);
+  if (users !== undefined && secret !== undefined) checkUsers(users, secret, report);
   const isRegex = annotations['use-regex'] === true || annotations['rewrite-target'] !== undefined;
   spec.rules.forEach(({ http }, rule) => {
     http.paths.forEach(({ path, pathType, backend }, index) => {
@@ -49,6 +59,18 @@ export function checkIngress(ingress: Ingress, { services }: Workloads, report: 
         report([...at, 'path'], 'is not a regular expression that the edge can have');
     });
   });
+}
+
+function checkUsers(name: string, { data }: Secret, report: Report): void {
+  const at: FieldPath = ['metadata', 'annotations', 'nginx.ingress.kubernetes.io/auth-secret'];
+  if (data['auth'] === undefined) return report(at, `Secret ${name} has no key auth`);
+  for (const user of parseUsers(decodeBase64(data['auth'])).wrong)
+    report(
+      at,
+      `Secret ${name} has for ${user === '' ? 'a line' : user} no hash that the edge can check`,
+      'openssl passwd -5 makes one',
+    );
+  return undefined;
 }
 
 function isExpression(path: string): boolean {

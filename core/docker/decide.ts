@@ -3,6 +3,7 @@ import { certificatesOf } from '#core/docker/certificates.ts';
 import { earliest, keepPods } from '#core/docker/keep-pods.ts';
 import type { KeptPods } from '#core/docker/keep-pods.ts';
 import { KIND_ORDER } from '#core/docker/kinds.ts';
+import { usersOf } from '#core/docker/ingress-users.ts';
 import type { Ingress } from '#core/docker/kinds-ingress.ts';
 import { isHeadless } from '#core/docker/kinds-service.ts';
 import type { Service } from '#core/docker/kinds-service.ts';
@@ -347,6 +348,7 @@ function ingressesOf(
   return {
     ingresses,
     certificates: certificatesOf(ingresses, records, secrets),
+    users: usersOf(ingresses, records, secrets),
     ports: world.ingressPorts,
     services: new Map(services.map((each) => [podKey(withNamespace(each)), each])),
   };

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { Subdomain } from '#core/docker/kind-words.ts';
 
 const PREFIX = 'nginx.ingress.kubernetes.io/';
 /** Annotations by which other controllers are told what to do: here they would be ignored. */
@@ -39,7 +40,26 @@ const Annotations = z.strictObject({
   'backend-protocol': z.enum(['HTTP', 'HTTPS', 'GRPC']).optional(),
   affinity: z.literal('cookie').optional(),
   'session-cookie-name': Name.optional(),
+  'session-cookie-secure': Flag.optional(),
+  'session-cookie-samesite': z.enum(['None', 'Lax', 'Strict']).optional(),
+  'session-cookie-max-age': Seconds.optional(),
+  'auth-type': z.literal('basic').optional(),
+  'auth-secret': Subdomain.optional(),
+  'auth-secret-type': z.literal('auth-file').optional(),
+  'auth-realm': z
+    .string()
+    .regex(/^[\w .,:;!?()/-]+$/, 'must be plain text')
+    .optional(),
   canary: Flag.optional(),
+  'canary-by-header': z
+    .string()
+    .regex(/^[A-Za-z0-9-]+$/, 'must be the name of a header')
+    .optional(),
+  'canary-by-header-value': z
+    .string()
+    .regex(/^[\x20-\x26\x28-\x7e]+$/, "must be plain text without '")
+    .optional(),
+  'canary-by-cookie': Name.optional(),
   'canary-weight': z
     .string()
     .regex(/^(100|[1-9]?\d)$/, 'must be from 0 to 100')
@@ -63,7 +83,29 @@ export function checkAnnotations(
   return [
     ...unknown,
     ...issues.map(({ path, message }) => ({ name: `${PREFIX}${String(path[0])}`, message })),
+    ...alone(readAnnotations(annotations)),
   ];
+}
+
+/** Those that mean nothing without another one. */
+const NEEDS: Partial<Record<keyof IngressAnnotations, keyof IngressAnnotations>> = {
+  'auth-type': 'auth-secret',
+  'auth-secret': 'auth-type',
+  'auth-realm': 'auth-type',
+  'session-cookie-name': 'affinity',
+  'canary-weight': 'canary',
+  'canary-by-header': 'canary',
+  'canary-by-header-value': 'canary-by-header',
+  'canary-by-cookie': 'canary',
+};
+
+function alone(annotations: IngressAnnotations): { name: string; message: string }[] {
+  return (Object.keys(annotations) as (keyof IngressAnnotations)[]).flatMap((name) => {
+    const needed = NEEDS[name];
+    return needed === undefined || annotations[needed] !== undefined
+      ? []
+      : [{ name: PREFIX + name, message: `means nothing without ${PREFIX}${needed}` }];
+  });
 }
 
 /** Of an Ingress whose annotations were accepted. */

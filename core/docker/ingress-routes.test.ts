@@ -64,6 +64,23 @@ describe('routesOf', () => {
     ]);
     expect(routes.map(({ backend }) => backend.service.name)).toEqual(['canary', 'stable']);
   });
+
+  it('asks of a canary what is asked of what it is a canary of, and nothing of it alone', () => {
+    const nginx = 'nginx.ingress.kubernetes.io';
+    const locked = { [`${nginx}/auth-type`]: 'basic', [`${nginx}/auth-secret`]: 'users' };
+    const stable = ingress('a', [{ host: 'a.test' }], { annotations: locked });
+    const canary = ingress('b', [{ host: 'a.test' }, { host: 'b.test' }], {
+      annotations: { [`${nginx}/canary`]: 'true' },
+    });
+    const routes = routesOf([
+      { ingress: stable, recordedAt: 1 },
+      { ingress: canary, recordedAt: 2 },
+    ]);
+    expect(routes.map(({ host, users }) => [host, users])).toEqual([
+      ['a.test', 'default/users'],
+      ['a.test', 'default/users'],
+    ]);
+  });
 });
 
 describe('defaultFor', () => {

@@ -20,6 +20,10 @@ export interface Route {
   how: 'exact' | 'prefix' | 'regex';
   backend: Backend;
   recordedAt: number;
+  /** Hosts for which there is to be HTTPS. */
+  tlsHosts: readonly string[];
+  /** The Secret, as `namespace/name`, of those who are let in; absent for everyone. */
+  users?: string;
 }
 
 /** All routes, in the order in which they are to be tried: host, then path, as Kubernetes ranks them. */
@@ -39,9 +43,44 @@ export function routesOf(ingresses: readonly RecordedIngress[]): Route[] {
         how: howOf(rule, annotations),
         backend: rule.backend,
         recordedAt,
+        tlsHosts: tlsHostsOf(ingress),
+        ...usersFor(ingress, annotations),
       }));
     })
-    .toSorted(compareRoutes);
+    .toSorted(compareRoutes)
+    .flatMap((route, _, all) =>
+      route.annotations.canary === true ? besides(route, all) : [route],
+    );
+}
+
+function usersFor(
+  { metadata }: Ingress,
+  annotations: IngressAnnotations,
+): { users: string } | undefined {
+  const secret = annotations['auth-secret'];
+  return secret === undefined
+    ? undefined
+    : { users: `${metadata.namespace ?? 'default'}/${secret}` };
+}
+
+/** A canary is only another Service: all else is as of the Ingress that it is one of; without that it is nothing. */
+function besides(canary: Route, all: readonly Route[]): Route[] {
+  const main = all.find(
+    ({ annotations, host, path, how }) =>
+      annotations.canary !== true &&
+      host === canary.host &&
+      path === canary.path &&
+      (how === 'exact') === (canary.how === 'exact'),
+  );
+  if (main === undefined) return [];
+  const own = Object.entries(canary.annotations).filter(([name]) => name.startsWith('canary'));
+  const annotations = { ...main.annotations, ...Object.fromEntries(own) };
+  const { how, tlsHosts, users } = main;
+  return [{ ...canary, how, tlsHosts, annotations, ...(users === undefined ? {} : { users }) }];
+}
+
+function tlsHostsOf({ spec }: Ingress): string[] {
+  return [...new Set(spec.tls.flatMap(({ hosts }) => hosts))];
 }
 
 /** Where goes what no route is for, the eldest first. */
@@ -53,7 +92,18 @@ export function defaultRoutes(ingresses: readonly RecordedIngress[]): Route[] {
       const annotations = readAnnotations(ingress.metadata.annotations);
       const id = `${idOf(ingress)}.default`;
       return [
-        { id, ingress, annotations, host: '', path: '/', how: 'prefix', backend, recordedAt },
+        {
+          id,
+          ingress,
+          annotations,
+          host: '',
+          path: '/',
+          how: 'prefix',
+          backend,
+          recordedAt,
+          tlsHosts: tlsHostsOf(ingress),
+          ...usersFor(ingress, annotations),
+        },
       ];
     })
     .toSorted(compareRoutes);

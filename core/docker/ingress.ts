@@ -1,7 +1,8 @@
 import { defaultFor, defaultRoutes, routesOf } from '#core/docker/ingress-routes.ts';
 import type { RecordedIngress, Route } from '#core/docker/ingress-routes.ts';
+import { userlistOf, usersMark } from '#core/docker/ingress-users.ts';
 import type { Service } from '#core/docker/kinds-service.ts';
-import type { LivePod } from '#core/docker/world.ts';
+import type { EdgeConfig, LivePod } from '#core/docker/world.ts';
 
 const NOTHING = 'ingress.nothing';
 const NOT_FOUND = `backend ${NOTHING}
@@ -20,6 +21,7 @@ interface IngressParts {
   ports: IngressPorts;
   /** Files with certificate and key, of those that were asked for. */
   certificates: readonly string[];
+  users: EdgeConfig['users'];
   /** Of a backend: the Service and the addresses of its pods. */
   serversOf(route: Route): { pod: LivePod; port: number }[];
 }
@@ -37,6 +39,9 @@ export function ingressSections(parts: IngressParts): string[] {
     lines,
   });
   return [
+    ...parts.users.map(({ list, file }) =>
+      [`userlist ${list}`, ...(file === undefined ? [] : [usersMark(file)]), ''].join('\n'),
+    ),
     frontend('http', `*:${ports.http}`, { port: ports.http, lines }),
     ...(certificates.length === 0 ? [] : [secure]),
     ...[...routes, ...defaults].map((route) => backend(route, parts)),
@@ -79,10 +84,12 @@ function frontend(
 /** The first that holds is taken; a host of which no path is meant is nobody else's either. */
 function useLines(routes: readonly Route[], defaults: readonly Route[]): string[] {
   return routes.flatMap((route, index) => {
-    const own = pathConditions(route).map((condition) =>
-      ['  use_backend', route.id, 'if', hostCondition(route.host), condition, chance(route)]
-        .filter((part) => part !== '')
-        .join(' '),
+    const own = pathConditions(route).flatMap((condition) =>
+      chances(route).map((chance) =>
+        ['  use_backend', route.id, 'if', hostCondition(route.host), condition, chance]
+          .filter((part) => part !== '')
+          .join(' '),
+      ),
     );
     const isLast = routes[index + 1]?.host !== route.host;
     const left = `  use_backend ${restOf(route.host, defaults)} if ${hostCondition(route.host)}`;
@@ -100,9 +107,22 @@ function hostCondition(host: string): string {
   return `{ var(txn.host) -m reg '^[^.]+${host.slice(1).replaceAll('.', '\\.')}$' }`;
 }
 
-function chance({ annotations }: Route): string {
-  if (annotations.canary !== true) return '';
-  return `{ rand(100) lt ${annotations['canary-weight'] ?? 0} }`;
+/** Of a canary: what a header says, else what a cookie says, else its share. */
+function chances({ annotations }: Route): string[] {
+  if (annotations.canary !== true) return [''];
+  const { 'canary-by-header': header, 'canary-by-header-value': value } = annotations;
+  const cookieName = annotations['canary-by-cookie'];
+  const never =
+    header === undefined || value !== undefined ? [] : [`!{ req.fhdr(${header}) -m str never }`];
+  return [
+    ...(header === undefined ? [] : [[`{ req.fhdr(${header}) -m str '${value ?? 'always'}' }`]]),
+    ...(cookieName === undefined ? [] : [[`{ req.cook(${cookieName}) -m str always }`, ...never]]),
+    [
+      `{ rand(100) lt ${annotations['canary-weight'] ?? 0} }`,
+      ...never,
+      ...(cookieName === undefined ? [] : [`!{ req.cook(${cookieName}) -m str never }`]),
+    ],
+  ].map((conditions) => conditions.join(' '));
 }
 
 /** Any of them. A prefix is of whole elements of the path. */
@@ -129,12 +149,9 @@ function backend(route: Route, parts: IngressParts): string {
     ...timeouts(route),
     ...redirect(route, parts.ports),
     ...limit(route),
+    ...password(route),
     ...rewrite(route),
-    ...(annotations.affinity === undefined
-      ? []
-      : [
-          `  cookie ${annotations['session-cookie-name'] ?? 'INGRESSCOOKIE'} insert indirect nocache httponly`,
-        ]),
+    ...cookie(route),
     ...servers,
     '',
   ].join('\n');
@@ -157,15 +174,14 @@ function timeouts({ annotations }: Route): string[] {
 }
 
 /** To HTTPS where there is a certificate for the host, as ingress-nginx does unless told otherwise. */
-function redirect({ ingress, annotations }: Route, { https }: IngressPorts): string[] {
+function redirect({ tlsHosts, annotations }: Route, { https }: IngressPorts): string[] {
   const to =
     https === 443
       ? 'redirect scheme https code 308'
       : `redirect prefix https://%[var(txn.host)]:${https} code 308`;
   if (annotations['force-ssl-redirect'] === true) return [`  http-request ${to} if !{ ssl_fc }`];
   if (annotations['ssl-redirect'] === false) return [];
-  const hosts = new Set(ingress.spec.tls.flatMap((tls) => tls.hosts));
-  return [...hosts].map((host) => `  http-request ${to} if !{ ssl_fc } ${hostCondition(host)}`);
+  return tlsHosts.map((host) => `  http-request ${to} if !{ ssl_fc } ${hostCondition(host)}`);
 }
 
 function limit({ annotations }: Route): string[] {
@@ -173,6 +189,27 @@ function limit({ annotations }: Route): string[] {
   return bytes === 0
     ? []
     : [`  http-request deny deny_status 413 if { req.hdr_val(content-length) gt ${bytes} }`];
+}
+
+function password({ users, annotations }: Route): string[] {
+  if (users === undefined) return [];
+  const realm = annotations['auth-realm'] ?? 'Authentication Required';
+  return [`  http-request auth realm '${realm}' unless { http_auth(${userlistOf(users)}) }`];
+}
+
+function cookie({ annotations }: Route): string[] {
+  if (annotations.affinity === undefined) return [];
+  const sameSite = annotations['session-cookie-samesite'];
+  const maxAge = annotations['session-cookie-max-age'];
+  return [
+    [
+      `  cookie ${annotations['session-cookie-name'] ?? 'INGRESSCOOKIE'}`,
+      'insert indirect nocache httponly',
+      ...(annotations['session-cookie-secure'] === true ? ['secure'] : []),
+      ...(sameSite === undefined ? [] : [`attr SameSite=${sameSite}`]),
+      ...(maxAge === undefined ? [] : [`attr Max-Age=${maxAge}`]),
+    ].join(' '),
+  ];
 }
 
 function rewrite({ annotations, how, path }: Route): string[] {

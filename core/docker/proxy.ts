@@ -70,7 +70,7 @@ export function edgeConfig(
   now: number,
   web: EdgeIngresses,
 ): EdgeConfig {
-  const { ingresses, certificates, ports } = web;
+  const { ingresses, certificates, users, ports } = web;
   const isSecure = ingresses.length > 0 && certificates.length > 0;
   const ours = [...(ingresses.length > 0 ? [ports.http] : []), ...(isSecure ? [ports.https] : [])];
   const all = services
@@ -89,6 +89,7 @@ export function edgeConfig(
   const http = ingressSections({
     ingresses,
     ports,
+    users,
     certificates: certificates.map(({ file }) => `${EDGE_FOLDER}/${file}`),
     serversOf: (route) => serversOf(route, web.services, pods, now),
   });
@@ -96,6 +97,7 @@ export function edgeConfig(
   return {
     haproxy,
     certificates,
+    users,
     ports: [...open.map(({ hostPort }) => hostPort), ...ours],
     hash: contentHash(haproxy),
   };
@@ -105,6 +107,7 @@ export function edgeConfig(
 export interface EdgeIngresses {
   ingresses: readonly RecordedIngress[];
   certificates: EdgeConfig['certificates'];
+  users: EdgeConfig['users'];
   ports: IngressPorts;
   /** Those that backends may name, by the namespace and name. */
   services: ReadonlyMap<string, Service>;

@@ -287,6 +287,8 @@ export interface EdgeConfig {
   haproxy: string;
   /** Files that the configuration names: certificate and key, which are known of who is asked about. Memory only. */
   certificates: { file: string; pem?: string }[];
+  /** Of userlists: the file with names and hashes of passwords, and what is in it where that is known. Memory only. */
+  users: { list: string; file?: string; text?: string }[];
   /** Of the host; with none, no edge is needed. */
   ports: number[];
   hash: string;

@@ -1,5 +1,5 @@
 import type { DnsConfig, EdgeConfig, ProxyConfig } from '#core/docker/world.ts';
-import { createCertificates } from './certificates.ts';
+import { createEdgeSecrets } from './edge-secrets.ts';
 import { labelsOf, restartContainer, signalContainer, startContainer } from './containers.ts';
 import type { DockerContext } from './context.ts';
 import { PortTaken, portsIn, serversIn, withoutPorts } from './haproxy.ts';
@@ -83,7 +83,7 @@ export function createSystemPod(
 ): SystemPod {
   const files = createSystemFiles(context, shell);
   const content = createSystemContent(context, files);
-  const certificates = createCertificates(context, shell, files);
+  const secrets = createEdgeSecrets(context, shell, files);
   let withheld: { hash: string; ports: ReadonlySet<number>; retryAt: number } | undefined;
 
   /** As they were when the world was last looked at. */
@@ -165,13 +165,13 @@ export function createSystemPod(
       const isRunning = edge.State.Status === 'running';
       const running = isRunning ? await content.textOf(edge, 'edge', signal) : undefined;
       taken ??= await findTaken(network, config.ports, running);
-      const text = withoutPorts(await certificates.put(sandbox, edge, config, signal), taken);
+      const text = withoutPorts(await secrets.put(sandbox, edge, config, signal), taken);
       try {
         const left = taken.size === 0 ? '' : ` without ${[...taken].join(',')}`;
         const hash = `${config.hash}${left}`;
         if (text === running) await content.writeHash(target, hash, signal);
         else await content.load(target, { text, hash }, signal);
-        await certificates.keepOnly(sandbox, config, signal);
+        await secrets.keepOnly(sandbox, config, signal);
         return taken;
       } catch (error) {
         if (!(error instanceof PortTaken) || taken.has(error.port)) throw error;

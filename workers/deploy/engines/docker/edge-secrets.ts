@@ -1,0 +1,99 @@
+import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { userLines, usersMark } from '#core/docker/ingress-users.ts';
+import type { EdgeConfig } from '#core/docker/world.ts';
+import { messageOf } from '#core/errors.ts';
+import type { DockerContext } from './context.ts';
+import type { InspectedContainer } from './inspected.ts';
+import type { SandboxShell } from './sandbox-shell.ts';
+import type { SystemFiles } from './system-files.ts';
+import { systemFolder } from './system-files.ts';
+
+/**
+ * What the edge has of Secrets: certificates, and who is let in. A certificate that HAProxy would refuse is left out, so that
+ * the others are served; users that are not known are not let in.
+ */
+export interface EdgeSecrets {
+  /** Puts down what is known, and answers the configuration with those only that are there. */
+  put(
+    sandbox: InspectedContainer,
+    edge: InspectedContainer,
+    config: EdgeConfig,
+    signal: AbortSignal,
+  ): Promise<string>;
+  /** Removes those that are not meant any more. */
+  keepOnly(sandbox: InspectedContainer, config: EdgeConfig, signal: AbortSignal): Promise<void>;
+}
+
+export function createEdgeSecrets(
+  context: DockerContext,
+  shell: SandboxShell,
+  files: SystemFiles,
+): EdgeSecrets {
+  /** Content by sandbox and file. */
+  const written = new Map<string, string>();
+
+  /** What is in the file, which is put down where that is known; absent where it is neither known nor there. */
+  async function contentOf(
+    sandbox: InspectedContainer,
+    edge: InspectedContainer,
+    { file, text }: { file: string; text: string | undefined },
+    signal: AbortSignal,
+  ): Promise<string | undefined> {
+    const known = `${sandbox.Id} ${file}`;
+    const before = written.get(known);
+    if (before !== undefined) return before;
+    if (text === undefined) return files.read(edge.Id, 'edge', file, signal);
+    await files.write(sandbox.Id, 'edge', { [file]: text }, signal);
+    written.set(known, text);
+    return text;
+  }
+
+  function isUsable(file: string, pem: string | undefined): boolean {
+    const problem = pem === undefined ? 'it is not known' : problemOf(pem);
+    if (problem === undefined) return true;
+    context.log.warn({ cluster: context.cluster, file, problem }, 'certificate left out');
+    return false;
+  }
+
+  return {
+    async put(sandbox, edge, { haproxy, certificates, users }, signal) {
+      let text = haproxy;
+      for (const { file, pem } of certificates) {
+        if (isUsable(file, await contentOf(sandbox, edge, { file, text: pem }, signal))) continue;
+        text = text.replaceAll(` crt ${systemFolder('edge')}/${file}`, '');
+      }
+      for (const { file, text: given } of users) {
+        if (file === undefined) continue;
+        const found = await contentOf(sandbox, edge, { file, text: given }, signal);
+        if (found !== undefined) text = text.replace(usersMark(file), () => userLines(found));
+      }
+      return text;
+    },
+    async keepOnly(sandbox, { certificates, users }, signal) {
+      if (written.size === 0) return;
+      const wanted = [...certificates, ...users].flatMap(({ file }) => file ?? []);
+      await shell.run(sandbox.Id, pruneScript(wanted), signal);
+      const kept = new Set(wanted.map((file) => `${sandbox.Id} ${file}`));
+      for (const known of written.keys()) if (!kept.has(known)) written.delete(known);
+    },
+  };
+}
+
+/** Why HAProxy would not have it; absent where it would. */
+function problemOf(pem: string): string | undefined {
+  try {
+    const isPair = new X509Certificate(pem).checkPrivateKey(createPrivateKey(pem));
+    return isPair ? undefined : 'tls.key is not the key of tls.crt';
+  } catch (error) {
+    return messageOf(error);
+  }
+}
+
+function pruneScript(wanted: readonly string[]): string {
+  return `
+cd ${systemFolder('edge')}
+for file in tls-*.pem users-*; do
+  case " ${wanted.join(' ')} " in *" $file "*) ;; *) rm -f "$file" ;; esac
+done
+`;
+}
