@@ -1,6 +1,7 @@
 import { LineCounter, parseAllDocuments } from 'yaml';
 import type { Document } from 'yaml';
 import type { Problem } from '#core/errors.ts';
+import { displayText } from '#core/present/display.ts';
 import { kubernetesTags } from '#core/yaml-kubernetes.ts';
 import { offsetOf, writtenAt } from '#core/yaml-locate.ts';
 import { YamlMistake, valueOf } from '#core/yaml-value.ts';
@@ -18,6 +19,9 @@ export interface YamlDocument {
 
 export const MAX_FILE_CHARACTERS = 2 * 1024 * 1024;
 const MAX_DOCUMENTS = 1_000;
+const TOO_DEEP = 'nested too deeply';
+/** What is wrong with a text may hold much of it. */
+const MESSAGE_CHARACTERS = 500;
 
 /**
  * The documents of a YAML 1.2 text (core schema, and merge keys as kubectl takes them) with their places. Empty
@@ -34,16 +38,8 @@ export function parseYamlDocuments(
     return refused(file, `the file is larger than ${MAX_FILE_CHARACTERS / 1024 / 1024} MiB`);
   }
   const lines = new LineCounter();
-  const parsed = parseAllDocuments(text, {
-    version: '1.2',
-    schema: 'core',
-    ...(dialect === 'kubernetes' ? { customTags: kubernetesTags } : {}),
-    resolveKnownTags: false,
-    uniqueKeys: false,
-    prettyErrors: false,
-    lineCounter: lines,
-  });
-  if (!Array.isArray(parsed)) return { documents: [], problems: [] };
+  const parsed = parseText(text, dialect, lines);
+  if (parsed === 'too deep') return refused(file, TOO_DEEP);
   if (parsed.length > MAX_DOCUMENTS) {
     return refused(file, `the file has more than ${MAX_DOCUMENTS} documents`);
   }
@@ -55,6 +51,29 @@ export function parseYamlDocuments(
     else if (read.value !== null) documents.push(read);
   }
   return { documents, problems };
+}
+
+/** The parser calls itself for each level of nesting, and does not always catch that it went too deep. */
+function parseText(
+  text: string,
+  dialect: 'core' | 'kubernetes',
+  lineCounter: LineCounter,
+): readonly Document.Parsed[] | 'too deep' {
+  try {
+    const parsed = parseAllDocuments(text, {
+      version: '1.2',
+      schema: 'core',
+      ...(dialect === 'kubernetes' ? { customTags: kubernetesTags } : {}),
+      resolveKnownTags: false,
+      uniqueKeys: false,
+      prettyErrors: false,
+      lineCounter,
+    });
+    return Array.isArray(parsed) ? parsed : [];
+  } catch (error) {
+    if (error instanceof RangeError) return 'too deep';
+    throw error;
+  }
 }
 
 interface Mistake {
@@ -88,7 +107,7 @@ function readDocument(
 }
 
 function syntaxMessage(message: string): string {
-  if (/stack/i.test(message)) return 'nested too deeply';
+  if (/stack/i.test(message)) return TOO_DEEP;
   const tag = /^Unresolved tag: (?:tag:yaml\.org,2002:)?(.*)$/.exec(message);
   return tag === null ? message : `the tag ${tag[1]} is not supported`;
 }
@@ -103,7 +122,7 @@ function position(offset: number, lines: LineCounter): { line: number; column: n
 }
 
 function at(file: string, { message, line, column }: Mistake): Problem {
-  return { file, line, column, path: '', message };
+  return { file, line, column, path: '', message: displayText(message, MESSAGE_CHARACTERS) };
 }
 
 function refused(file: string, message: string): { documents: []; problems: Problem[] } {

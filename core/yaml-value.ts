@@ -35,8 +35,8 @@ export function anchorsOf(root: unknown): ReadonlyMap<string, Node> {
   const rest: unknown[] = [root];
   while (rest.length > 0) {
     const node = rest.pop();
-    if (isMap(node)) rest.push(...node.items.flatMap((pair) => [pair.key, pair.value]));
-    else if (isSeq(node)) rest.push(...node.items);
+    if (isMap(node)) for (const pair of node.items) rest.push(pair.key, pair.value);
+    else if (isSeq(node)) for (const item of node.items) rest.push(item);
     else if (!isScalar(node)) continue;
     if (node.anchor === undefined) continue;
     if (anchors.has(node.anchor)) {

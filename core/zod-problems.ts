@@ -1,3 +1,4 @@
+import { displayText } from '#core/present/display.ts';
 import type { z } from 'zod';
 import type { Problem } from '#core/errors.ts';
 import { formatFieldPath, valueAt } from '#core/field-path.ts';
@@ -7,6 +8,9 @@ import type { YamlDocument } from '#core/yaml-source.ts';
 import { describeIssue } from '#core/zod-message.ts';
 import { likeliestIssues } from '#core/zod-union.ts';
 import { knownKeys, literalValues } from '#core/zod-schema.ts';
+
+/** What is wrong with a value may hold much of it. */
+const MESSAGE_CHARACTERS = 500;
 
 /**
  * Words for a key that the schema does not have, from the keys that it has there and those that the file has. `meant` is
@@ -25,7 +29,10 @@ interface Checked {
   unknownKey: UnknownKey;
 }
 
-/** The document's value as the schema reads it, or every problem it has, in the file's order. */
+/** Nobody reads more of them, and text may be made to have very many. */
+const MOST_PROBLEMS = 100;
+
+/** The document's value as the schema reads it, or the problems it has, in the file's order: the first hundred. */
 export function checkDocument<Schema extends z.ZodType>(
   schema: Schema,
   document: YamlDocument,
@@ -49,6 +56,7 @@ function zodProblems(
   const meant = new Set(found.map(({ meantPath }) => meantPath));
   return found
     .filter(({ missing, path }) => !missing || !meant.has(formatFieldPath(path)))
+    .slice(0, MOST_PROBLEMS)
     .map(({ path, message, hint }) => problemAt({ file, document, path, message, hint }))
     .toSorted((one, other) => one.line - other.line || one.column - other.column);
 }
@@ -65,9 +73,9 @@ export function problemAt(where: {
   return {
     file,
     ...document.locate(path),
-    path: formatFieldPath(path),
-    message,
-    ...(hint === undefined ? {} : { hint }),
+    path: displayText(formatFieldPath(path)),
+    message: displayText(message, MESSAGE_CHARACTERS),
+    ...(hint === undefined ? {} : { hint: displayText(hint, MESSAGE_CHARACTERS) }),
   };
 }
 

@@ -77,7 +77,8 @@ async function walkFolder(walk: Walk, folder: string): Promise<ContextEntry[]> {
   const entries: ContextEntry[] = [];
   for (const each of sorted) {
     const path = folder === '' ? each.name : `${folder}/${each.name}`;
-    if (each.isDirectory()) entries.push(...(await walkInto(walk, path)));
+    // One by one: a folder may hold more than a call takes arguments.
+    if (each.isDirectory()) for (const entry of await walkInto(walk, path)) entries.push(entry);
     else if (walk.isKept(path) && each.isSymbolicLink()) entries.push(await readLink(walk, path));
     else if (walk.isKept(path) && each.isFile()) entries.push(await readFileEntry(walk, path));
   }

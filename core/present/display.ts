@@ -11,8 +11,8 @@ export function displayKey(key: ResourceKey): string {
  * On one line and of bounded length. Control characters are spelt out, since the text may come from a repository and
  * ends on a terminal.
  */
-export function displayText(text: string): string {
-  const short = text.length > MAX_CHARACTERS ? `${text.slice(0, MAX_CHARACTERS)}…` : text;
+export function displayText(text: string, most = MAX_CHARACTERS): string {
+  const short = text.length > most ? `${text.slice(0, most)}…` : text;
   return short.replace(/\p{Cc}/gu, spellOut);
 }
 

@@ -42,7 +42,7 @@ async function filesBelow(folder: string): Promise<string[]> {
   const paths = [];
   for (const each of sorted) {
     const path = join(folder, each.name);
-    if (each.isDirectory()) paths.push(...(await filesBelow(path)));
+    if (each.isDirectory()) for (const file of await filesBelow(path)) paths.push(file);
     else if (each.isFile() && EXTENSION.test(each.name)) paths.push(path);
   }
   return paths;
