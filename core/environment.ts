@@ -1,5 +1,7 @@
 import { UserError } from '#core/errors.ts';
 
+export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+
 export type Program = 'CLI' | 'start' | 'server' | 'build worker' | 'deploy worker';
 
 export interface Variable {
@@ -131,9 +133,10 @@ export const VARIABLES: readonly Variable[] = [
   },
   {
     name: 'LOG_LEVEL',
-    programs: ['start', 'build worker', 'deploy worker'],
+    programs: ['start', 'server', 'build worker', 'deploy worker'],
     fallback: '`info`',
-    description: 'The least level that is logged, e.g. `debug` or `warn`',
+    description:
+      'The least level that is logged: `trace`, `debug`, `info`, `warn`, `error`, `fatal` or `silent`',
   },
   {
     name: 'PATH',

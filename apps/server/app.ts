@@ -83,6 +83,8 @@ export async function createApp(dependencies: AppDependencies): Promise<FastifyI
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: 1_024 * 1_024,
     forceCloseConnections: true,
+    // What Fastify refuses before it has found a route, such as a path that cannot be decoded.
+    frameworkErrors: (error, request, reply) => void answerError(error, request, reply),
     trustProxy: dependencies.behindProxy ?? false,
     serverFactory: (handler) => {
       const options = { requestTimeout: REQUEST_MS };

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { pino } from 'pino';
 import { z } from 'zod';
-import { roleHelp } from '#core/environment.ts';
+import { LOG_LEVELS, roleHelp } from '#core/environment.ts';
 import { UserError } from '#core/errors.ts';
 import type { Tls } from './app.ts';
 import { readInput } from './read-input.ts';
@@ -16,6 +16,7 @@ const Environment = z.object({
   REDIS_URL: z.string().default('redis://127.0.0.1:6379'),
   WINDLASS_CONFIG: z.string().default('/git/config.git'),
   WINDLASS_MAX_PACK_BYTES: z.coerce.number().int().min(1_024).exactOptional(),
+  LOG_LEVEL: z.enum(LOG_LEVELS).default('info'),
 });
 type Environment = z.infer<typeof Environment>;
 
@@ -33,6 +34,7 @@ async function main(): Promise<void> {
   const help = roleHelp('server', process.argv.slice(2));
   if (help !== undefined) return void process.stdout.write(help);
   const env = readInput(Environment, process.env);
+  log.level = env.LOG_LEVEL;
   const tls = await readTls(env);
   const server = await startServer({
     stateDir: env.WINDLASS_STATE,

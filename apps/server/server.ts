@@ -282,7 +282,8 @@ async function start(
     redis,
     clusters: () => Object.keys(config.declarations().clusters),
   });
-  await app.listen(address);
+  // It would say http also where TLS is spoken; who started the server tells where it listens.
+  await app.listen({ ...address, listenTextResolver: () => 'requests are taken' });
   closers.push(async () => {
     // First the hooks, so that whoever waits for a push hears that the server stops.
     channels.close();

@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { createServerApi } from '#adapters/server-api/client.ts';
 import { learnIdentity } from '#adapters/state/identity.ts';
 import { createWorkerToken } from '#adapters/state/worker-token.ts';
-import { roleHelp } from '#core/environment.ts';
+import { LOG_LEVELS, roleHelp } from '#core/environment.ts';
 import { messageOf, UserError } from '#core/errors.ts';
 import { startBuildRole } from './role.ts';
 
@@ -21,7 +21,7 @@ const Environment = z.object({
   WINDLASS_BUILDS: z.coerce.number().int().min(1).max(64).default(2),
   DOCKER_HOST: z.string().default('unix:///var/run/docker.sock'),
   DOCKER_CONFIG: z.string().optional(),
-  LOG_LEVEL: z.string().default('info'),
+  LOG_LEVEL: z.enum(LOG_LEVELS).default('info'),
 });
 
 async function main(): Promise<void> {

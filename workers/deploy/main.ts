@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { createServerApi } from '#adapters/server-api/client.ts';
 import { learnIdentity } from '#adapters/state/identity.ts';
 import { createWorkerToken } from '#adapters/state/worker-token.ts';
-import { roleHelp } from '#core/environment.ts';
+import { LOG_LEVELS, roleHelp } from '#core/environment.ts';
 import { messageOf, UserError } from '#core/errors.ts';
 import { SYSTEM_IMAGES } from '#core/images.ts';
 import { startDeployRole } from './role.ts';
@@ -23,7 +23,7 @@ const Environment = z.object({
   WINDLASS_PROXY_IMAGE: z.string().min(1).default(SYSTEM_IMAGES.proxy),
   WINDLASS_NAME_SERVER_IMAGE: z.string().min(1).default(SYSTEM_IMAGES.nameServer),
   DOCKER_CONFIG: z.string().optional(),
-  LOG_LEVEL: z.string().default('info'),
+  LOG_LEVEL: z.enum(LOG_LEVELS).default('info'),
 });
 
 async function main(): Promise<void> {
