@@ -1,9 +1,11 @@
+import { execFile } from 'node:child_process';
 import { createHmac } from 'node:crypto';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { pino } from 'pino';
@@ -60,9 +62,9 @@ beforeAll(async () => {
 });
 
 afterEach(async () => {
-  expect(errors).toEqual([]);
   const alive = await fetch(`${server.url}/healthz`, { signal: AbortSignal.timeout(ANSWER_MS) });
-  expect(alive.status).toBe(200);
+  if (!alive.ok || errors.length > 0)
+    throw new Error(`the server failed: ${alive.status} ${errors.join('')}`);
 });
 
 afterAll(async () => {
@@ -108,7 +110,7 @@ function send({ method, path, headers = {}, body }: Sent): Promise<Answer> {
 
 /** Taken, or refused in words that help: never a failure of the server. */
 function expectClear({ status, type, text }: Answer): void {
-  expect(status, text.slice(0, 300)).toBeLessThan(500);
+  expect(status >= 500 ? text.slice(0, 300) : '').toBe('');
   if (status < 400 || !type.includes('json')) return;
   const { error } = ErrorBody.parse(JSON.parse(text));
   expect(error.message).not.toBe('');
@@ -177,7 +179,7 @@ describe('webhooks', () => {
           async (body, kind, isSigned) => {
             const answer = await deliver(kind, body, isSigned);
             expectClear(answer);
-            if (!isSigned) expect(answer.status).toBe(401);
+            expect(isSigned || answer.status === 401).toBe(true);
           },
         ),
         runs,
@@ -267,8 +269,9 @@ describe('the API', () => {
       body,
     }).catch((error: unknown) => error as NodeJS.ErrnoException);
     // It hangs up on who goes on sending.
-    if (answer instanceof Error) expect(answer.code).toMatch(/EPIPE|ECONNRESET/);
-    else expect(answer.status).toBe(413);
+    expect(answer instanceof Error ? answer.code : `${answer.status}`).toMatch(
+      /^(413|EPIPE|ECONNRESET)$/,
+    );
   });
 });
 
@@ -335,8 +338,13 @@ describe('git over HTTP', () => {
   it(
     'is not filled by what unpacks to very much',
     async () => {
+      // By another process, so that its memory is not taken for the server's.
+      const { stdout: bomb } = await promisify(execFile)(
+        'sh',
+        ['-c', 'head -c 512M /dev/zero | gzip'],
+        { encoding: 'buffer', maxBuffer: 10_000_000 },
+      );
       const before = process.memoryUsage().rss;
-      const bomb = gzipSync(Buffer.alloc(512 * 1_024 * 1_024));
       const answers = await Promise.allSettled(
         services.map((service) =>
           send({
@@ -351,9 +359,11 @@ describe('git over HTTP', () => {
           }),
         ),
       );
-      for (const answer of answers)
-        if (answer.status === 'fulfilled') expect(answer.value.status).toBeLessThan(500);
-      expect(process.memoryUsage().rss - before).toBeLessThan(512 * 1_024 * 1_024 + GROWTH_BYTES);
+      const failed = answers.filter(
+        (answer) => answer.status === 'fulfilled' && answer.value.status >= 500,
+      );
+      expect(failed).toEqual([]);
+      expect(process.memoryUsage().rss - before).toBeLessThan(GROWTH_BYTES);
     },
     LONG,
   );
@@ -381,7 +391,9 @@ describe('connections', () => {
           const socket = connect(Number(port), hostname);
           const answer = await new Promise<string>((resolve) => {
             let text = '';
-            const done = (): void => resolve(text);
+            function done(): void {
+              resolve(text);
+            }
             socket.on('data', (chunk: Buffer) => {
               text += chunk.toString('latin1');
             });

@@ -60,14 +60,14 @@ function expectClear(problems: readonly Problem[]): void {
   }
 }
 
-function checkDeclared(text: string): void {
+function expectDeclaredClear(text: string): void {
   const files = [{ path: 'f.yaml', text }];
   expectClear(parseDeclarations(files).problems);
   expectClear(parseRepositoryPipeline(files, 'shop', {}).problems);
 }
 
 /** What is taken can be carried out. */
-function checkManifests(text: string): void {
+function expectManifestsClear(text: string): void {
   const parsed = parseManifests([{ path: 'f.yaml', text }]);
   const problems = [...parsed.problems, ...acceptResources(parsed)];
   expectClear(problems);
@@ -91,7 +91,7 @@ describe('declared files', () => {
     () => {
       const documents = fc.array(damaged(declared), { minLength: 1, maxLength: 3 });
       fc.assert(
-        fc.property(documents, (all) => checkDeclared(all.map(kubernetesYaml).join('---\n'))),
+        fc.property(documents, (all) => expectDeclaredClear(all.map(kubernetesYaml).join('---\n'))),
         runs,
       );
     },
@@ -101,7 +101,10 @@ describe('declared files', () => {
   it(
     'whose text was damaged are taken, or refused with the place',
     () => {
-      fc.assert(fc.property(damagedText([DECLARED]), checkDeclared), runs);
+      fc.assert(
+        fc.property(damagedText([DECLARED]), (text) => expectDeclaredClear(text)),
+        runs,
+      );
     },
     LONG,
   );
@@ -113,7 +116,9 @@ describe('manifests', () => {
     () => {
       const documents = fc.array(damaged(resources), { minLength: 1, maxLength: 3 });
       fc.assert(
-        fc.property(documents, (all) => checkManifests(all.map(kubernetesYaml).join('---\n'))),
+        fc.property(documents, (all) =>
+          expectManifestsClear(all.map(kubernetesYaml).join('---\n')),
+        ),
         runs,
       );
     },
@@ -123,7 +128,10 @@ describe('manifests', () => {
   it(
     'whose text was damaged can be carried out, or are refused with the place',
     () => {
-      fc.assert(fc.property(damagedText(manifests), checkManifests), runs);
+      fc.assert(
+        fc.property(damagedText(manifests), (text) => expectManifestsClear(text)),
+        runs,
+      );
     },
     LONG,
   );
