@@ -6,7 +6,7 @@ import { jobsOf } from '#core/run/jobs-of.ts';
 import { newRun } from '#core/run/new-run.ts';
 import { isFinished } from '#core/run/run.ts';
 import type { Run } from '#core/run/run.ts';
-import { isSupersededBy, transition } from '#core/run/transition.ts';
+import { isReleasing, isSupersededBy, transition } from '#core/run/transition.ts';
 
 const spec = PipelineSpec.parse({
   images: [{ name: 'web', test: 'check' }],
@@ -203,6 +203,28 @@ describe('isSupersededBy', () => {
     },
   ])('$name', ({ events, superseded }) => {
     expect(isSupersededBy(run(events), run([], 'r2', 10))).toBe(superseded);
+  });
+});
+
+describe('isReleasing', () => {
+  const releasing: RunEvent = { kind: 'step', step: 'release staging', state: 'running', at: 3 };
+  const failed: RunEvent = { kind: 'failed', reason: 'x', at: 4 };
+
+  it.each<{ name: string; events: RunEvent[]; expected: boolean }>([
+    { name: 'a rendered run has not begun', events: [started, rendered], expected: false },
+    {
+      name: 'one that asked for a release has',
+      events: [started, rendered, releasing],
+      expected: true,
+    },
+    {
+      name: 'so has one that failed over it',
+      events: [started, rendered, releasing, failed],
+      expected: true,
+    },
+    { name: 'one that failed before that never will', events: [started, failed], expected: false },
+  ])('$name', ({ events, expected }) => {
+    expect(isReleasing(run(events), 'staging')).toBe(expected);
   });
 });
 

@@ -61,9 +61,14 @@ export function isDeploying(run: Run): boolean {
   return run.deploys.some(({ entry }) => isReleasing(run, entry));
 }
 
-/** Whether the entry has a release of the run, or may have: told before the server is asked for one. */
+/**
+ * Whether the entry has a release of the run, or may have: told before the server is asked for one. A run that ended
+ * before that skipped it.
+ */
 export function isReleasing(run: Run, entry: string): boolean {
-  return run.steps.some(({ name, state }) => name === `release ${entry}` && state !== 'pending');
+  return run.steps.some(
+    ({ name, state }) => name === `release ${entry}` && state !== 'pending' && state !== 'skipped',
+  );
 }
 
 /** A newer run of the same pipeline and branch ends the older ones that have not begun to deploy. */
