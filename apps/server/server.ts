@@ -20,7 +20,9 @@ import { createRunStore } from '#adapters/store/run-store.ts';
 import { createSharedState } from '#adapters/store/shared-state.ts';
 import { readStream } from '#adapters/store/stream.ts';
 import type { Declarations } from '#core/declarations/declarations.ts';
+import { entryName } from '#core/declarations/pipeline.ts';
 import { UserError } from '#core/errors.ts';
+import { ownerKey } from '#core/owner.ts';
 import type { Identity, SharedState } from '#core/ports.ts';
 import { createByHandActions } from './by-hand/by-hand.ts';
 import { openByHandStore } from './by-hand/store.ts';
@@ -203,6 +205,14 @@ async function start(
     runs,
     shared,
     clusters: () => Object.keys(pipelines.allClusters()),
+    async ownersOn(cluster) {
+      return (await pipelines.all()).flatMap(({ pipeline: { metadata, spec } }) =>
+        spec.deploy
+          .filter((deploy) => deploy.cluster === cluster)
+          .map((deploy) => ownerKey(metadata.name, entryName(deploy))),
+      );
+    },
+    isSuspended: (owner) => store.all()[owner]?.suspended !== undefined,
     now: Date.now,
   });
   const notifier = await openNotifier({

@@ -52,6 +52,16 @@ function serving(is: boolean, more: Partial<OwnerReport> = {}): Sight['clusters'
   return [{ cluster: 'one', owners: [owner(is, more)] }];
 }
 
+/** A run that has released what is not serving. */
+function deploys(id: string, state: 'running' | 'failed'): Run {
+  return run(id, state, START + 5, {
+    steps: [{ name: 'release live', state: 'succeeded' }],
+    deploys: [{ entry: 'live', cluster: 'one', state }],
+  });
+}
+
+const DOWN = 'shop: live on cluster one does not serve: Deployment/default/web crashes';
+const UP = 'shop: live on cluster one serves again';
 const FAILED = 'shop: run r1 of main at aaaaaaaa by ann failed: the test failed';
 
 describe('look', () => {
@@ -95,7 +105,7 @@ describe('look', () => {
     expect(tell([{ runs: [run('r1', 'failed', START + 5)] }, { runs: [other] }])).toEqual([FAILED]);
   });
 
-  it('tells what does not serve for a minute, once, and that it serves again', () => {
+  it('tells what does not serve for a minute, once, and that it serves again for as long', () => {
     expect(
       tell([
         { clusters: serving(true) },
@@ -104,24 +114,26 @@ describe('look', () => {
         { clusters: serving(false), after: 1 },
         { clusters: serving(false), after: PATIENCE_MS },
         { clusters: serving(true) },
-        { clusters: serving(true) },
+        { clusters: serving(true), after: PATIENCE_MS - 1 },
+        { clusters: serving(true), after: 1 },
+        { clusters: serving(true), after: PATIENCE_MS },
       ]),
-    ).toEqual([
-      'shop: live on cluster one does not serve: Deployment/default/web crashes',
-      'shop: live on cluster one serves again',
-    ]);
-  });
-
-  it('tells nothing of what comes back in time, or flaps', () => {
-    const flapping = Array.from({ length: 20 }, (_, index) => ({
-      clusters: serving(index % 2 === 0),
-      after: PATIENCE_MS / 2,
-    }));
-    expect(tell(flapping)).toEqual([]);
+    ).toEqual([DOWN, UP]);
   });
 
   it.each([
-    { while: 'a run is under way', sight: { runs: [run('r1', 'running', START + 1)] } },
+    { flaps: 'and is never away for long', downMs: PATIENCE_MS / 2, expected: [] },
+    { flaps: 'and is never back for long', downMs: 2 * PATIENCE_MS, expected: [DOWN] },
+  ])('floods nobody with what flaps $flaps', ({ downMs, expected }) => {
+    const flapping = Array.from({ length: 40 }, (_, index) => ({
+      clusters: serving(index % 3 === 0),
+      after: index % 3 === 0 ? PATIENCE_MS / 2 : downMs / 2,
+    }));
+    expect(tell(flapping)).toEqual(expected);
+  });
+
+  it.each([
+    { while: 'a run is at work there', sight: { runs: [deploys('r1', 'running')] } },
     { while: 'it is suspended', more: { suspended: { who: 'ann', at: START } } },
   ])('tells nothing of what does not serve while $while', ({ sight = {}, more = {} }) => {
     const clusters = serving(false, more);
@@ -133,16 +145,31 @@ describe('look', () => {
     ).toEqual([]);
   });
 
-  it('tells a failed run only, and not its consequences too', () => {
-    const runs = [run('r1', 'failed', START + 5)];
+  it('tells what stops to serve while a run builds, or after one that failed elsewhere', () => {
+    const runs = [run('r1', 'failed', START + 5, { branch: 'next' }), run('r2', 'running', START)];
+    expect(
+      tell([
+        { runs, clusters: serving(false) },
+        { runs, clusters: serving(false), after: PATIENCE_MS },
+      ]),
+    ).toEqual([FAILED.replace('main', 'next'), DOWN]);
+  });
+
+  it('tells a failed deploy only, and not its consequences too', () => {
+    const runs = [deploys('r1', 'failed')];
     const clusters = serving(false);
     expect(
       tell([
+        { runs: [deploys('r1', 'running')], clusters },
         { runs, clusters },
         { runs, clusters, after: 2 * PATIENCE_MS },
+        { runs, clusters, after: 2 * PATIENCE_MS },
         { runs: [run('r2', 'succeeded', START + 9)], clusters: serving(true) },
+        { clusters: serving(true), after: 2 * PATIENCE_MS },
+        { clusters: serving(false) },
+        { clusters: serving(false), after: PATIENCE_MS },
       ]),
-    ).toEqual([FAILED, 'shop: run r2 of main at aaaaaaaa by ann succeeded again']);
+    ).toEqual([FAILED, 'shop: run r2 of main at aaaaaaaa by ann succeeded again', DOWN]);
   });
 
   it('tells of a cluster that cannot be reached by what runs there', () => {

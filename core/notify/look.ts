@@ -1,14 +1,19 @@
 import { z } from 'zod';
 import type { Notice } from '#core/notify/notice.ts';
+import { ownerKey } from '#core/owner.ts';
 import type { OwnerReport } from '#core/ports.ts';
 import { displayText } from '#core/present/display.ts';
 import { isFinished } from '#core/run/run.ts';
-import type { Run } from '#core/run/run.ts';
+import type { Run, StepState } from '#core/run/run.ts';
+import { isReleasing } from '#core/run/transition.ts';
 
-/** What is deployed has to be out of service this long to be told of: a pod that is put back in time is no news. */
+/** What is deployed has to be out of service, or back, this long to be told of: what flaps is told once. */
 export const PATIENCE_MS = 60_000;
+const DAY_MS = 24 * 3_600_000;
 /** Runs are remembered for as long as they may be seen again. */
-const REMEMBERED_MS = 7 * 24 * 3_600_000;
+const REMEMBERED_MS = 7 * DAY_MS;
+/** Of a branch whose last run failed so long ago nobody waits to hear. */
+const ABANDONED_MS = 90 * DAY_MS;
 const COMMIT_CHARACTERS = 8;
 
 /** What has been told, so that it is told once. Times are milliseconds since the epoch. */
@@ -17,21 +22,38 @@ export const Book = z.strictObject({
   since: z.number(),
   /** Runs that were looked at after their end, with when that was. */
   runs: z.record(z.string(), z.number()),
-  /** Branches (`shop@main`) whose last run failed, and since when. */
+  /** Branches (`shop@main`) whose last run failed, and when. */
   failedBranches: z.record(z.string(), z.number()),
-  /** Owners (`shop/production`) that do not serve, since when, and whether that was told. */
-  failedOwners: z.record(z.string(), z.strictObject({ since: z.number(), told: z.boolean() })),
+  /** Owners (`shop/production`) at which a run failed, and when: that they do not serve after it was told with it. */
+  failedDeploys: z.record(z.string(), z.number()).default({}),
+  /** Owners that do not serve. */
+  failedOwners: z.record(
+    z.string(),
+    z.strictObject({
+      since: z.number(),
+      told: z.boolean(),
+      /** It serves again since then; not for long enough yet to be told. */
+      backSince: z.number().exactOptional(),
+    }),
+  ),
 });
 export type Book = z.infer<typeof Book>;
+type FailedOwner = Book['failedOwners'][string];
 
 export function newBook(now: number): Book {
-  return { since: now, runs: {}, failedBranches: {}, failedOwners: {} };
+  return { since: now, runs: {}, failedBranches: {}, failedDeploys: {}, failedOwners: {} };
 }
+
+export type OwnerSight = Pick<
+  OwnerReport,
+  'owner' | 'serving' | 'resources' | 'failure' | 'suspended'
+>;
 
 /** What there is to see. */
 export interface Sight {
   runs: readonly Run[];
-  clusters: readonly { cluster: string; owners: readonly OwnerReport[]; error?: string }[];
+  /** With the owners on them, also where an error keeps them from being seen. */
+  clusters: readonly { cluster: string; owners: readonly OwnerSight[]; error?: string }[];
 }
 
 /**
@@ -49,7 +71,10 @@ function lookAtRuns(
   runs: readonly Run[],
   now: number,
 ): { book: Book; notices: Notice[] } {
-  const failed = new Map(Object.entries(book.failedBranches));
+  const failed = new Map(
+    Object.entries(book.failedBranches).filter(([, at]) => now - at < ABANDONED_MS),
+  );
+  const failedDeploys: [string, number][] = [];
   const notices: Notice[] = [];
   const ended = runs
     .flatMap((run) => (isFinished(run) ? [{ run, at: run.endedAt ?? run.createdAt }] : []))
@@ -58,7 +83,9 @@ function lookAtRuns(
   for (const { run, at } of ended) {
     const branch = branchKey(run);
     if (run.state === 'failed') {
-      failed.set(branch, failed.get(branch) ?? at);
+      failed.set(branch, at);
+      for (const { entry, state } of run.deploys)
+        if (state === 'failed') failedDeploys.push([ownerKey(run.pipeline, entry), at]);
       notices.push(runNotice(run, 'failure', at));
     } else if (run.state === 'succeeded' && failed.delete(branch)) {
       notices.push(runNotice(run, 'recovery', at));
@@ -72,6 +99,7 @@ function lookAtRuns(
       since: Math.max(book.since, now - REMEMBERED_MS),
       runs: Object.fromEntries([...remembered, ...ended.map(({ run, at }) => [run.id, at])]),
       failedBranches: Object.fromEntries(failed),
+      failedDeploys: { ...book.failedDeploys, ...Object.fromEntries(failedDeploys) },
     },
     notices,
   };
@@ -82,43 +110,77 @@ function lookAtOwners(
   { runs, clusters }: Sight,
   now: number,
 ): { book: Book; notices: Notice[] } {
-  const busy = new Set(runs.filter((run) => !isFinished(run)).map(({ pipeline }) => pipeline));
-  const blamed = new Set(Object.keys(book.failedBranches).map((branch) => branch.split('@')[0]));
+  const busy = new Set(runs.filter((run) => !isFinished(run)).flatMap(deploying));
   const failed = new Map(Object.entries(book.failedOwners));
   const notices: Notice[] = [];
   for (const { cluster, owners, error } of clusters) {
     for (const owner of owners) {
-      const [pipeline = '', entry = ''] = owner.owner.split('/');
       const before = failed.get(owner.owner);
-      const place = { pipeline, entry, cluster };
-      if (owner.serving && error === undefined) {
+      const isUp = owner.serving && error === undefined;
+      // A run tells itself how it ends, and somebody who suspends an entry knows.
+      const isExpected = busy.has(owner.owner) || owner.suspended !== undefined;
+      const after = isUp ? whenUp(before, now) : whenDown(before, isExpected, now);
+      const since = before?.since ?? now;
+      const isDue = now - since >= PATIENCE_MS && !isTold(book, owner.owner, since);
+      const place = { owner: owner.owner, cluster, since };
+      if (after === undefined) {
         failed.delete(owner.owner);
         if (before?.told === true)
-          notices.push(ownerNotice(place, 'recovery', '', before.since, now));
-        continue;
-      }
-      // A run tells itself how it ends, and somebody who suspends an entry knows.
-      if (
-        before?.told !== true &&
-        (busy.has(pipeline) || blamed.has(pipeline) || owner.suspended)
-      ) {
-        failed.delete(owner.owner);
-        continue;
-      }
-      const since = before?.since ?? now;
-      const isNews = before?.told !== true && now - since >= PATIENCE_MS;
-      if (isNews) notices.push(ownerNotice(place, 'failure', error ?? whyOf(owner), since, now));
-      failed.set(owner.owner, { since, told: before?.told === true || isNews });
+          notices.push(ownerNotice(place, 'recovery', '', before.backSince ?? now));
+      } else if (!after.told && isDue) {
+        failed.set(owner.owner, { ...after, told: true });
+        notices.push(ownerNotice(place, 'failure', error ?? whyOf(owner), since));
+      } else failed.set(owner.owner, after);
     }
   }
-  return { book: { ...book, failedOwners: Object.fromEntries(failed) }, notices };
+  const failedDeploys = Object.entries(book.failedDeploys).filter(
+    ([owner, at]) => failed.has(owner) || now - at < PATIENCE_MS,
+  );
+  return {
+    book: {
+      ...book,
+      failedDeploys: Object.fromEntries(failedDeploys),
+      failedOwners: Object.fromEntries(failed),
+    },
+    notices,
+  };
+}
+
+function whenUp(before: FailedOwner | undefined, now: number): FailedOwner | undefined {
+  if (before?.told !== true) return undefined;
+  const backSince = before.backSince ?? now;
+  return now - backSince >= PATIENCE_MS ? undefined : { ...before, backSince };
+}
+
+function whenDown(
+  before: FailedOwner | undefined,
+  isExpected: boolean,
+  now: number,
+): FailedOwner | undefined {
+  if (before?.told === true) return { since: before.since, told: true };
+  return isExpected ? undefined : (before ?? { since: now, told: false });
+}
+
+/** Whether the failure of a run told of it: it failed there, and it has not served since. */
+function isTold(book: Book, owner: string, since: number): boolean {
+  const at = book.failedDeploys[owner];
+  return at !== undefined && since - at <= PATIENCE_MS;
+}
+
+const OPEN: readonly StepState[] = ['pending', 'running'];
+
+/** Owners at which a run is at work. */
+function deploying(run: Run): string[] {
+  return run.deploys
+    .filter(({ entry, state }) => isReleasing(run, entry) && OPEN.includes(state))
+    .map(({ entry }) => ownerKey(run.pipeline, entry));
 }
 
 function branchKey({ pipeline, branch }: Run): string {
   return `${pipeline}@${branch}`;
 }
 
-function whyOf({ failure, resources }: OwnerReport): string {
+function whyOf({ failure, resources }: OwnerSight): string {
   if (failure !== undefined) return failure;
   const unhealthy = resources.find(({ health }) => health.status !== 'Healthy');
   return unhealthy === undefined
@@ -144,19 +206,19 @@ function runNotice(run: Run, kind: Notice['kind'], at: number): Notice {
 }
 
 function ownerNotice(
-  { pipeline, entry, cluster }: { pipeline: string; entry: string; cluster: string },
+  { owner, cluster, since }: { owner: string; cluster: string; since: number },
   kind: Notice['kind'],
   reason: string,
-  since: number,
-  now: number,
+  at: number,
 ): Notice {
+  const [pipeline = '', entry = ''] = owner.split('/');
   const what = kind === 'failure' ? 'does not serve' : 'serves again';
   return {
     version: 1,
     id: `deployment-${pipeline}-${entry}-${since}-${kind}`,
     kind,
     of: 'deployment',
-    at: new Date(kind === 'failure' ? since : now).toISOString(),
+    at: new Date(at).toISOString(),
     pipeline,
     deployment: { entry, cluster },
     reason,

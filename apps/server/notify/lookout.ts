@@ -1,5 +1,6 @@
-import type { Sight } from '#core/notify/look.ts';
-import type { RunStore, SharedState } from '#core/ports.ts';
+import type { OwnerSight, Sight } from '#core/notify/look.ts';
+import type { OwnerKey } from '#core/owner.ts';
+import type { ClusterStatus, RunStore, SharedState } from '#core/ports.ts';
 import { isFinished } from '#core/run/run.ts';
 import type { Run } from '#core/run/run.ts';
 
@@ -18,10 +19,14 @@ interface LookoutDependencies {
   runs: Pick<RunStore, 'list' | 'unfinished' | 'follow'>;
   shared: Pick<SharedState, 'clusterStatus'>;
   clusters: () => readonly string[];
+  /** What is declared for a cluster. */
+  ownersOn: (cluster: string) => Promise<readonly OwnerKey[]>;
+  isSuspended: (owner: OwnerKey) => boolean;
   now: () => number;
 }
 
-export function createLookout({ runs, shared, clusters, now }: LookoutDependencies): Lookout {
+export function createLookout(dependencies: LookoutDependencies): Lookout {
+  const { runs, shared, clusters, now } = dependencies;
   let ended: Run[] = [];
   let allAt = -Infinity;
 
@@ -48,7 +53,24 @@ export function createLookout({ runs, shared, clusters, now }: LookoutDependenci
       ),
     async see() {
       const found = await Promise.all(clusters().map((name) => shared.clusterStatus(name)));
-      return { runs: await recent(), clusters: found.filter((each) => each !== undefined) };
+      const statuses = found.filter((each) => each !== undefined);
+      const seen = statuses.map(async (status) => ({
+        ...status,
+        owners: await ownersOf(status, dependencies),
+      }));
+      return { runs: await recent(), clusters: await Promise.all(seen) };
     },
   };
+}
+
+/** Of a cluster that cannot be reached no owners are reported: those are meant that should be there. */
+async function ownersOf(
+  { cluster, owners, error }: ClusterStatus,
+  { ownersOn, isSuspended }: LookoutDependencies,
+): Promise<readonly OwnerSight[]> {
+  if (error === undefined) return owners;
+  const declared = await ownersOn(cluster);
+  return declared
+    .filter((owner) => !isSuspended(owner))
+    .map((owner) => ({ owner, serving: false, resources: [] }));
 }

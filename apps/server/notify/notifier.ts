@@ -107,23 +107,26 @@ export async function openNotifier(dependencies: NotifierDependencies): Promise<
 
   /** Answers what is left. */
   async function sendInOrder(own: readonly Letter[], signal: AbortSignal): Promise<Letter[]> {
+    const startedAt = now();
     for (const [index, letter] of own.entries()) {
-      if (letter.dueAt > now() || signal.aborted) return own.slice(index);
+      // Nor does one that answers slowly: the others have their turn before it gets more.
+      const isOver = now() - startedAt >= ANSWER_MS;
+      if (letter.dueAt > now() || isOver || signal.aborted) return own.slice(index);
       const rest = own.slice(index + 1);
       try {
         await post(letter, dependencies, signal);
       } catch (error) {
         if (signal.aborted) return own.slice(index);
         const later = postponed(letter, now());
-        const isOver = later.dueAt - letter.writtenAt > GIVE_UP_MS;
+        const isGivenUp = later.dueAt - letter.writtenAt > GIVE_UP_MS;
         const told = {
           notice: letter.notice.id,
           attempts: later.attempts,
           reason: messageOf(error),
         };
-        if (isOver) log.error(told, 'a notification is given up');
+        if (isGivenUp) log.error(told, 'a notification is given up');
         else log.warn(told, 'a notification was not taken; it is sent again');
-        return isOver ? rest : [later, ...rest];
+        return isGivenUp ? rest : [later, ...rest];
       }
     }
     return [];
