@@ -43,7 +43,6 @@ import { createMetrics } from './metrics/metrics.ts';
 import { openNotifier } from './notify/notifier.ts';
 import { createLookout } from './notify/lookout.ts';
 import { createRemotePolls } from './remote-polls.ts';
-import type { ResolveImage } from './routes/plan.ts';
 import { queueBoard } from './routes/queue-board.ts';
 import { createReleases } from './releases/releases.ts';
 import { collectRuns } from './runs/collect-runs.ts';
@@ -75,8 +74,6 @@ export interface ServerOptions {
   maxPackBytes?: number;
   /** Where secrets that declarations name are looked up, and where git finds its programs. */
   environment: Readonly<Record<string, string | undefined>>;
-  /** Asks registries, so that a plan shows third-party images as a build would have them. */
-  resolveImage?: ResolveImage;
   log: Logger;
 }
 
@@ -282,7 +279,6 @@ async function start(
       maxPackBytes: options.maxPackBytes ?? MAX_PACK_BYTES,
     },
     log,
-    ...(options.resolveImage === undefined ? {} : { resolveImage: options.resolveImage }),
     ...(options.tls === undefined ? {} : { tls: options.tls }),
     behindProxy: options.behindProxy ?? false,
   });

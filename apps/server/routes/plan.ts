@@ -12,7 +12,6 @@ import { referencesIn, replaceImages } from '#core/release/images.ts';
 import { imagesToResolve, renderManifests } from '#core/render.ts';
 import { parseManifests } from '#core/resources/parse.ts';
 import type { KnownPipelines } from '../known-pipelines.ts';
-import { closedSignal } from '../line-stream.ts';
 import { readInput } from '../read-input.ts';
 import type { Releases } from '../releases/releases.ts';
 
@@ -20,14 +19,10 @@ const BODY_BYTES = 32 * 1_024 * 1_024;
 const ANSWER_MS = 60_000;
 const Answer = z.object({ plan: PlanView });
 
-/** `repository@digest` of a third-party image. */
-export type ResolveImage = (image: string, signal: AbortSignal) => Promise<string>;
-
 export interface PlanDependencies {
   pipelines: KnownPipelines;
   releases: Releases;
   queue: JobQueue;
-  resolveImage?: ResolveImage;
 }
 
 /** `POST /api/v1/plan`: asks the cluster's controller what would change. Nothing is written. */
@@ -35,11 +30,11 @@ export async function planRoutes(
   app: FastifyInstance,
   dependencies: PlanDependencies,
 ): Promise<void> {
-  app.post('/plan', { bodyLimit: BODY_BYTES }, async (request, reply): Promise<PlanAnswer> => {
+  app.post('/plan', { bodyLimit: BODY_BYTES }, async (request): Promise<PlanAnswer> => {
     const wanted = readInput(PlanRequest, request.body);
     const { pipeline, entry } = wanted;
     const cluster = await clusterOf(wanted, dependencies.pipelines);
-    const rendered = await render(wanted, dependencies, closedSignal(reply));
+    const rendered = await render(wanted, dependencies);
     const payload: JobPayload<'plan'> = {
       owner: ownerKey(pipeline, entry),
       manifests: await dependencies.releases.seal(pipeline, entry, rendered),
@@ -62,8 +57,7 @@ async function clusterOf(wanted: PlanRequest, pipelines: KnownPipelines): Promis
 
 async function render(
   wanted: PlanRequest,
-  { pipelines, releases, resolveImage }: PlanDependencies,
-  signal: AbortSignal,
+  { pipelines, releases }: PlanDependencies,
 ): Promise<Record<string, string>> {
   const files = Object.entries(wanted.manifests).map(([path, text]) => ({ path, text }));
   const { resources, problems } = parseManifests(files);
@@ -73,14 +67,5 @@ async function render(
     head === undefined ? [] : referencesIn(await releases.sealed(wanted.pipeline, head.commit));
   const images = (await pipelines.find(wanted.pipeline))?.pipeline.spec.images ?? [];
   const references = replaceImages(imagesToResolve(resources), released, wanted.images, images);
-  if (resolveImage !== undefined) {
-    for (const image of imagesToResolve(resources)) {
-      if (wanted.images.includes(image)) continue;
-      references[image] = await resolveImage(image, signal).catch((error: unknown) => {
-        if (error instanceof UserError) return references[image] ?? image;
-        throw error;
-      });
-    }
-  }
   return renderManifests(resources, references);
 }
