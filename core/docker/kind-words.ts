@@ -16,9 +16,16 @@ export const DataKey = z
   .string()
   .max(253)
   .regex(/^[-._a-zA-Z0-9]+$/, 'must be letters, digits, -, _ and .');
+/** With its padding, as Kubernetes wants it; lines may be broken. */
 export const Base64 = z
   .string()
-  .regex(/^[A-Za-z0-9+/\s]*={0,2}\s*$/, 'must be base64')
+  .refine(
+    (text) =>
+      /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(
+        text.replace(/\s/g, ''),
+      ),
+    'must be base64',
+  )
   .transform((text) => text.replace(/\s/g, ''));
 export const Port = z.int().min(1).max(65_535);
 export const PortName = z
