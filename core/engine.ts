@@ -49,6 +49,8 @@ export interface ResourceStatus {
   health: Health;
   /** For a person: "2 of 3 ready", "10.88.128.4:80". */
   summary: string;
+  /** Of what keeps pods. */
+  replicas?: { desired: number; ready: number };
   pods?: PodStatus[];
 }
 

@@ -3,6 +3,7 @@ import type { Override } from '#core/by-hand/overrides.ts';
 import type { Published } from '#core/declarations/declarations.ts';
 import type { OwnerStatus, Reconciliation } from '#core/engine.ts';
 import type { ClusterEvent } from '#core/events/event.ts';
+import type { OwnerKey } from '#core/owner.ts';
 import type { Release, RenderedEntry } from '#core/release/release.ts';
 import type { RunEvent } from '#core/run/events.ts';
 import type { Run } from '#core/run/run.ts';
@@ -94,6 +95,8 @@ export interface SharedState {
   followByHand(onRing: () => void, signal: AbortSignal): Promise<void>;
   putClusterStatus(cluster: string, status: ClusterStatus): Promise<void>;
   clusterStatus(cluster: string): Promise<ClusterStatus | undefined>;
+  putClusterPulse(cluster: string, pulse: ClusterPulse): Promise<void>;
+  clusterPulse(cluster: string): Promise<ClusterPulse | undefined>;
 }
 
 /** What happened on clusters: the newest of each, oldest first. */
@@ -129,6 +132,15 @@ export interface ClusterStatus {
   orphans: Reconciliation['orphans'];
   /** Why the cluster cannot be reached; absent when it can. */
   error?: string;
+}
+
+/** A sign of life of who controls a cluster; its status is reported only where it changes. Times are ms since the epoch. */
+export interface ClusterPulse {
+  at: number;
+  /** When it last looked at all and did what was to be done; absent while it has not. */
+  reconciledAt?: number;
+  /** Changes without a release, by owner, since it took the cluster. */
+  corrections: Record<OwnerKey, number>;
 }
 
 /**
@@ -214,6 +226,8 @@ interface QueueDepth {
   active: number;
   delayed: number;
   failed: number;
+  /** Processes that take its jobs. */
+  workers: number;
   /** Since when the oldest waits that could begin, in ms since the epoch; absent where none does. */
   oldest?: number;
 }

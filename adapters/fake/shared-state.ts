@@ -1,10 +1,11 @@
 import type { Published } from '#core/declarations/declarations.ts';
-import type { ClusterStatus, SharedState } from '#core/ports.ts';
+import type { ClusterPulse, ClusterStatus, SharedState } from '#core/ports.ts';
 
 /** SharedState in memory, for tests. */
 export function createMemorySharedState(): SharedState {
   let current: Published = { pipelines: {}, clusters: {}, retired: {} };
   const statuses = new Map<string, ClusterStatus>();
+  const pulses = new Map<string, ClusterPulse>();
   const listeners = new Set<() => void>();
   const followers = new Set<(declarations: Published) => void>();
   return {
@@ -36,5 +37,9 @@ export function createMemorySharedState(): SharedState {
       statuses.set(cluster, status);
     },
     clusterStatus: async (cluster) => statuses.get(cluster),
+    async putClusterPulse(cluster, pulse) {
+      pulses.set(cluster, pulse);
+    },
+    clusterPulse: async (cluster) => pulses.get(cluster),
   };
 }

@@ -62,13 +62,14 @@ export function createJobQueue(redis: Redis): JobQueue & QueueDepths {
     },
     async depth(name) {
       const queue = queueOf(name);
-      const [counts, [oldest]] = await Promise.all([
+      const [counts, [oldest], workers] = await Promise.all([
         queue.getJobCounts('waiting', 'active', 'delayed', 'failed'),
         queue.getJobs(['waiting'], 0, 0, true),
+        queue.getWorkersCount(),
       ]);
       const { waiting = 0, active = 0, delayed = 0, failed = 0 } = counts;
       const since = oldest === undefined ? {} : { oldest: oldest.timestamp };
-      return { waiting, active, delayed, failed, ...since };
+      return { waiting, active, delayed, failed, workers, ...since };
     },
     failure: async (job) => (await queueOf(job.queue).getJob(job.id))?.failedReason,
     request: async (queue, name, payload, timeoutMs) => {

@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 import type { Published } from '#core/declarations/declarations.ts';
-import type { ClusterStatus, OwnerReport, SharedState } from '#core/ports.ts';
+import type { ClusterPulse, ClusterStatus, OwnerReport, SharedState } from '#core/ports.ts';
 import { subscribe } from './subscribe.ts';
 
 const DECLARATIONS = 'windlass:declarations';
@@ -36,6 +36,13 @@ export function createSharedState(redis: Redis): SharedState {
       const text = await redis.get(statusKey(cluster));
       return text === null ? undefined : readStatus(text);
     },
+    putClusterPulse: async (cluster, pulse) => {
+      await redis.set(pulseKey(cluster), JSON.stringify(pulse));
+    },
+    clusterPulse: async (cluster) => {
+      const text = await redis.get(pulseKey(cluster));
+      return text === null ? undefined : (JSON.parse(text) as ClusterPulse);
+    },
   };
 }
 
@@ -70,6 +77,10 @@ function readStatus(text: string): ClusterStatus {
     orphans: status.orphans ?? [],
     owners: owners.map((owner) => ({ held: [], overrides: [], ...owner })),
   };
+}
+
+function pulseKey(cluster: string): string {
+  return `windlass:cluster:${cluster}:pulse`;
 }
 
 function statusKey(cluster: string): string {

@@ -119,7 +119,7 @@ beforeEach(async () => {
     readiness: async () => ({ redis: true }),
     metrics: createMetrics({
       runs,
-      queue: { depth: async () => ({ waiting: 0, active: 0, delayed: 0, failed: 0 }) },
+      queue: { depth: async () => ({ waiting: 0, active: 0, delayed: 0, failed: 0, workers: 0 }) },
       shared,
       clusters: () => ['local'],
       now: Date.now,

@@ -34,6 +34,8 @@ const ResourceView = z.object({
   key: z.string(),
   health: z.object({ status: z.enum(HEALTH_ORDER), reason: z.string() }),
   summary: z.string(),
+  /** Of what keeps pods. */
+  replicas: z.object({ desired: z.number(), ready: z.number() }).exactOptional(),
   pods: z.array(PodView).exactOptional(),
 });
 

@@ -466,6 +466,7 @@ function workloadStatus(workload: Workload, kept: KeptPods, now: number): Resour
           reason: kept.failure ?? reason,
         },
     summary,
+    replicas: { desired: replicas, ready },
     pods: kept.pods
       .filter(({ deletingSince }) => deletingSince === undefined)
       .map((pod) => podStatus(pod, kept.specs.get(pod.name), now)),

@@ -19,6 +19,7 @@ import { readDesired } from './desired.ts';
 import { followServer } from './follow-server.ts';
 import { openTunnel } from './open-tunnel.ts';
 import type { DialTunnel } from './open-tunnel.ts';
+import { startPulse } from './pulse.ts';
 import { createEventRecorder } from './record-events.ts';
 import type { EventRecorder } from './record-events.ts';
 import { runDeploy } from './run-deploy.ts';
@@ -60,6 +61,12 @@ export async function controlCluster(
     now: Date.now,
     log,
   });
+  const pulse = startPulse({
+    put: (beat) => shared.putClusterPulse(name, beat),
+    last,
+    now: Date.now,
+    log,
+  });
   const controller = createController({
     cluster: name,
     engine,
@@ -71,7 +78,13 @@ export async function controlCluster(
         controller: holder,
         ...(retired ? { retired } : {}),
       }),
-    events: recorder,
+    events: {
+      ...recorder,
+      passed(status, done) {
+        recorder.passed(status, done);
+        pulse.passed(status, done);
+      },
+    },
     now: Date.now,
     log,
   });
@@ -100,6 +113,7 @@ export async function controlCluster(
     await worker.close();
     await Promise.all(following);
   } finally {
+    pulse.close();
     connection.disconnect();
     await engine.close();
   }

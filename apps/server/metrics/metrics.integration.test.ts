@@ -1,13 +1,16 @@
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Worker } from 'bullmq';
 import { pino } from 'pino';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { QUEUE_PREFIX } from '#adapters/queue/settings.ts';
 import { readTokens } from '#adapters/state/tokens.ts';
 import { connectRedis } from '#adapters/store/redis.ts';
 import { createRunStore } from '#adapters/store/run-store.ts';
 import { createSharedState } from '#adapters/store/shared-state.ts';
 import { PipelineSpec } from '#core/declarations/pipeline.ts';
+import { clusterQueue } from '#core/queue/jobs.ts';
 import { newRun } from '#core/run/new-run.ts';
 import { startRedis } from '../../../test/tools/redis.ts';
 import type { Running } from '../../../test/tools/process.ts';
@@ -24,6 +27,7 @@ let folder: string;
 let redis: Running & { url: string };
 let server: RunningServer;
 let store: ReturnType<typeof connectRedis>;
+let worker: Worker;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'windlass-metrics-'));
@@ -39,11 +43,17 @@ beforeAll(async () => {
     log: pino({ level: 'silent' }),
   });
   store = connectRedis(redis.url);
+  worker = new Worker(clusterQueue('local'), async () => undefined, {
+    connection: store,
+    prefix: QUEUE_PREFIX,
+  });
+  await worker.waitUntilReady();
   await report();
   await runEnds();
 });
 
 afterAll(async () => {
+  await worker.close();
   await server.close();
   store.disconnect();
   await redis.stop();
@@ -66,6 +76,11 @@ async function report(): Promise<void> {
     ready: true,
     createdAt: 0,
   };
+  await createSharedState(store).putClusterPulse('local', {
+    at: Date.now(),
+    reconciledAt: Date.now(),
+    corrections: { 'shop/local': 2 },
+  });
   await createSharedState(store).putClusterStatus('local', {
     cluster: 'local',
     controller: 'me',
@@ -84,6 +99,7 @@ async function report(): Promise<void> {
             key: 'Deployment/default/web',
             health: { status: 'Healthy', reason: '' },
             summary: '',
+            replicas: { desired: 2, ready: 1 },
             pods: [{ ...pod, containers: [container] }],
           },
         ],
@@ -140,6 +156,11 @@ it('tell of runs, queues, clusters and pods', async () => {
         'windlass_runs_unfinished{state="running"} 0',
         'windlass_queue_jobs{queue="build",state="active"} 0',
         'windlass_queue_oldest_waiting_seconds{queue="cluster-local"} 0',
+        'windlass_queue_workers{queue="cluster-local"} 1',
+        'windlass_queue_workers{queue="build"} 0',
+        'windlass_drift_corrections_total{cluster="local",pipeline="shop",entry="local"} 2',
+        'windlass_workload_replicas_desired{cluster="local",owner="shop/local",workload="Deployment/default/web"} 2',
+        'windlass_workload_replicas_ready{cluster="local",owner="shop/local",workload="Deployment/default/web"} 1',
         'windlass_cluster_up{cluster="local"} 1',
         'windlass_deployment_serving{cluster="local",pipeline="shop",entry="local"} 1',
         'windlass_pods{cluster="local",owner="shop/local",workload="Deployment/default/web",ready="true"} 1',

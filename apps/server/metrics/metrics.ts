@@ -1,5 +1,5 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
-import type { QueueDepths, RunStore, SharedState } from '#core/ports.ts';
+import type { ClusterPulse, QueueDepths, RunStore, SharedState } from '#core/ports.ts';
 import { BUILD_QUEUE, clusterQueue } from '#core/queue/jobs.ts';
 import { isFinished } from '#core/run/run.ts';
 import type { Run } from '#core/run/run.ts';
@@ -7,6 +7,8 @@ import type { Run } from '#core/run/run.ts';
 /** Runs whose end was counted are remembered, since the news of it may come again. */
 const MOST_COUNTED = 10_000;
 /** Seconds: of builds that are cached, and of those that take half an hour. */
+/** Some beats of a deploy worker. */
+const SILENT_MS = 60_000;
 const BUCKETS = [0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1_800];
 
 /** What the server knows, in the form of Prometheus. Counters begin at the start of the server. */
@@ -20,7 +22,7 @@ export interface Metrics {
 interface MetricsDependencies {
   runs: Pick<RunStore, 'unfinished' | 'follow'>;
   queue: QueueDepths;
-  shared: Pick<SharedState, 'clusterStatus'>;
+  shared: Pick<SharedState, 'clusterStatus' | 'clusterPulse'>;
   clusters: () => readonly string[];
   now: () => number;
 }
@@ -121,12 +123,28 @@ function createLiveMetrics(
     'For how long the oldest job waits that could begin; 0 where none does',
     'queue',
   );
-  const reported = gauge(
-    'cluster_report_age_seconds',
-    'Since when its deploy worker has not reported on a cluster',
+  const workers = gauge('queue_workers', 'Processes that take jobs of a queue', 'queue');
+  const silent = gauge(
+    'deploy_worker_silent_seconds',
+    'Since when no deploy worker that controls a cluster gave a sign of life',
     'cluster',
   );
-  const up = gauge('cluster_up', 'Whether its deploy worker reaches a cluster', 'cluster');
+  const reconciled = gauge(
+    'cluster_reconcile_age_seconds',
+    'Since when a cluster was not looked at and made as in git with success',
+    'cluster',
+  );
+  const up = gauge(
+    'cluster_up',
+    'Whether a deploy worker controls a cluster and reaches it',
+    'cluster',
+  );
+  const corrections = new Counter({
+    name: 'windlass_drift_corrections_total',
+    help: 'Changes of what served as in git, without a release; begins with its controller',
+    labelNames: ['cluster', 'pipeline', 'entry'],
+    registers,
+  });
   const serving = gauge(
     'deployment_serving',
     'Whether what is deployed is as in git and serves',
@@ -141,6 +159,13 @@ function createLiveMetrics(
     'pipeline',
     'entry',
   );
+  const workload = ['cluster', 'owner', 'workload'] as const;
+  const desired = gauge('workload_replicas_desired', 'Pods a workload should have', ...workload);
+  const ready = gauge(
+    'workload_replicas_ready',
+    'Pods it has of those that are ready',
+    ...workload,
+  );
   const pods = gauge('pods', 'Pods of a workload', 'cluster', 'owner', 'workload', 'ready');
   const restarts = gauge(
     'container_restarts',
@@ -153,7 +178,8 @@ function createLiveMetrics(
   async function collectQueues(): Promise<void> {
     await Promise.all(
       [BUILD_QUEUE, ...clusters().map(clusterQueue)].map(async (name) => {
-        const { oldest: since, ...depth } = await queue.depth(name);
+        const { oldest: since, workers: count, ...depth } = await queue.depth(name);
+        workers.set({ queue: name }, count);
         for (const [state, count] of Object.entries(depth)) jobs.set({ queue: name, state }, count);
         oldest.set({ queue: name }, since === undefined ? 0 : seconds(since, now()));
       }),
@@ -167,20 +193,29 @@ function createLiveMetrics(
   }
 
   async function collectCluster(cluster: string): Promise<void> {
-    const status = await shared.clusterStatus(cluster);
-    up.set({ cluster }, status !== undefined && status.error === undefined ? 1 : 0);
+    const [status, pulse] = await Promise.all([
+      shared.clusterStatus(cluster),
+      shared.clusterPulse(cluster),
+    ]);
+    const isAlive = pulse !== undefined && now() - pulse.at < SILENT_MS;
+    const isReached = status !== undefined && status.error === undefined;
+    up.set({ cluster }, isAlive && isReached ? 1 : 0);
+    if (pulse !== undefined) collectPulse(cluster, pulse);
     if (status === undefined) return;
-    reported.set({ cluster }, seconds(status.at, now()));
     for (const owner of status.owners) {
       const [pipeline = '', entry = ''] = owner.owner.split('/');
       serving.set({ cluster, pipeline, entry }, owner.serving ? 1 : 0);
       suspended.set({ cluster, pipeline, entry }, owner.suspended === undefined ? 0 : 1);
-      for (const { key: workload, pods: own } of owner.resources) {
+      for (const { key, replicas, pods: own } of owner.resources) {
+        const labels = { cluster, owner: owner.owner, workload: key };
+        if (replicas !== undefined) {
+          desired.set(labels, replicas.desired);
+          ready.set(labels, replicas.ready);
+        }
         if (own === undefined) continue;
-        const labels = { cluster, owner: owner.owner, workload };
-        const ready = own.filter((pod) => pod.ready).length;
-        pods.set({ ...labels, ready: 'true' }, ready);
-        pods.set({ ...labels, ready: 'false' }, own.length - ready);
+        const readyPods = own.filter((pod) => pod.ready).length;
+        pods.set({ ...labels, ready: 'true' }, readyPods);
+        pods.set({ ...labels, ready: 'false' }, own.length - readyPods);
         const containers = own.flatMap((pod) => pod.containers);
         restarts.set(
           labels,
@@ -190,11 +225,35 @@ function createLiveMetrics(
     }
   }
 
+  function collectPulse(cluster: string, pulse: ClusterPulse): void {
+    silent.set({ cluster }, seconds(pulse.at, now()));
+    if (pulse.reconciledAt !== undefined)
+      reconciled.set({ cluster }, seconds(pulse.reconciledAt, now()));
+    for (const [owner, count] of Object.entries(pulse.corrections)) {
+      const [pipeline = '', entry = ''] = owner.split('/');
+      corrections.inc({ cluster, pipeline, entry }, count);
+    }
+  }
+
+  const all = [
+    jobs,
+    oldest,
+    workers,
+    silent,
+    reconciled,
+    up,
+    serving,
+    suspended,
+    desired,
+    ready,
+    pods,
+    restarts,
+    corrections,
+  ];
   return {
     async collect() {
       // What is gone is told no longer.
-      for (const each of [jobs, oldest, reported, up, serving, suspended, pods, restarts])
-        each.reset();
+      for (const each of all) each.reset();
       await Promise.all([collectQueues(), collectRuns(), ...clusters().map(collectCluster)]);
     },
   };
