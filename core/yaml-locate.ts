@@ -1,9 +1,9 @@
 import { isAlias, isMap, isScalar, isSeq } from 'yaml';
-import type { Document, Node, YAMLMap } from 'yaml';
-import { anchorsOf, isMerge, keyText, offsetIn } from '#core/yaml-value.ts';
+import type { Document, YAMLMap } from 'yaml';
+import { isMerge, keyText, offsetIn } from '#core/yaml-value.ts';
+import type { Anchors } from '#core/yaml-value.ts';
 
 type Path = readonly (string | number)[];
-type Anchors = ReadonlyMap<string, Node>;
 
 interface Place {
   offset: number;
@@ -11,21 +11,24 @@ interface Place {
 }
 
 /** Offset of the path's last key or item, or of its nearest parent that is there. */
-export function offsetOf(document: Document.Parsed, path: Path): number {
-  return placesTo(document, path).at(-1)?.offset ?? 0;
+export function offsetOf(document: Document.Parsed, path: Path, anchors: Anchors): number {
+  return placesTo(document, path, anchors).at(-1)?.offset ?? 0;
 }
 
 /** The text of the number or boolean at the path. */
-export function writtenAt(document: Document.Parsed, path: Path): string | undefined {
-  const node = placesTo(document, path)[path.length]?.value;
+export function writtenAt(
+  document: Document.Parsed,
+  path: Path,
+  anchors: Anchors,
+): string | undefined {
+  const node = placesTo(document, path, anchors)[path.length]?.value;
   return isScalar(node) && ['number', 'boolean'].includes(typeof node.value)
     ? node.source
     : undefined;
 }
 
 /** The document itself, and what the path leads through as far as it is there. */
-function placesTo(document: Document.Parsed, path: Path): Place[] {
-  const anchors = anchorsOf(document.contents);
+function placesTo(document: Document.Parsed, path: Path, anchors: Anchors): Place[] {
   let place: Place = { offset: offsetIn(document.contents), value: document.contents };
   const places = [place];
   for (const segment of path) {

@@ -4,7 +4,7 @@ import type { Problem } from '#core/errors.ts';
 import { displayText } from '#core/present/display.ts';
 import { kubernetesTags } from '#core/yaml-kubernetes.ts';
 import { offsetOf, writtenAt } from '#core/yaml-locate.ts';
-import { YamlMistake, valueOf } from '#core/yaml-value.ts';
+import { anchorsOf, YamlMistake, valueOf } from '#core/yaml-value.ts';
 
 export interface YamlDocument {
   value: unknown;
@@ -92,11 +92,12 @@ function readDocument(
     return { mistakes: [mistake(syntaxMessage(syntax.message), syntax.pos[0], lines)] };
   }
   try {
-    const value = valueOf(document);
+    const anchors = anchorsOf(document.contents);
+    const value = valueOf(document, anchors);
     return {
       value,
-      locate: (path) => position(offsetOf(document, path), lines),
-      written: (path) => writtenAt(document, path),
+      locate: (path) => position(offsetOf(document, path, anchors), lines),
+      written: (path) => writtenAt(document, path, anchors),
     };
   } catch (error) {
     if (!(error instanceof YamlMistake)) throw error;

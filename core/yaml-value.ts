@@ -17,20 +17,23 @@ const MAX_DEPTH = 100;
 const MAX_NODES = 200_000;
 const MAX_ALIASES = 1_000;
 
+/** Nodes by the name of their anchor. */
+export type Anchors = ReadonlyMap<string, Node>;
+
 interface Reading {
-  anchors: ReadonlyMap<string, Node>;
+  anchors: Anchors;
   nodes: number;
   aliases: number;
 }
 
 /** The document as plain data. Throws YamlMistake on duplicate keys and on what exceeds the bounds. */
-export function valueOf(document: Document.Parsed): unknown {
-  const reading = { anchors: anchorsOf(document.contents), nodes: 0, aliases: 0 };
+export function valueOf(document: Document.Parsed, anchors: Anchors): unknown {
+  const reading = { anchors, nodes: 0, aliases: 0 };
   return read(document.contents, 0, reading);
 }
 
-/** Nodes by anchor; of anchors set twice the first, which is refused where it is used. */
-export function anchorsOf(root: unknown): ReadonlyMap<string, Node> {
+/** The anchors of a document. Throws YamlMistake where one is set twice. */
+export function anchorsOf(root: unknown): Anchors {
   const anchors = new Map<string, Node>();
   const rest: unknown[] = [root];
   while (rest.length > 0) {
@@ -97,7 +100,7 @@ function readMap(map: YAMLMap, depth: number, reading: Reading): Record<string, 
     if (earlier !== undefined) throw new YamlMistake(`duplicate key ${key}`, offset, earlier);
     own.set(key, offset);
     const value = read(pair.value, depth + 1, reading);
-    if (isMerge(pair)) merged.push(...mergedEntries(value, offset));
+    if (isMerge(pair)) for (const each of mergedEntries(value, offset)) merged.push(each);
     else entries.push([key, value]);
   }
   return Object.fromEntries([...merged.filter(([key]) => !own.has(key)), ...entries]);

@@ -52,6 +52,7 @@ function zodProblems(
 ): Problem[] {
   const found = issues
     .flatMap(likeliestIssues)
+    .slice(0, MOST_PROBLEMS)
     .flatMap((issue) => findings(issue, document, schema, unknownKey));
   const meant = new Set(found.map(({ meantPath }) => meantPath));
   return found
@@ -110,7 +111,7 @@ function findings(
   const known = knownKeys(schema, path);
   const parent = valueAt(document.value, path);
   const present = new Set(typeof parent === 'object' && parent !== null ? Object.keys(parent) : []);
-  return issue.keys.map((key) => {
+  return issue.keys.slice(0, MOST_PROBLEMS).map((key) => {
     const { message, hint, meant } = unknownKey([...path, key], known, present);
     return {
       path: [...path, key],
