@@ -134,6 +134,12 @@ function pathConditions({ path, how }: Route): string[] {
   return [`{ path -m str '${prefix}' }`, `{ path -m beg '${prefix}/' }`];
 }
 
+/** A request that a pod took with it is sent to another, where it may be sent twice; as nginx has it. */
+const RETRIES = [
+  '  retry-on conn-failure empty-response',
+  '  http-request disable-l7-retry if { method POST PATCH LOCK }',
+];
+
 function backend(route: Route, parts: IngressParts): string {
   const { annotations } = route;
   const servers = parts.serversOf(route).map(({ pod, port }) => {
@@ -145,6 +151,7 @@ function backend(route: Route, parts: IngressParts): string {
     `backend ${route.id}`,
     '  mode http',
     '  balance roundrobin',
+    ...RETRIES,
     '  timeout tunnel 1h',
     ...timeouts(route),
     ...redirect(route, parts.ports),

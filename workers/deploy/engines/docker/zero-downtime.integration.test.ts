@@ -93,6 +93,26 @@ function shop({ release, replicas, broken = false }: Shape): Resource[] {
         ports: [{ port: 80, targetPort: 8080, nodePort: NODE_PORT }],
       },
     },
+    {
+      apiVersion: 'networking.k8s.io/v1',
+      kind: 'Ingress',
+      metadata: { name: 'web' },
+      spec: {
+        rules: [
+          {
+            http: {
+              paths: [
+                {
+                  path: '/',
+                  pathType: 'Prefix',
+                  backend: { service: { name: 'web', port: { number: 80 } } },
+                },
+              ],
+            },
+          },
+        ],
+      },
+    },
   ];
 }
 
@@ -116,6 +136,10 @@ beforeAll(async () => {
   loads = {
     NodePort: startLoad({ url: `http://127.0.0.1:${NODE_PORT}/`, clients: CLIENTS }),
     ClusterIP: startLoad({ url: `http://${address}/`, clients: CLIENTS }),
+    Ingress: startLoad({
+      url: `http://127.0.0.1:${cluster.ingress.httpPort}/`,
+      clients: CLIENTS,
+    }),
   };
 }, 120_000);
 
@@ -186,10 +210,12 @@ it('fails none while the proxies load their configuration again', async () => {
   expectNoneFailed();
 }, 60_000);
 
-it('of a pod that is killed loses what it was at, and nothing after that', async () => {
+it('of a pod that is killed loses what it was at, through an Ingress not even that', async () => {
   const [web] = await cluster.named('web');
   await harm(web?.Id ?? '', 'kill');
-  for (const { failures } of Object.values(found()))
+  const { Ingress: ingress, ...others } = found();
+  expect(ingress?.failures).toEqual([]);
+  for (const { failures } of Object.values(others))
     expect(failures.length).toBeLessThan(CLIENTS / 2);
   await settle(engine, desire(shop({ release: LAST, replicas: 3 })), isDone);
   await sleep(1_000);
