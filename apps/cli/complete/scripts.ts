@@ -15,5 +15,13 @@ _windlass() {
   (( $#found )) && _describe windlass found || _files
 }
 compdef _windlass windlass`,
-  fish: `complete -c windlass -a '(windlass __complete (commandline -opc)[2..] (commandline -ct) 2>/dev/null)'`,
+  fish: `function __windlass_complete
+  set -l found (windlass __complete (commandline -opc)[2..] (commandline -ct) 2>/dev/null)
+  if set -q found[1]
+    printf '%s\\n' $found
+  else
+    __fish_complete_path (commandline -ct)
+  end
+end
+complete -c windlass -f -a '(__windlass_complete)'`,
 };
