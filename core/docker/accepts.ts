@@ -1,6 +1,6 @@
 import { checkIngress } from '#core/docker/accept-ingress.ts';
 import { isKind, KIND_ORDER, KINDS } from '#core/docker/kinds.ts';
-import type { Container, DaemonSet, Deployment, Volume } from '#core/docker/kinds.ts';
+import type { DaemonSet, Deployment, InitContainer, Volume } from '#core/docker/kinds.ts';
 import type { DownwardItem, Item } from '#core/docker/kinds-volumes.ts';
 import { isHeadless } from '#core/docker/kinds-service.ts';
 import type { Service } from '#core/docker/kinds-service.ts';
@@ -109,13 +109,16 @@ function checkPods(
   const spec: FieldPath = kind === 'Pod' ? ['spec'] : ['spec', 'template', 'spec'];
   const namespace = metadata.namespace ?? 'default';
   checkNames(template.spec, spec, report);
+  const { initContainers = [] } = template.spec;
+  const all: InitContainer[] = [...template.spec.containers, ...initContainers];
   checkUnique(template.spec.containers, [...spec, 'containers'], report);
+  checkUnique(initContainers, [...spec, 'initContainers'], report, template.spec.containers);
   checkUnique(template.spec.volumes, [...spec, 'volumes'], report);
   template.spec.volumes.forEach((volume, index) => {
     const path = [...spec, 'volumes', index];
     checkSources(volume, path, {
       namespace,
-      containers: template.spec.containers,
+      containers: all,
       workloads,
       named,
       report,
@@ -132,24 +135,33 @@ function checkPods(
       });
   });
   const volumes = template.spec.volumes.map(({ name }) => name);
-  template.spec.containers.forEach((container, index) => {
-    const security = [...spec, 'containers', index, 'securityContext'];
-    checkSecurity(template.spec.securityContext, container.securityContext, security, report);
-    checkContainer(container, [...spec, 'containers', index], {
-      namespace,
-      volumes,
-      containers: template.spec.containers,
-      workloads,
-      named,
-      report,
+  const scope = { namespace, volumes, containers: all, workloads, named, report };
+  for (const field of ['containers', 'initContainers'] as const) {
+    template.spec[field]?.forEach((container, index) => {
+      const path = [...spec, field, index];
+      const security = [...path, 'securityContext'];
+      checkSecurity(template.spec.securityContext, container.securityContext, security, report);
+      checkContainer(container, path, scope);
     });
+  }
+  initContainers.forEach((container, index) => {
+    checkInit(container, [...spec, 'initContainers', index], report);
   });
+}
+
+/** As Kubernetes refuses it. */
+function checkInit(container: InitContainer, path: FieldPath, report: Report): void {
+  if (container.restartPolicy === 'Always') return;
+  for (const field of ['startupProbe', 'readinessProbe', 'livenessProbe'] as const) {
+    if (container[field] === undefined) continue;
+    report([...path, field], 'an init container that ends has none', 'say restartPolicy: Always');
+  }
 }
 
 interface ContainerScope {
   namespace: string;
   volumes: string[];
-  containers: readonly Container[];
+  containers: readonly InitContainer[];
   workloads: Workloads;
   named: ReadonlySet<string>;
   report: Report;
@@ -198,7 +210,7 @@ function checkDownward(
   });
 }
 
-function checkContainer(container: Container, path: FieldPath, scope: ContainerScope): void {
+function checkContainer(container: InitContainer, path: FieldPath, scope: ContainerScope): void {
   const { namespace, volumes, report } = scope;
   container.volumeMounts.forEach((mount, index) => {
     if (volumes.includes(mount.name)) return;
@@ -245,7 +257,7 @@ function checkContainer(container: Container, path: FieldPath, scope: ContainerS
 }
 
 function checkProbePort(
-  { ports, ...container }: Container,
+  { ports, ...container }: InitContainer,
   name: 'startupProbe' | 'readinessProbe' | 'livenessProbe',
   path: FieldPath,
   report: Report,
@@ -306,8 +318,13 @@ function checkRef(
   return false;
 }
 
-function checkUnique(items: readonly { name: string }[], path: FieldPath, report: Report): void {
-  const seen = new Set<string>();
+function checkUnique(
+  items: readonly { name: string }[],
+  path: FieldPath,
+  report: Report,
+  others: readonly { name: string }[] = [],
+): void {
+  const seen = new Set(others.map(({ name }) => name));
   items.forEach(({ name }, index) => {
     if (seen.has(name)) report([...path, index, 'name'], `${name} is there twice`);
     seen.add(name);

@@ -1,4 +1,5 @@
 import type { Workload } from '#core/docker/workload.ts';
+import { turnOf } from '#core/docker/init.ts';
 import { keeperOf, podSpec, templateHash } from '#core/docker/pod-spec.ts';
 import { isCrashLooping, isHeldBack, isReady, unreadyReason } from '#core/docker/readiness.ts';
 import { nextStep, progressedAt } from '#core/docker/rollout.ts';
@@ -56,10 +57,10 @@ export function keepPods({
     staying.map((pod) => [pod.name, podSpec(workload, pod.name, owner, workloads)]),
   );
   const care = staying.map((pod) => careFor(pod, specs.get(pod.name), now));
-  const create = rollout.create.map((name): Step => ({
-    kind: 'createPod',
-    pod: podSpec(workload, name, owner, workloads),
-  }));
+  const create = rollout.create.map((name): Step => {
+    const pod = podSpec(workload, name, owner, workloads);
+    return { kind: 'createPod', pod, run: turnOf(pod).run };
+  });
   const { paused } = workload.spec;
   const failure =
     rollout.complete || paused ? undefined : failureOf(workload, staying, recordedAt, now);
@@ -96,15 +97,18 @@ interface Care {
 /** Puts right what is wrong with a pod that stays. */
 function careFor(pod: LivePod, spec: PodSpec | undefined, now: number): Care {
   if (spec === undefined) return { steps: [], why: [] };
-  const wrong = wrongWith(pod, spec, now);
+  const { run, anew, initialising } = turnOf(spec, pod);
+  const wrong = anew ? 'its sandbox is another' : wrongWith(pod, spec, run, now);
   const waits = Object.values(pod.containers).map(({ restartAt }) => restartAt);
   const wakeAt = earliest(waits.filter((at) => at !== undefined && at > now));
   if (wrong !== undefined) {
     if (pod.problem !== undefined && pod.problem.retryAt > now)
       return { steps: [], why: [], wakeAt: pod.problem.retryAt };
+    // The next of its init containers is no repair.
+    const goesOn = initialising && !anew && run.some((name) => pod.containers[name] === undefined);
     return {
-      steps: [{ kind: 'repairPod', pod: spec, why: wrong }],
-      why: [`pod ${pod.name}: ${wrong}`],
+      steps: [{ kind: 'repairPod', pod: spec, run, why: wrong, ...(anew ? { anew } : {}) }],
+      why: goesOn ? [] : [`pod ${pod.name}: ${wrong}`],
     };
   }
   const files = spec.volumes.flatMap((volume): Step[] =>
@@ -152,10 +156,15 @@ function unhealthy(pod: LivePod, spec: PodSpec): Extract<Step, { kind: 'restartC
 }
 
 /** What was altered, stopped or taken away; absent where the pod is as it was made (or Docker restarts it itself). */
-function wrongWith(pod: LivePod, spec: PodSpec, now: number): string | undefined {
+function wrongWith(
+  pod: LivePod,
+  spec: PodSpec,
+  run: readonly string[],
+  now: number,
+): string | undefined {
   if (pod.sandbox.state !== 'running') return `its sandbox is ${pod.sandbox.state}`;
   if (pod.sandbox.drift.length > 0) return pod.sandbox.drift.join(', ');
-  for (const { name } of spec.containers) {
+  for (const name of run) {
     const container = pod.containers[name];
     if (container === undefined) return `container ${name} is missing`;
     if (container.drift.length > 0) return `container ${name}: ${container.drift.join(', ')}`;

@@ -186,6 +186,10 @@ const Container = z.strictObject({
 });
 export type Container = z.infer<typeof Container>;
 
+/** With `restartPolicy: Always` it is a sidecar, which runs beside those after it. */
+const InitContainer = Container.safeExtend({ restartPolicy: z.literal('Always').optional() });
+export type InitContainer = z.infer<typeof InitContainer>;
+
 const Volume = z
   .strictObject({
     name: Label,
@@ -217,6 +221,7 @@ const Volume = z
 export type Volume = z.infer<typeof Volume>;
 
 const PodSpec = z.strictObject({
+  initContainers: z.array(InitContainer).optional(),
   containers: z.array(Container).nonempty(),
   volumes: z.array(Volume).default([]),
   securityContext: PodSecurityContext.optional(),

@@ -2,7 +2,7 @@ import { decodeBase64, encodeBase64 } from '#core/base64.ts';
 import { expandVariables } from '#core/docker/expand.ts';
 import { fieldValue, resourceValue } from '#core/docker/field-refs.ts';
 import type { PodFields } from '#core/docker/field-refs.ts';
-import type { ConfigMap, Container, Volume } from '#core/docker/kinds.ts';
+import type { ConfigMap, Container, InitContainer, Volume } from '#core/docker/kinds.ts';
 import type { Workload } from '#core/docker/workload.ts';
 import type { ContainerSpec, PodSpec, VolumeSpec } from '#core/docker/world.ts';
 import { probesOf } from '#core/docker/probes.ts';
@@ -50,9 +50,11 @@ export function podSpec(
     spec.volumes.filter(({ emptyDir }) => emptyDir === undefined).map((volume) => volume.name),
   );
   const fields = { ...metadata, name, namespace };
+  const { initContainers = [] } = spec;
+  const all: InitContainer[] = [...initContainers, ...spec.containers];
   const scope: FileScope = {
     pod: fields,
-    containers: spec.containers,
+    containers: all,
     contentOf: (kind, source) =>
       kind === 'ConfigMap'
         ? configContent(workloads.configMaps.get(`${namespace}/${source}`))
@@ -66,13 +68,16 @@ export function podSpec(
     labels: metadata.labels,
     templateHash: templateHash(workload),
     ports: Object.fromEntries(
-      spec.containers.flatMap(({ ports }) =>
+      all.flatMap(({ ports }) =>
         ports.flatMap((port) => (port.name === undefined ? [] : [[port.name, port.containerPort]])),
       ),
     ),
-    containers: spec.containers.map((container) => ({
-      ...containerSpec(container, files, fields, spec.containers, workloads),
+    containers: all.map((container, order) => ({
+      ...containerSpec(container, files, fields, all, workloads),
       security: securityOf(spec.securityContext, container.securityContext),
+      ...(order < initContainers.length
+        ? { init: { order, sidecar: container.restartPolicy === 'Always' } }
+        : {}),
     })),
     volumes: spec.volumes.map((volume) => volumeSpec(volume, scope)),
     names: namesOf(spec, namespace),

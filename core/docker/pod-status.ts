@@ -1,3 +1,4 @@
+import { isDone, turnOf } from '#core/docker/init.ts';
 import { isHeldBack, isProbedReady, isReady, probeAnswer } from '#core/docker/readiness.ts';
 import type { LiveContainer, LivePod, PodSpec } from '#core/docker/world.ts';
 import type { ContainerStatus, PodStatus } from '#core/engine.ts';
@@ -8,6 +9,7 @@ export function podStatus(pod: LivePod, spec: PodSpec | undefined, now: number):
     ...(spec?.containers.map(({ name }) => name) ?? []),
     ...Object.keys(pod.containers),
   ]);
+  const begun = spec === undefined ? [...names] : turnOf(spec, pod).run;
   return {
     name: pod.name,
     namespace: pod.namespace,
@@ -18,7 +20,7 @@ export function podStatus(pod: LivePod, spec: PodSpec | undefined, now: number):
     containers: [...names].map((name) => ({
       name,
       image: spec?.containers.find((container) => container.name === name)?.image ?? '',
-      ...containerStatus(pod, name, now),
+      ...containerStatus(pod, name, now, begun),
     })),
   };
 }
@@ -27,6 +29,7 @@ function containerStatus(
   pod: LivePod,
   name: string,
   now: number,
+  begun: readonly string[],
 ): Omit<ContainerStatus, 'name' | 'image'> {
   const container = pod.containers[name];
   if (pod.problem?.container === name) {
@@ -34,7 +37,12 @@ function containerStatus(
     return { state: 'waiting', ready: false, restarts: container?.restarts ?? 0, reason, message };
   }
   if (container === undefined)
-    return { state: 'waiting', ready: false, restarts: 0, reason: 'ContainerCreating' };
+    return {
+      state: 'waiting',
+      ready: false,
+      restarts: 0,
+      reason: begun.includes(name) ? 'ContainerCreating' : 'PodInitializing',
+    };
   const { restarts, state } = container;
   if (isHeldBack(container, now)) {
     return {
@@ -62,7 +70,7 @@ function containerStatus(
     return { state: 'waiting', ready: false, restarts, reason: 'ContainerCreating' };
   return {
     state: 'terminated',
-    ready: false,
+    ready: isDone(container),
     restarts,
     reason: endReason(container),
     exitCode: container.exitCode,

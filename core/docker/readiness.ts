@@ -1,14 +1,15 @@
+import { isDone } from '#core/docker/init.ts';
 import type { ContainerProbes, LiveContainer, LivePod } from '#core/docker/world.ts';
 
 /** Whether it may get traffic: not leaving, everything runs where it should, and every probe answered well. */
 export function isReady(pod: LivePod): boolean {
-  const containers = Object.values(pod.containers);
+  const containers = Object.values(pod.containers).filter(({ init }) => init?.sidecar !== false);
   return (
     pod.deletingSince === undefined &&
     pod.sandbox.state === 'running' &&
     pod.ip !== undefined &&
     pod.problem === undefined &&
-    containers.length > 0 &&
+    containers.some(({ init }) => init === undefined) &&
     containers.every(({ state, joined }) => state === 'running' && joined) &&
     Object.values(pod.probes).every(isProbedReady)
   );
@@ -101,7 +102,12 @@ export function unreadyReason(pod: LivePod, now: number): string {
     const answer = probeAnswer(probes);
     if (answer !== undefined) return `pod ${pod.name}: container ${name}: ${answer}`;
   }
-  return `pod ${pod.name} is starting`;
+  const [running] = Object.entries(pod.containers).filter(
+    ([, { init, state }]) => init?.sidecar === false && state === 'running',
+  );
+  return running === undefined
+    ? `pod ${pod.name} is starting`
+    : `pod ${pod.name}: init container ${running[0]} runs`;
 }
 
 /** Which probe is not content with it and what was answered; absent where all are. */
@@ -113,10 +119,12 @@ export function probeAnswer({ startup, readiness, failed }: ContainerProbes): st
 
 function endedReason(container: LiveContainer, now: number): string {
   const { state, restarts, cause, lastLog } = container;
-  if (state === 'running' || state === 'created') return '';
+  if (state === 'running' || state === 'created' || isDone(container)) return '';
   const how = cause ?? (container.oomKilled ? 'OOMKilled' : `exit code ${container.exitCode}`);
   const isLooping = isHeldBack(container, now) || isCrashLooping(container, now);
-  const loop = isLooping ? `CrashLoopBackOff: ${how}` : how;
+  const stage = container.init?.sidecar === false ? 'Init:' : '';
+  const error = stage === '' ? how : `${stage}Error: ${how}`;
+  const loop = isLooping ? `${stage}CrashLoopBackOff: ${how}` : error;
   const said =
     lastLog === undefined || lastLog.length === 0 ? '' : `; last lines: ${lastLog.join(' | ')}`;
   return `${loop}, ${restarts} ${restarts === 1 ? 'restart' : 'restarts'}${said}`;

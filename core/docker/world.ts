@@ -103,6 +103,7 @@ export interface LiveContainer {
   drift: string[];
   /** Its network namespace is the running sandbox's; false after the sandbox was restarted under it. */
   joined: boolean;
+  init?: InitRole;
   /** Of one that ended or restarted: its last lines, oldest first. */
   lastLog?: string[];
 }
@@ -142,6 +143,7 @@ export interface PodSpec {
   templateHash: string;
   /** Named container ports. */
   ports: Record<string, number>;
+  /** Init containers first, in their order. */
   containers: ContainerSpec[];
   volumes: VolumeSpec[];
   names: PodNames;
@@ -158,8 +160,15 @@ export interface PodNames {
   options: string[];
 }
 
+/** Of an init container: its place among them; a sidecar runs for as long as the pod does. */
+export interface InitRole {
+  order: number;
+  sidecar: boolean;
+}
+
 export interface ContainerSpec {
   name: string;
+  init?: InitRole;
   image: string;
   pullPolicy: 'Always' | 'IfNotPresent' | 'Never';
   /** Kubernetes' `command` and `args`: Docker's entrypoint and command; absent = the image's. */
@@ -244,9 +253,10 @@ export type Step =
       held?: true;
     }
   | { kind: 'forget'; key: ResourceKey }
-  | { kind: 'createPod'; pod: PodSpec }
-  /** Stops what a container of an existing pod lacks or has wrong, and makes it again from the spec. */
-  | { kind: 'repairPod'; pod: PodSpec; why: string }
+  /** `run`: the containers that are made now; the others wait for them. */
+  | { kind: 'createPod'; pod: PodSpec; run: string[] }
+  /** Puts right what a pod lacks or has wrong of these containers; `anew`: ends all that it has first. */
+  | { kind: 'repairPod'; pod: PodSpec; run: string[]; why: string; anew?: true }
   | {
       kind: 'writeVolume';
       pod: string;

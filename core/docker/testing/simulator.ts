@@ -37,7 +37,7 @@ export function carryOut(world: World, step: Step, now: number): World {
       if (known?.deletingSince !== undefined) return world;
       return {
         ...world,
-        pods: [...world.pods.filter((pod) => pod !== known), livePod(step.pod, known, now)],
+        pods: [...world.pods.filter((pod) => pod !== known), livePod(step, known, now)],
       };
     }
     case 'writeVolume':
@@ -69,7 +69,22 @@ export function carryOut(world: World, step: Step, now: number): World {
   }
 }
 
-function livePod(spec: PodSpec, known: LivePod | undefined, now: number): LivePod {
+/** Its init containers are at their end as soon as they run. */
+function livePod(
+  { pod: spec, run }: { pod: PodSpec; run: readonly string[] },
+  known: LivePod | undefined,
+  now: number,
+): LivePod {
+  const started = spec.containers
+    .filter(({ name }) => run.includes(name))
+    .map(({ name, init }) => [
+      name,
+      {
+        ...running(now),
+        ...(init === undefined ? {} : { init }),
+        ...(init?.sidecar === false ? { state: 'exited' as const } : {}),
+      },
+    ]);
   return {
     name: spec.name,
     namespace: spec.namespace,
@@ -81,8 +96,8 @@ function livePod(spec: PodSpec, known: LivePod | undefined, now: number): LivePo
     createdAt: known?.createdAt ?? now,
     ip: `10.88.0.${(now % 250) + 2}`,
     ports: spec.ports,
-    sandbox: running(now),
-    containers: Object.fromEntries(spec.containers.map(({ name }) => [name, running(now)])),
+    sandbox: known?.sandbox.state === 'running' ? known.sandbox : running(now),
+    containers: { ...known?.containers, ...Object.fromEntries(started) },
     volumeHashes: Object.fromEntries(
       spec.volumes.flatMap((volume) =>
         volume.kind === 'files' ? [[volume.name, volume.hash]] : [],

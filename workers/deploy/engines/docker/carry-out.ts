@@ -30,10 +30,11 @@ const handlers: Handlers = {
     await forgetRecord(state.context, key, stored, signal);
     return true;
   },
-  createPod: ({ pod }, { state, network, signal }) => ensurePod(state, network, pod, signal),
-  repairPod: ({ pod, why }, { state, network, signal }) => {
+  createPod: (step, { state, network, signal }) => ensurePod(state, network, step, signal),
+  repairPod: (step, { state, network, signal }) => {
+    const { pod, why } = step;
     state.context.log.info({ cluster: state.context.cluster, pod: pod.name, why }, 'pod repaired');
-    return ensurePod(state, network, pod, signal);
+    return ensurePod(state, network, step, signal);
   },
   writeVolume: async ({ pod, namespace, volume, files, hash }, { state, signal }) => {
     await writeVolume(state, { name: pod, namespace }, { name: volume, files, hash }, signal);

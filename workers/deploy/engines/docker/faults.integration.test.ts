@@ -169,6 +169,40 @@ describe.sequential('docker engine, when something is wrong', () => {
     await settle(engine, desire([]));
   });
 
+  it('runs init containers again in another sandbox', async () => {
+    const volumeMounts = [{ name: 'shared', mountPath: '/shared' }];
+    const image = SYSTEM_IMAGES.sandbox;
+    const spec = {
+      terminationGracePeriodSeconds: 0,
+      initContainers: [
+        { name: 'init', image, command: ['sh', '-c', 'echo init >> /shared/order'], volumeMounts },
+      ],
+      containers: [
+        {
+          name: 'main',
+          image,
+          command: ['sh', '-c', 'echo main >> /shared/order; exec sleep 3600'],
+          volumeMounts,
+        },
+      ],
+      volumes: [{ name: 'shared', emptyDir: {} }],
+    };
+    const template = { metadata: { labels: { app: 'begins' } }, spec };
+    const deployment = {
+      apiVersion: 'apps/v1',
+      kind: 'Deployment',
+      metadata: { name: 'begins' },
+      spec: { selector: { matchLabels: { app: 'begins' } }, template },
+    };
+    const desired = desire([deployment]);
+    await settle(engine, desired);
+    await harm(firstOf(await cluster.parts('sandbox')).Id, 'restart');
+    await settle(engine, desired);
+    const main = firstOf(await cluster.named('main'));
+    expect(await execIn(main.Id, 'cat', '/shared/order')).toBe('init\nmain\ninit\nmain');
+    await settle(engine, desire([]));
+  });
+
   it('holds up only the owner whose name somebody else has', async () => {
     const mine = desire(server({ name: 'mine' }), 'mine/test');
     await settle(engine, mine);

@@ -70,6 +70,7 @@ function shop({ version, replicas = 2, greeting = 'hello', withWorker = true }: 
     metadata: { name: 'web' },
     spec: { type: 'NodePort', selector: { app: 'web' }, ports: [{ port: 80, nodePort: PORT }] },
   };
+  const volumeMounts = [{ name: 'shared', mountPath: '/shared' }];
   const worker = {
     apiVersion: 'apps/v1',
     kind: 'Deployment',
@@ -80,9 +81,21 @@ function shop({ version, replicas = 2, greeting = 'hello', withWorker = true }: 
         metadata: { labels: { app: 'worker' } },
         spec: {
           terminationGracePeriodSeconds: 0,
+          initContainers: ['first', 'second'].map((name) => ({
+            name,
+            image: SYSTEM_IMAGES.sandbox,
+            command: ['sh', '-c', `echo ${name} >> /shared/order`],
+            volumeMounts,
+          })),
           containers: [
-            { name: 'worker', image: SYSTEM_IMAGES.sandbox, command: ['sleep', '3600'] },
+            {
+              name: 'worker',
+              image: SYSTEM_IMAGES.sandbox,
+              command: ['sleep', '3600'],
+              volumeMounts,
+            },
           ],
+          volumes: [{ name: 'shared', emptyDir: {} }],
         },
       },
     },
@@ -179,13 +192,20 @@ describe.sequential('docker engine, killed over every change', () => {
     await last.close();
     // A name is taken once: what was made stays, whoever made it.
     expect(created.length).toBe(new Set(created).size);
-    expect((await cluster.named('worker')).length).toBe(workers);
+    const running = await cluster.named('worker');
+    expect(running.length).toBe(workers);
+    for (const { Id } of running)
+      expect(await execIn(Id, 'cat', '/shared/order')).toBe('first\nsecond');
     const web = await cluster.named('web');
     expect(web.map(({ State }) => State)).toEqual(
       Array.from({ length: replicas }, () => 'running'),
     );
     for (const { Id } of web)
       expect(await execIn(Id, 'cat', '/words/greeting')).toBe(shape.greeting ?? 'hello');
+    const tries: string[] = [];
+    for (let i = 0; i < 8; i += 1) { tries.push(await ask(PORT).catch((e) => `${i} ${e} ${e.cause}`)); await new Promise((r) => setTimeout(r, 250)); }
+    console.log(tries);
+    if (tries.some((t) => t !== serves)) { const { execSync } = await import('node:child_process'); console.log(execSync('docker ps -a --format "{{.Names}} {{.Status}}"; for c in $(docker ps -q -f label=windlass.dev/role=edge) $(docker ps -q -f label=windlass.dev/role=proxy); do docker logs --tail 12 $c 2>&1; docker exec $c sh -c "cat /usr/local/etc/haproxy/*.cfg /etc/haproxy/* 2>/dev/null | tail -60"; done').toString()); }
     expect(await ask(PORT)).toBe(serves);
   });
 

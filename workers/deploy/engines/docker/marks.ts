@@ -10,6 +10,7 @@ export const LABEL = {
   namespace: 'windlass.dev/namespace',
   pod: 'windlass.dev/pod',
   container: 'windlass.dev/container',
+  init: 'windlass.dev/init',
   volume: 'windlass.dev/volume',
   templateHash: 'windlass.dev/template-hash',
   podLabels: 'windlass.dev/pod-labels',

@@ -4,6 +4,7 @@ import { labelsOf } from './containers.ts';
 import { findDrift, parseMade } from './drift.ts';
 import type { DockerContext } from './context.ts';
 import type { EngineState } from './engine-state.ts';
+import { initRole } from './end-containers.ts';
 import { nameOf } from './inspected.ts';
 import type { InspectedContainer, ListedContainer } from './inspected.ts';
 import { filterOurs, LABEL } from './marks.ts';
@@ -197,6 +198,7 @@ async function readContainer(
   const { Id, State } = container;
   const made = parseMade(labelsOf(container)[LABEL.made]);
   const isSandbox = Id === sandbox.Id;
+  const init = initRole(labelsOf(container));
   const ending = isSandbox ? undefined : await state.endings.of(container, signal);
   const life = isSandbox ? { restarts: 0 } : await state.restarts.of(container, signal);
   return {
@@ -213,6 +215,7 @@ async function readContainer(
       (container.HostConfig.NetworkMode === `container:${sandbox.Id}` &&
         time(State.StartedAt) >= time(sandbox.State.StartedAt)),
     ...(ending === undefined ? {} : { lastLog: ending.lastLog }),
+    ...(init === undefined ? {} : { init }),
   };
 }
 

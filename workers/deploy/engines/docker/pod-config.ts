@@ -19,6 +19,8 @@ const FILES_LIMIT = '64m';
 export const LOG_CONFIG = { Type: 'json-file', Config: { 'max-size': '10m', 'max-file': '3' } };
 /** Also after Docker itself was restarted, and whoever stopped it before. */
 export const RESTART_POLICY = 'always';
+/** Of init containers, which end. */
+const RESTART_FAILED = 'on-failure';
 
 /** Sleeps until told to end, and reaps what is orphaned to it, as process 1 must. */
 export const SLEEP = 'trap "exit 0" TERM INT; while :; do sleep 86400 & wait $!; done';
@@ -79,7 +81,9 @@ export function containerBody(
   container: ContainerSpec,
   sandboxId: string,
 ): object {
+  const restart = container.init?.sidecar === false ? RESTART_FAILED : RESTART_POLICY;
   const made = madeOf(partName(context, pod, container.name), {
+    restart,
     memory: container.memoryBytes ?? 0,
     memoryReservation: container.memoryReservationBytes ?? 0,
     nanoCpus: container.nanoCpus ?? 0,
@@ -95,6 +99,7 @@ export function containerBody(
       ...podMarks(context, pod),
       [LABEL.role]: 'container',
       [LABEL.container]: container.name,
+      ...(container.init === undefined ? {} : { [LABEL.init]: JSON.stringify(container.init) }),
       [LABEL.made]: JSON.stringify(made),
       [LABEL.probes]: JSON.stringify(container.probes),
     },
@@ -104,7 +109,7 @@ export function containerBody(
     ...(container.security.user === undefined ? {} : { User: container.security.user }),
     HostConfig: {
       NetworkMode: `container:${sandboxId}`,
-      RestartPolicy: { Name: RESTART_POLICY },
+      RestartPolicy: { Name: restart },
       LogConfig: LOG_CONFIG,
       Memory: made.memory,
       // No swap, as in a pod.

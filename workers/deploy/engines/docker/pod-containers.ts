@@ -37,24 +37,22 @@ export interface Prepared {
   found?: InspectedContainer;
 }
 
-/** The pod's containers, side by side; not those whose images are lacking, or which Docker refuses to make. */
+/** Containers of the pod, side by side; not those that Docker refuses to make. */
 export async function prepareContainers(
   state: EngineState,
   pod: PodSpec,
+  wanted: readonly ContainerSpec[],
   sandboxId: string,
-  lacking: ReadonlySet<string>,
   { containers }: PodParts,
   signal: AbortSignal,
 ): Promise<Prepared[]> {
   const found = new Map(containers.map((each) => [labelsOf(each)[LABEL.container], each]));
   const prepared = await Promise.all(
-    pod.containers
-      .filter(({ name }) => !lacking.has(name))
-      .map((container) =>
-        tryFor(state, pod, container.name, () =>
-          prepare(state, pod, container, sandboxId, found.get(container.name), signal),
-        ),
+    wanted.map((container) =>
+      tryFor(state, pod, container.name, () =>
+        prepare(state, pod, container, sandboxId, found.get(container.name), signal),
       ),
+    ),
   );
   return prepared.filter((container) => container !== undefined);
 }

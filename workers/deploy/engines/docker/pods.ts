@@ -1,14 +1,15 @@
 import { callDocker } from '#adapters/docker/call.ts';
-import type { PodSpec } from '#core/docker/world.ts';
+import { turnOf } from '#core/docker/init.ts';
+import type { ContainerSpec, PodSpec, Step } from '#core/docker/world.ts';
 import {
   createContainer,
   labelsOf,
   removeContainer,
   startContainer,
-  stopContainer,
   undoDrift,
   unpauseContainer,
 } from './containers.ts';
+import { endContainers } from './end-containers.ts';
 import { findDrift, parseMade } from './drift.ts';
 import type { EngineState } from './engine-state.ts';
 import type { InspectedContainer, ListedContainer } from './inspected.ts';
@@ -23,6 +24,12 @@ import type { PodParts } from './pod-containers.ts';
 import { explainImage } from './system-containers.ts';
 import { ensureVolumes, fillVolumes, readVolumeHashes, removeMemoryVolumes } from './volumes.ts';
 
+/** A pod, and which of its containers are to run now. */
+type MakePod = Pick<
+  Extract<Step, { kind: 'repairPod' }> | Extract<Step, { kind: 'createPod' }>,
+  'pod' | 'run'
+> & { anew?: boolean };
+
 /**
  * Makes the pod be as its spec says, from whatever there is of it: creates what lacks, starts what stopped, makes anew
  * what was altered. Done twice it is done once. False where nothing can be done yet: an image is on its way, a delay is not
@@ -31,22 +38,25 @@ import { ensureVolumes, fillVolumes, readVolumeHashes, removeMemoryVolumes } fro
 export async function ensurePod(
   state: EngineState,
   network: ClusterNetwork,
-  pod: PodSpec,
+  step: MakePod,
   signal: AbortSignal,
 ): Promise<boolean> {
+  const { pod } = step;
   const key = podKey(pod);
   if (state.problems.isTooEarly(key) || state.terminations.isRunning(pod)) return false;
-  const bringing = bringImages(state, pod, signal);
+  const containers = pod.containers.filter(({ name }) => step.run.includes(name));
+  const bringing = bringImages(state, pod, containers, signal);
   // Awaited below; a rejection before that is not unhandled.
   bringing.catch(() => {});
   const found = await findParts(state, pod, signal);
   if (found === undefined) return false;
-  const parts = (await discardEmptied(state, pod, found, signal)) ? { containers: [] } : found;
+  const parts = await discard(state, step, found, signal);
+  if (parts === undefined) return true;
   const sandboxId = parts.sandbox?.Id ?? (await createSandbox(state, network, pod, signal));
   // Docker takes longest to start a sandbox: what goes into it is made meanwhile.
   const [started, prepared] = await Promise.allSettled([
     runSandbox(state, pod, sandboxId, parts, signal),
-    bringing.then((lacking) => prepareContainers(state, pod, sandboxId, lacking, parts, signal)),
+    bringing.then((here) => prepareContainers(state, pod, here, sandboxId, parts, signal)),
   ]);
   if (started.status === 'rejected') throw started.reason;
   if (prepared.status === 'rejected') throw prepared.reason;
@@ -54,7 +64,7 @@ export async function ensurePod(
   const running = await Promise.all(
     prepared.value.map((container) => runPrepared(state, network, pod, sandbox, container, signal)),
   );
-  const isWhole = running.length === pod.containers.length && running.every((runs) => runs);
+  const isWhole = running.length === containers.length && running.every((runs) => runs);
   if (isWhole) state.problems.clear(key);
   return true;
 }
@@ -77,22 +87,23 @@ export async function writeVolume(
   state.volumeHashes.add(sandbox, { [content.name]: content.hash });
 }
 
+/** The containers whose images are here. */
 async function bringImages(
   state: EngineState,
   pod: PodSpec,
+  containers: readonly ContainerSpec[],
   signal: AbortSignal,
-): Promise<Set<string>> {
+): Promise<ContainerSpec[]> {
   const key = podKey(pod);
-  const lacking = new Set<string>();
-  await Promise.all(
-    pod.containers.map(async (container) => {
+  const here = await Promise.all(
+    containers.map(async (container) => {
       const problem = await state.images.bring(`${key}/${container.name}`, container, signal);
-      if (problem === undefined) return;
-      lacking.add(container.name);
+      if (problem === undefined) return [container];
       state.problems.lacksImage(key, container, problem);
+      return [];
     }),
   );
-  return lacking;
+  return here.flat();
 }
 
 /** Absent while a pod of that name is still being deleted. */
@@ -149,6 +160,31 @@ async function createSandbox(
   }
 }
 
+/** What is left of the pod's parts; absent where it begins anew from another container than those of the step. */
+async function discard(
+  state: EngineState,
+  { pod, run, anew = false }: MakePod,
+  found: PodParts,
+  signal: AbortSignal,
+): Promise<PodParts | undefined> {
+  const emptied = await discardEmptied(state, pod, found, signal);
+  const isFirst = turnOf(pod).run.every((name) => run.includes(name));
+  if (emptied) return anew || isFirst ? { containers: [] } : undefined;
+  if (!anew) return found;
+  await endAll(state, pod, found, signal);
+  return { ...found, containers: [] };
+}
+
+async function endAll(
+  { context }: EngineState,
+  pod: PodSpec,
+  { containers }: PodParts,
+  signal: AbortSignal,
+): Promise<void> {
+  const leaving = containers.map((each) => ({ id: each.Id, labels: labelsOf(each) }));
+  await endContainers(context, leaving, pod.graceSeconds, signal);
+}
+
 /**
  * Where Docker restarted a sandbox, its volumes in memory are empty, and Docker may have lost count of who uses them: it
  * then gives another, empty one to a container that starts later (seen with Docker 20.10). So such a pod is made anew but
@@ -164,12 +200,7 @@ async function discardEmptied(
   // Containers start once the files are there: where none ever did, they are still to come.
   if (sandbox === undefined || !containers.some(hasStarted)) return false;
   if (!(await lostFiles(state, pod, sandbox, signal))) return false;
-  await Promise.all(
-    containers.map(async ({ Id }) => {
-      await stopContainer(context, Id, pod.graceSeconds, signal);
-      await removeContainer(context, Id, signal);
-    }),
-  );
+  await endAll(state, pod, { containers }, signal);
   await removeContainer(context, sandbox.Id, signal);
   await removeMemoryVolumes(context, pod, signal);
   return true;

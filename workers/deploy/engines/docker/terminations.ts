@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { callDocker } from '#adapters/docker/call.ts';
 import { messageOf, UserError } from '#core/errors.ts';
-import { removeContainer, renameContainer, stopContainer } from './containers.ts';
+import { removeContainer, renameContainer } from './containers.ts';
 import type { DockerContext } from './context.ts';
+import { endContainers } from './end-containers.ts';
 import { nameOf, type ListedContainer } from './inspected.ts';
 import { inspectContainer } from './inspections.ts';
 import { filterOurs, LABEL } from './marks.ts';
@@ -97,12 +98,8 @@ async function removePod(
   });
   const sandboxes = listed.filter(({ Labels }) => Labels[LABEL.role] === 'sandbox');
   const containers = listed.filter(({ Labels }) => Labels[LABEL.role] === 'container');
-  await Promise.all(
-    containers.map(async ({ Id }) => {
-      await stopContainer(context, Id, graceSeconds, signal);
-      await removeContainer(context, Id, signal);
-    }),
-  );
+  const leaving = containers.map(({ Id, Labels }) => ({ id: Id, labels: Labels }));
+  await endContainers(context, leaving, graceSeconds, signal);
   await removeVolumes(context, pod, sandboxes, filters, signal);
 }
 
