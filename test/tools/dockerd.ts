@@ -5,7 +5,7 @@ import { mkdir, open, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type Docker from 'dockerode';
-import { callDocker, openStream } from '#adapters/docker/call.ts';
+import { callDocker, isStatus, openStream } from '#adapters/docker/call.ts';
 import { connectDocker } from '#adapters/docker/connect.ts';
 import { runProgram } from '#adapters/debian/run-program.ts';
 import { SYSTEM_IMAGES } from '#core/images.ts';
@@ -151,8 +151,14 @@ async function load(docker: Docker): Promise<void> {
 
 async function removeAll(docker: Docker): Promise<void> {
   const all = await call<{ Id: string }[]>(docker, 'GET', '/containers/json', { all: true });
-  for (const { Id } of all)
-    await call(docker, 'DELETE', `/containers/${Id}`, { force: true, v: true });
+  for (const { Id } of all) {
+    await call(docker, 'DELETE', `/containers/${Id}`, { force: true, v: true }).catch(
+      (error: unknown) => {
+        // Somebody else is at it already, or has done it.
+        if (!isStatus(error, 409) && !isStatus(error, 404)) throw error;
+      },
+    );
+  }
 }
 
 function call<T>(
