@@ -47,6 +47,12 @@ export function checkIngress(
   const users = annotations['auth-secret'];
   const secret = secrets.get(`${metadata.namespace ?? 'default'}/${users}`);
   if (users !== undefined && secret !== undefined) checkUsers(users, secret, report);
+  spec.tls.forEach(({ secretName }, index) => {
+    const data = secrets.get(`${metadata.namespace ?? 'default'}/${secretName}`)?.data;
+    const lacking = ['tls.crt', 'tls.key'].find((key) => data !== undefined && !(key in data));
+    if (lacking !== undefined)
+      report(['spec', 'tls', index, 'secretName'], `Secret ${secretName} has no key ${lacking}`);
+  });
   const isRegex = annotations['use-regex'] === true || annotations['rewrite-target'] !== undefined;
   spec.rules.forEach(({ http }, rule) => {
     http.paths.forEach(({ path, pathType, backend }, index) => {

@@ -1,37 +1,53 @@
 import { decodeBase64 } from '#core/base64.ts';
+import { tlsHostsOf } from '#core/docker/ingress-routes.ts';
 import type { RecordedIngress } from '#core/docker/ingress-routes.ts';
-import type { EdgeConfig, LiveRecord } from '#core/docker/world.ts';
+import type { EdgeCertificate, LiveRecord } from '#core/docker/world.ts';
 import { contentHash } from '#core/hash.ts';
 import type { Resource } from '#core/resources/resource.ts';
 
 type Data = Record<string, string>;
 
+const DAY_MS = 86_400_000;
+const PERIOD_MS = 30 * DAY_MS;
+const VALID_MS = 90 * DAY_MS;
+
 /**
- * The files with certificates that Ingresses name, the elder Ingress' first. A name says what is in it, so that a changed
- * Secret is another file; the content is there where the Secret is among those in clear.
+ * The files with certificates that Ingresses ask for, the elder Ingress' first: of a Secret, else one that the internal CA
+ * signs. A name says what is in it, so that a changed Secret is another file, and so is the next one of the internal CA;
+ * the content is there where the Secret is among those in clear.
  */
 export function certificatesOf(
   ingresses: readonly RecordedIngress[],
   records: readonly LiveRecord[],
   inClear: readonly { clear: Resource; sealed: Resource }[],
-): EdgeConfig['certificates'] {
+  now: number,
+): EdgeCertificate[] {
   const contents = new Map(
     inClear.map(({ clear, sealed }) => [fileOf(sealed), pemOf(dataOf(clear))]),
   );
   const secrets = new Map(records.map(({ key, resource }) => [key, resource]));
-  const files = ingresses
+  const found = ingresses
     .toSorted((one, other) => one.recordedAt - other.recordedAt)
-    .flatMap(({ ingress: { metadata, spec } }) =>
-      spec.tls.map(({ secretName }) => `Secret/${metadata.namespace ?? 'default'}/${secretName}`),
-    )
-    .flatMap((key) => {
-      const secret = secrets.get(key);
-      return secret === undefined || !isPair(dataOf(secret)) ? [] : [fileOf(secret)];
+    .flatMap(({ ingress }) => ingress.spec.tls.map((tls) => ({ ingress, tls })))
+    .flatMap(({ ingress, tls }): EdgeCertificate[] => {
+      const { namespace = 'default' } = ingress.metadata;
+      const secret = secrets.get(`Secret/${namespace}/${tls.secretName}`);
+      if (secret === undefined || !isPair(dataOf(secret)))
+        return own(tlsHostsOf(ingress, tls), now);
+      const file = fileOf(secret);
+      const pem = contents.get(file);
+      return [pem === undefined ? { file } : { file, pem }];
     });
-  return [...new Set(files)].map((file) => {
-    const pem = contents.get(file);
-    return pem === undefined ? { file } : { file, pem };
-  });
+  return [...new Map(found.map((each) => [each.file, each])).values()];
+}
+
+/** Of the current period: the next one's follows long before it ends. */
+function own(hosts: string[], now: number): EdgeCertificate[] {
+  if (hosts.length === 0) return [];
+  const period = Math.floor(now / PERIOD_MS);
+  const from = period * PERIOD_MS - DAY_MS;
+  const file = `own-${contentHash(hosts)}-${period}.pem`;
+  return [{ file, own: { hosts, from, until: from + VALID_MS } }];
 }
 
 function dataOf(secret: Resource): Data {

@@ -311,7 +311,7 @@ function trafficSteps(
   const [dns, proxy, edge] = [
     dnsConfig(services, headless(records), pods, now),
     proxyConfig(services, pods, now),
-    edgeConfig(services, pods, now, ingressesOf(records, world, secrets)),
+    edgeConfig(services, pods, now, ingressesOf(records, world, secrets, now)),
   ];
   const needsEdge = edge.ports.length > 0 || world.edge !== undefined;
   const names: Step[] =
@@ -340,6 +340,7 @@ function ingressesOf(
   records: readonly LiveRecord[],
   world: World,
   secrets: readonly { clear: Resource; sealed: Resource }[],
+  now: number,
 ): EdgeIngresses {
   const ingresses = records.flatMap(({ resource, recordedAt }) =>
     resource.kind === 'Ingress' ? [{ ingress: resource as unknown as Ingress, recordedAt }] : [],
@@ -347,7 +348,7 @@ function ingressesOf(
   const services = records.flatMap(({ resource }) => serviceOf(resource) ?? []);
   return {
     ingresses,
-    certificates: certificatesOf(ingresses, records, secrets),
+    certificates: certificatesOf(ingresses, records, secrets, now),
     users: usersOf(ingresses, records, secrets),
     ports: world.ingressPorts,
     services: new Map(services.map((each) => [podKey(withNamespace(each)), each])),

@@ -43,7 +43,7 @@ export function routesOf(ingresses: readonly RecordedIngress[]): Route[] {
         how: howOf(rule, annotations),
         backend: rule.backend,
         recordedAt,
-        tlsHosts: tlsHostsOf(ingress),
+        tlsHosts: allTlsHosts(ingress),
         ...usersFor(ingress, annotations),
       }));
     })
@@ -79,8 +79,14 @@ function besides(canary: Route, all: readonly Route[]): Route[] {
   return [{ ...canary, how, tlsHosts, annotations, ...(users === undefined ? {} : { users }) }];
 }
 
-function tlsHostsOf({ spec }: Ingress): string[] {
-  return [...new Set(spec.tls.flatMap(({ hosts }) => hosts))];
+/** An entry that names no host is for all of the Ingress. */
+export function tlsHostsOf({ spec }: Ingress, { hosts }: Ingress['spec']['tls'][number]): string[] {
+  const named = hosts.length > 0 ? hosts : spec.rules.flatMap(({ host }) => host ?? []);
+  return [...new Set(named)].toSorted();
+}
+
+function allTlsHosts(ingress: Ingress): string[] {
+  return [...new Set(ingress.spec.tls.flatMap((tls) => tlsHostsOf(ingress, tls)))];
 }
 
 /** Where goes what no route is for, the eldest first. */
@@ -101,7 +107,7 @@ export function defaultRoutes(ingresses: readonly RecordedIngress[]): Route[] {
           how: 'prefix',
           backend,
           recordedAt,
-          tlsHosts: tlsHostsOf(ingress),
+          tlsHosts: allTlsHosts(ingress),
           ...usersFor(ingress, annotations),
         },
       ];

@@ -4,6 +4,7 @@ import { userlistOf, usersMark } from '#core/docker/ingress-users.ts';
 import type { Service } from '#core/docker/kinds-service.ts';
 import type { EdgeConfig, LivePod } from '#core/docker/world.ts';
 
+const CA_PATH = '/.well-known/windlass/ca.pem';
 const NOTHING = 'ingress.nothing';
 const NOT_FOUND = `backend ${NOTHING}
   mode http
@@ -21,6 +22,8 @@ interface IngressParts {
   ports: IngressPorts;
   /** Files with certificate and key, of those that were asked for. */
   certificates: readonly string[];
+  /** The file with the internal CA's certificate, where that signed one of them. */
+  ca?: string;
   users: EdgeConfig['users'];
   /** Of a backend: the Service and the addresses of its pods. */
   serversOf(route: Route): { pod: LivePod; port: number }[];
@@ -42,7 +45,7 @@ export function ingressSections(parts: IngressParts): string[] {
     ...parts.users.map(({ list, file }) =>
       [`userlist ${list}`, ...(file === undefined ? [] : [usersMark(file)]), ''].join('\n'),
     ),
-    frontend('http', `*:${ports.http}`, { port: ports.http, lines }),
+    frontend('http', `*:${ports.http}`, { port: ports.http, lines: [...caLines(parts), ...lines] }),
     ...(certificates.length === 0 ? [] : [secure]),
     ...[...routes, ...defaults].map((route) => backend(route, parts)),
     NOT_FOUND,
@@ -56,6 +59,15 @@ export function ingressServicePort(
   return service.spec.ports.find(({ name, port }) =>
     wanted.port.name === undefined ? port === wanted.port.number : name === wanted.port.name,
   );
+}
+
+/** Anybody may have it, and nobody trusts what comes of it by that. */
+function caLines({ ca }: IngressParts): string[] {
+  return ca === undefined
+    ? []
+    : [
+        `  http-request return status 200 content-type application/x-pem-file file ${ca} if { path ${CA_PATH} }`,
+      ];
 }
 
 function frontend(

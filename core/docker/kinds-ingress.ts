@@ -48,7 +48,9 @@ export const Ingress = z.strictObject({
         )
         .default([]),
       tls: z
-        .array(z.strictObject({ hosts: z.array(Host).default([]), secretName: Subdomain }))
+        .array(
+          z.strictObject({ hosts: z.array(Host).default([]), secretName: Subdomain.optional() }),
+        )
         .default([]),
     })
     .refine(

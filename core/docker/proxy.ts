@@ -21,6 +21,7 @@ export interface AddressedService {
 const HARD_STOP = '5m';
 /** Where the edge finds its files. */
 const EDGE_FOLDER = '/windlass/edge';
+export const CA_FILE = 'ca.pem';
 
 /**
  * Some hosts allow a billion files, for which HAProxy would reserve memory: hence its bound. Two HAProxies of one user
@@ -90,6 +91,9 @@ export function edgeConfig(
     ingresses,
     ports,
     users,
+    ...(certificates.some(({ own }) => own !== undefined)
+      ? { ca: `${EDGE_FOLDER}/${CA_FILE}` }
+      : {}),
     certificates: certificates.map(({ file }) => `${EDGE_FOLDER}/${file}`),
     serversOf: (route) => serversOf(route, web.services, pods, now),
   });

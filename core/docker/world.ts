@@ -293,10 +293,24 @@ export interface DnsConfig {
   hash: string;
 }
 
+export interface EdgeCertificate {
+  file: string;
+  pem?: string;
+  /** To be made where it is not there. */
+  own?: OwnCertificate;
+}
+
+/** One that the internal CA signs; milliseconds since the epoch. */
+export interface OwnCertificate {
+  hosts: string[];
+  from: number;
+  until: number;
+}
+
 export interface EdgeConfig {
   haproxy: string;
   /** Files that the configuration names: certificate and key, which are known of who is asked about. Memory only. */
-  certificates: { file: string; pem?: string }[];
+  certificates: EdgeCertificate[];
   /** Of userlists: the file with names and hashes of passwords, and what is in it where that is known. Memory only. */
   users: { list: string; file?: string; text?: string }[];
   /** Of the host; with none, no edge is needed. */

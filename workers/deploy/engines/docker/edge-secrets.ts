@@ -1,9 +1,11 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { userLines, usersMark } from '#core/docker/ingress-users.ts';
-import type { EdgeConfig } from '#core/docker/world.ts';
+import { CA_FILE } from '#core/docker/proxy.ts';
+import type { EdgeCertificate, EdgeConfig } from '#core/docker/world.ts';
 import { messageOf } from '#core/errors.ts';
 import type { DockerContext } from './context.ts';
 import type { InspectedContainer } from './inspected.ts';
+import type { InternalCa } from './internal-ca.ts';
 import type { SandboxShell } from './sandbox-shell.ts';
 import type { SystemFiles } from './system-files.ts';
 import { systemFolder } from './system-files.ts';
@@ -28,9 +30,10 @@ export function createEdgeSecrets(
   context: DockerContext,
   shell: SandboxShell,
   files: SystemFiles,
+  ca: InternalCa,
 ): EdgeSecrets {
-  /** Content by sandbox and file. */
-  const written = new Map<string, string>();
+  /** Content of files that are there, by sandbox and file. */
+  const contents = new Map<string, string>();
 
   /** What is in the file, which is put down where that is known; absent where it is neither known nor there. */
   async function contentOf(
@@ -39,13 +42,35 @@ export function createEdgeSecrets(
     { file, text }: { file: string; text: string | undefined },
     signal: AbortSignal,
   ): Promise<string | undefined> {
-    const known = `${sandbox.Id} ${file}`;
-    const before = written.get(known);
+    const place = `${sandbox.Id} ${file}`;
+    const before = contents.get(place);
     if (before !== undefined) return before;
-    if (text === undefined) return files.read(edge.Id, 'edge', file, signal);
-    await files.write(sandbox.Id, 'edge', { [file]: text }, signal);
-    written.set(known, text);
-    return text;
+    if (text !== undefined) await files.write(sandbox.Id, 'edge', { [file]: text }, signal);
+    const found = text ?? (await files.read(edge.Id, 'edge', file, signal));
+    if (found !== undefined) contents.set(place, found);
+    return found;
+  }
+
+  /** What is there already, else what is made. */
+  async function madeOnce(
+    sandbox: InspectedContainer,
+    edge: InspectedContainer,
+    { file, make }: { file: string; make: () => Promise<string> },
+    signal: AbortSignal,
+  ): Promise<string | undefined> {
+    const found = await contentOf(sandbox, edge, { file, text: undefined }, signal);
+    return found ?? contentOf(sandbox, edge, { file, text: await make() }, signal);
+  }
+
+  function certificateOf(
+    sandbox: InspectedContainer,
+    edge: InspectedContainer,
+    { file, pem, own }: EdgeCertificate,
+    signal: AbortSignal,
+  ): Promise<string | undefined> {
+    return own === undefined
+      ? contentOf(sandbox, edge, { file, text: pem }, signal)
+      : madeOnce(sandbox, edge, { file, make: () => ca.issue(own) }, signal);
   }
 
   function isUsable(file: string, pem: string | undefined): boolean {
@@ -58,8 +83,11 @@ export function createEdgeSecrets(
   return {
     async put(sandbox, edge, { haproxy, certificates, users }, signal) {
       let text = haproxy;
-      for (const { file, pem } of certificates) {
-        if (isUsable(file, await contentOf(sandbox, edge, { file, text: pem }, signal))) continue;
+      if (certificates.some(({ own }) => own !== undefined))
+        await madeOnce(sandbox, edge, { file: CA_FILE, make: () => ca.certificate() }, signal);
+      for (const certificate of certificates) {
+        const { file } = certificate;
+        if (isUsable(file, await certificateOf(sandbox, edge, certificate, signal))) continue;
         text = text.replaceAll(` crt ${systemFolder('edge')}/${file}`, '');
       }
       for (const { file, text: given } of users) {
@@ -70,11 +98,11 @@ export function createEdgeSecrets(
       return text;
     },
     async keepOnly(sandbox, { certificates, users }, signal) {
-      if (written.size === 0) return;
+      if (contents.size === 0) return;
       const wanted = [...certificates, ...users].flatMap(({ file }) => file ?? []);
       await shell.run(sandbox.Id, pruneScript(wanted), signal);
-      const kept = new Set(wanted.map((file) => `${sandbox.Id} ${file}`));
-      for (const known of written.keys()) if (!kept.has(known)) written.delete(known);
+      const kept = new Set([...wanted, CA_FILE].map((file) => `${sandbox.Id} ${file}`));
+      for (const place of contents.keys()) if (!kept.has(place)) contents.delete(place);
     },
   };
 }
@@ -92,7 +120,7 @@ function problemOf(pem: string): string | undefined {
 function pruneScript(wanted: readonly string[]): string {
   return `
 cd ${systemFolder('edge')}
-for file in tls-*.pem users-*; do
+for file in tls-*.pem own-*.pem users-*; do
   case " ${wanted.join(' ')} " in *" $file "*) ;; *) rm -f "$file" ;; esac
 done
 `;

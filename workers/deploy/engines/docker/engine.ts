@@ -19,6 +19,8 @@ import { execIn } from './exec-in.ts';
 import { followChanges } from './follow-changes.ts';
 import { portTaken } from './haproxy.ts';
 import { createImages } from './images.ts';
+import { createInternalCa } from './internal-ca.ts';
+import type { InternalCa } from './internal-ca.ts';
 import { createInspections } from './inspections.ts';
 import { locate } from './locate.ts';
 import { ensureNetwork, findNetwork, foreseeLayout, removeNetwork } from './network.ts';
@@ -58,7 +60,8 @@ export function createDockerEngine(options: DockerEngineOptions): Engine {
   const listeners = new Set<(what: string) => void>();
   const { httpPort: http, httpsPort: https } = cluster.spec.ingress;
   const ingressPorts = { http, https };
-  const state = createState(context, ingressPorts, options.readCredentials, tell);
+  const ca = createInternalCa(options.sealKey, installation);
+  const state = createState(context, ingressPorts, ca, options.readCredentials, tell);
 
   function tell(what: string): void {
     for (const listener of listeners) listener(what);
@@ -181,6 +184,7 @@ export function createDockerEngine(options: DockerEngineOptions): Engine {
 function createState(
   context: EngineState['context'],
   ingressPorts: EngineState['ingressPorts'],
+  ca: InternalCa,
   readCredentials: ReadCredentials,
   onChange: (what: string) => void,
 ): EngineState {
@@ -199,7 +203,7 @@ function createState(
     shell,
     prober,
     readiness: createReadiness(),
-    system: createSystemPod(context, shell, async (address, port) => {
+    system: createSystemPod(context, shell, ca, async (address, port) => {
       const connects = { address, action: { kind: 'tcp', port }, timeoutSeconds: 1 } as const;
       return (await shell.probe(connects))?.ok;
     }),

@@ -3,6 +3,7 @@ import { afterAll, expect, it } from 'vitest';
 import { SYSTEM_IMAGES } from '#core/images.ts';
 import { ensureNetwork } from './network.ts';
 import { createSandboxShell } from './sandbox-shell.ts';
+import { createInternalCa } from './internal-ca.ts';
 import { createSystemPod } from './system-pod.ts';
 import { createDockerCluster, docker, execIn, firstOf, never } from './testing/docker-cluster.ts';
 
@@ -37,7 +38,9 @@ listen default.web:80
 
 it('serves each of many configurations that follow at once upon each other', async () => {
   const network = await ensureNetwork(context, undefined, never);
-  const system = createSystemPod(context, shell, () => Promise.resolve(false));
+  const system = createSystemPod(context, shell, createInternalCa('secret', 'test'), () =>
+    Promise.resolve(false),
+  );
   const address = network.serviceRange.first;
   const answers: string[] = [];
   for (let change = 0; change < CHANGES; change += 1) {

@@ -5,6 +5,7 @@ import type { DockerContext } from './context.ts';
 import { PortTaken, portsIn, serversIn, withoutPorts } from './haproxy.ts';
 import type { InspectedContainer } from './inspected.ts';
 import { inspectContainer } from './inspections.ts';
+import type { InternalCa } from './internal-ca.ts';
 import { LABEL } from './marks.ts';
 import type { ClusterNetwork } from './network.ts';
 import type { SandboxShell } from './sandbox-shell.ts';
@@ -79,11 +80,12 @@ export interface SystemPod {
 export function createSystemPod(
   context: DockerContext,
   shell: SandboxShell,
+  ca: InternalCa,
   canConnect: CanConnect,
 ): SystemPod {
   const files = createSystemFiles(context, shell);
   const content = createSystemContent(context, files);
-  const secrets = createEdgeSecrets(context, shell, files);
+  const secrets = createEdgeSecrets(context, shell, files, ca);
   let withheld: { hash: string; ports: ReadonlySet<number>; retryAt: number } | undefined;
 
   /** As they were when the world was last looked at. */
