@@ -19,6 +19,8 @@ import type { Running } from '../../../test/tools/process.ts';
 import { startServer } from '../server.ts';
 import type { RunningServer, ServerOptions } from '../server.ts';
 
+const SILENT = 0;
+const AWAY = -1;
 const KEY = 'shared secret';
 const LATE = { timeout: 30_000, interval: 100 };
 /** Some looks for news. */
@@ -28,7 +30,7 @@ interface Receiver {
   url: string;
   /** What it took, oldest first. */
   taken: { path: string; body: unknown; signed: boolean }[];
-  /** What it answers from now on; 0 is nothing at all. */
+  /** What it answers from now on; SILENT is nothing at all, AWAY ends connections. */
   answer(status: number): void;
   asked: () => number;
   close(): Promise<void>;
@@ -42,7 +44,8 @@ async function startReceiver(): Promise<Receiver> {
     void (async () => {
       const body = await text(request);
       asked += 1;
-      if (status === 0) return;
+      if (status === AWAY) request.socket.destroy();
+      if (status === SILENT || status === AWAY) return;
       const {
         'webhook-id': id,
         'webhook-timestamp': at,
@@ -175,28 +178,36 @@ spec:
     expect(chat.taken).toHaveLength(1);
   }, 60_000);
 
-  it('wait for a receiver that is in trouble, in their order, and hold up no other', async () => {
-    first.answer(500);
-    const failed = await runEnds('failed');
-    await vi.waitFor(() => expect(chat.taken).toHaveLength(2), LATE);
-    const asked = first.asked();
-    const recovered = await runEnds('succeeded');
-    await vi.waitFor(() => expect(chat.taken).toHaveLength(3), LATE);
-    expect(chat.taken[2]?.body).toEqual({
-      text: `shop: run ${recovered} of main at aaaaaaaa by ann succeeded again`,
-    });
-    expect(first.taken).toHaveLength(1);
-    await server.close();
-    first.answer(204);
-    server = await startServer(options);
-    await vi.waitFor(() => {
-      expect(kinds(first).slice(1)).toEqual([`run-${failed}-failure`, `run-${recovered}-recovery`]);
-    }, LATE);
-    expect(first.asked()).toBeGreaterThan(asked);
-  }, 90_000);
+  it.each([500, AWAY])(
+    'wait for a receiver that answers %i, in their order, and hold up no other',
+    async (trouble) => {
+      const before = { first: first.taken.length, chat: chat.taken.length };
+      first.answer(trouble);
+      const failed = await runEnds('failed');
+      await vi.waitFor(() => expect(chat.taken).toHaveLength(before.chat + 1), LATE);
+      const asked = first.asked();
+      const recovered = await runEnds('succeeded');
+      await vi.waitFor(() => expect(chat.taken).toHaveLength(before.chat + 2), LATE);
+      expect(chat.taken.at(-1)?.body).toEqual({
+        text: `shop: run ${recovered} of main at aaaaaaaa by ann succeeded again`,
+      });
+      expect(first.taken).toHaveLength(before.first);
+      await server.close();
+      first.answer(204);
+      server = await startServer(options);
+      await vi.waitFor(() => {
+        expect(kinds(first).slice(before.first)).toEqual([
+          `run-${failed}-failure`,
+          `run-${recovered}-recovery`,
+        ]);
+      }, LATE);
+      expect(first.asked()).toBeGreaterThan(asked);
+    },
+    90_000,
+  );
 
   it('go on when a receiver never answers', async () => {
-    first.answer(0);
+    first.answer(SILENT);
     const before = chat.taken.length;
     await runEnds('failed');
     await vi.waitFor(() => expect(chat.taken).toHaveLength(before + 1), LATE);
