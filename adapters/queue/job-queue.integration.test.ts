@@ -23,7 +23,7 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'windlass-queue-'));
   server = await startRedis(folder);
   redis = connectRedis(server.url);
-  queue = createJobQueue(redis);
+  queue = createJobQueue(redis, () => undefined);
 });
 afterAll(async () => {
   await queue.close();

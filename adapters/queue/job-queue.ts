@@ -19,23 +19,35 @@ if redis.call('PTTL', KEYS[1]) > tonumber(ARGV[1]) then redis.call('PEXPIRE', KE
 /** As BullMQ packs time and order into a delayed job's score. */
 const SCORE_MS = 4_096;
 
-/** The server's side of the queues. Each Redis connection is shared by all queues; `close` leaves it open. */
-export function createJobQueue(redis: Redis): JobQueue & QueueDepths {
+/**
+ * The server's side of the queues. Each Redis connection is shared by all queues; `close` leaves it open. `onTrouble`
+ * hears of each try to connect that fails: without a listener BullMQ prints them.
+ */
+export function createJobQueue(
+  redis: Redis,
+  onTrouble: (error: Error) => void,
+): JobQueue & QueueDepths {
   const queues = new Map<string, Queue>();
   const events = new Map<string, QueueEvents>();
 
   function queueOf(name: string): Queue {
-    const known = queues.get(name) ?? new Queue(name, { connection: redis, prefix: QUEUE_PREFIX });
-    queues.set(name, known);
-    return known;
+    const known = queues.get(name);
+    if (known !== undefined) return known;
+    const queue = new Queue(name, { connection: redis, prefix: QUEUE_PREFIX });
+    queue.on('error', onTrouble);
+    queues.set(name, queue);
+    return queue;
   }
 
   function eventsOf(name: string): QueueEvents {
-    const known =
-      events.get(name) ??
-      new QueueEvents(name, { connection: redis.duplicate(), prefix: QUEUE_PREFIX });
-    events.set(name, known);
-    return known;
+    const known = events.get(name);
+    if (known !== undefined) return known;
+    const connection = redis.duplicate();
+    connection.on('error', onTrouble);
+    const listener = new QueueEvents(name, { connection, prefix: QUEUE_PREFIX });
+    listener.on('error', onTrouble);
+    events.set(name, listener);
+    return listener;
   }
 
   return {

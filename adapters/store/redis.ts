@@ -4,16 +4,18 @@ const LONGEST_RETRY_MS = 2_000;
 
 /**
  * A connection that waits a Redis outage out: commands queue up and go on when it is back. `url` is `redis://…`,
- * `rediss://…` or the path of a unix socket. BullMQ's workers need `maxRetriesPerRequest: null`.
+ * `rediss://…` or the path of a unix socket. BullMQ's workers need `maxRetriesPerRequest: null`. `onTrouble` hears of
+ * each try that fails.
  */
-export function connectRedis(url: string): Redis {
+export function connectRedis(url: string, onTrouble?: (error: Error) => void): Redis {
   const redis = new Redis(url, {
     maxRetriesPerRequest: null,
     enableReadyCheck: true,
     retryStrategy: (attempt) => Math.min(LONGEST_RETRY_MS, 50 * attempt),
   });
-  redis.on('error', () => {
-    // Told by `isReachable`; without a listener ioredis prints each attempt.
+  redis.on('error', (error) => {
+    // Without a listener ioredis prints each attempt.
+    onTrouble?.(error);
   });
   return redis;
 }

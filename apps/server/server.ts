@@ -18,6 +18,7 @@ import { createEventStore } from '#adapters/store/event-store.ts';
 import { createRunKeeping } from '#adapters/store/run-keeping.ts';
 import { createRunStore } from '#adapters/store/run-store.ts';
 import { createSharedState } from '#adapters/store/shared-state.ts';
+import { troubleListener } from '#adapters/store/trouble.ts';
 import { readStream } from '#adapters/store/stream.ts';
 import type { Declarations } from '#core/declarations/declarations.ts';
 import { entryName } from '#core/declarations/pipeline.ts';
@@ -118,7 +119,8 @@ async function start(
   );
   const tokens = await openTokens(stateDir);
   const identity = await makeIdentity(stateDir);
-  const redis = connectRedis(options.redisUrl);
+  const onTrouble = troubleListener(log, Date.now);
+  const redis = connectRedis(options.redisUrl, onTrouble);
   closers.push(async () => redis.disconnect());
   await waitForRedis(() => isReachable(redis), options.redisUrl);
 
@@ -129,7 +131,7 @@ async function start(
   const archive = createRunArchive({ folder: join(stateDir, 'runs'), runs: kept, log });
   await archive.restore();
   const shared = createSharedState(redis);
-  const queue = createJobQueue(redis);
+  const queue = createJobQueue(redis, onTrouble);
   closers.push(() => queue.close());
   const repositories = createRepositories(gitRoot, machine);
   const config = await openConfigSource(
@@ -286,6 +288,7 @@ async function start(
   await app.register(queueBoard, {
     tokens,
     redis,
+    onTrouble,
     clusters: () => Object.keys(config.declarations().clusters),
   });
   // It would say http also where TLS is spoken; who started the server tells where it listens.

@@ -88,7 +88,7 @@ describe('the build worker', () => {
     registry = await startRegistry(join(folder, 'registry'));
     redis = connectRedis(server.url);
     runs = createRunStore(redis);
-    queue = createJobQueue(redis);
+    queue = createJobQueue(redis, () => undefined);
   });
   afterAll(async () => {
     await queue.close();

@@ -2,6 +2,7 @@ import { Worker } from 'bullmq';
 import type { Job } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { LOCK_MS, MAX_STALLED, QUEUE_PREFIX, STALLED_CHECK_MS } from '#adapters/queue/settings.ts';
+import { troubleListener } from '#adapters/store/trouble.ts';
 import { BUILD_QUEUE } from '#core/queue/jobs.ts';
 import type { BuildContext } from './context.ts';
 import { createFileHistory } from './file-history.ts';
@@ -9,7 +10,6 @@ import { processJob } from './process-job.ts';
 import { BuildStopped } from './stop-reason.ts';
 
 const DEFAULT_CONCURRENCY = 2;
-const OUTAGE_TOLD_MS = 30_000;
 
 export interface BuildWorkerDeps extends Omit<BuildContext, 'history'> {
   /** A connection made for it (`maxRetriesPerRequest: null`); stays open when the worker ends. */
@@ -54,13 +54,7 @@ export function startBuildWorker(deps: BuildWorkerDeps): BuildWorker {
     stalledInterval: STALLED_CHECK_MS,
     maxStalledCount: MAX_STALLED,
   });
-  let toldAt = -OUTAGE_TOLD_MS;
-  worker.on('error', (error) => {
-    // It reconnects by itself and tells of every try.
-    if (deps.now() - toldAt < OUTAGE_TOLD_MS) return;
-    toldAt = deps.now();
-    deps.log.warn({ err: error }, 'the build queue is out of reach');
-  });
+  worker.on('error', troubleListener(deps.log, deps.now));
   // Another worker has the job by now: two must not build it at once.
   worker.on('lockRenewalFailed', (jobIds) => release(jobIds));
   worker.on('failed', (job, error) =>

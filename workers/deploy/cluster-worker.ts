@@ -6,6 +6,7 @@ import { createKeyedLock } from '#adapters/git/keyed-lock.ts';
 import type { KeyedLock } from '#adapters/git/keyed-lock.ts';
 import { LOCK_MS, MAX_STALLED, QUEUE_PREFIX, STALLED_CHECK_MS } from '#adapters/queue/settings.ts';
 import { writeStream } from '#adapters/store/stream.ts';
+import { troubleListener } from '#adapters/store/trouble.ts';
 import { pruneGuard } from '#core/declarations/cluster.ts';
 import type { Cluster } from '#core/declarations/cluster.ts';
 import type { Engine } from '#core/engine.ts';
@@ -91,6 +92,8 @@ export async function controlCluster(
   const oneAtATime = createKeyedLock();
   // BullMQ ends only those connections that it has made itself.
   const connection = redis.duplicate();
+  const onTrouble = troubleListener(log, Date.now);
+  connection.on('error', onTrouble);
   try {
     const following = await followServer(name, controller, dependencies, stop);
     stop.throwIfAborted();
@@ -107,7 +110,7 @@ export async function controlCluster(
         maxStalledCount: MAX_STALLED,
       },
     );
-    worker.on('error', (error) => log.warn({ cluster: name, err: error }, 'deploy queue'));
+    worker.on('error', onTrouble);
     log.info({ cluster: name }, 'cluster under control');
     await controller.run(stop);
     await worker.close();

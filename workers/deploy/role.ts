@@ -9,6 +9,7 @@ import { connectRedis } from '#adapters/store/redis.ts';
 import { createRunStore } from '#adapters/store/run-store.ts';
 import { createSharedState } from '#adapters/store/shared-state.ts';
 import { dialTunnel } from '#adapters/tunnel/dial.ts';
+import { troubleListener } from '#adapters/store/trouble.ts';
 import type { Cluster } from '#core/declarations/cluster.ts';
 import type { Engine } from '#core/engine.ts';
 import type { SystemImages } from '#core/images.ts';
@@ -32,7 +33,7 @@ export interface DeployRoleSettings {
 /** A deploy worker with all it needs of the world; ends by leaving its clusters to others. */
 export function startDeployRole(settings: DeployRoleSettings): { close(): Promise<void> } {
   const { installation, recordsKey, images, server, holder, log } = settings;
-  const redis = connectRedis(settings.redisUrl);
+  const redis = connectRedis(settings.redisUrl, troubleListener(log, Date.now));
   const stop = new AbortController();
   const readCredentials = createCredentialsReader(settings.dockerConfig);
 

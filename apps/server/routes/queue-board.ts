@@ -20,12 +20,13 @@ interface QueueBoardDependencies {
   redis: Redis;
   /** Those that are declared now. */
   clusters: () => readonly string[];
+  onTrouble: (error: Error) => void;
 }
 
 /** `/queues`: Bull Board, to look and not to touch, for who has the admin token (a browser asks for it as a password). */
 export async function queueBoard(
   app: FastifyInstance,
-  { tokens, redis, clusters }: QueueBoardDependencies,
+  { tokens, redis, clusters, onTrouble }: QueueBoardDependencies,
 ): Promise<void> {
   const adapter = new FastifyAdapter().setBasePath(PATH);
   const board = createBullBoard({
@@ -39,8 +40,10 @@ export async function queueBoard(
   function show(names: readonly string[]): void {
     if (names.length === shown.size && names.every((name) => shown.has(name))) return;
     for (const name of names) {
-      if (!shown.has(name))
-        shown.set(name, new Queue(name, { connection: redis, prefix: QUEUE_PREFIX }));
+      if (shown.has(name)) continue;
+      const queue = new Queue(name, { connection: redis, prefix: QUEUE_PREFIX });
+      queue.on('error', onTrouble);
+      shown.set(name, queue);
     }
     for (const name of shown.keys()) if (!names.includes(name)) shown.delete(name);
     board.replaceQueues(

@@ -4,10 +4,13 @@ import { followLogs } from '#adapters/docker/logs.ts';
 import type { LogOptions, LogTarget, WorkloadLogLine } from '#core/engine.ts';
 import { messageOf, UserError } from '#core/errors.ts';
 import type { DockerContext } from './context.ts';
+import { createHandOver } from './hand-over.ts';
 import type { ListedContainer } from './inspected.ts';
 import { filterOurs, LABEL } from './marks.ts';
 
 const LOOK_FOR_NEW_PODS_MS = 2_000;
+/** Who reads slowly slows the reading of the containers' logs down. */
+const MOST_LINES_WAITING = 1_000;
 
 /** The lines of all containers of a workload (or one pod), as they come; new pods are followed too. */
 export async function* followWorkload(
@@ -18,10 +21,9 @@ export async function* followWorkload(
 ): AsyncGenerator<WorkloadLogLine> {
   const ended = new AbortController();
   const both = AbortSignal.any([signal, ended.signal]);
-  const lines: WorkloadLogLine[] = [];
+  const lines = createHandOver<WorkloadLogLine>(MOST_LINES_WAITING);
   const followed = new Set<string>();
   let open = 0;
-  let wake: (() => void) | undefined;
 
   async function follow({ Id, Labels }: ListedContainer): Promise<void> {
     followed.add(Id);
@@ -29,12 +31,11 @@ export async function* followWorkload(
     const [pod, container] = [Labels[LABEL.pod] ?? '', Labels[LABEL.container] ?? ''];
     try {
       for await (const { stream, line } of followLogs(context.docker, Id, options, both)) {
-        lines.push({ pod, container, stream, line });
-        wake?.();
+        await lines.put({ pod, container, stream, line });
       }
     } catch (error) {
       if (!both.aborted)
-        lines.push({
+        await lines.put({
           pod,
           container,
           stream: 'stderr',
@@ -42,7 +43,7 @@ export async function* followWorkload(
         });
     } finally {
       open -= 1;
-      wake?.();
+      lines.wake();
     }
   }
 
@@ -55,11 +56,13 @@ export async function* followWorkload(
     }
     for (const container of first) void follow(container);
     let lookedAt = Date.now();
-    while (!signal.aborted && (options.follow || open > 0 || lines.length > 0)) {
-      for (let line = lines.shift(); line !== undefined; line = lines.shift()) yield line;
+    while (!signal.aborted) {
+      const isLast = !options.follow && open === 0;
+      for (let line = lines.take(); line !== undefined; line = lines.take()) yield line;
+      if (isLast) break;
       if (!options.follow && open === 0) continue;
       await Promise.race([
-        new Promise<void>((resolve) => (wake = resolve)),
+        lines.ready(),
         sleep(LOOK_FOR_NEW_PODS_MS, undefined, { signal }).catch(() => undefined),
       ]);
       if (!options.follow || Date.now() - lookedAt < LOOK_FOR_NEW_PODS_MS) continue;
@@ -69,6 +72,7 @@ export async function* followWorkload(
     }
   } finally {
     ended.abort();
+    lines.close();
   }
 }
 
