@@ -110,6 +110,8 @@ function carryOut(value: Json, { place, how, value: other, key }: Change): Json 
   const keys = Object.keys(holder);
   const chosen = keys[place % keys.length] ?? key;
   const inside = holder as { [key: string]: Json };
+  // Not what it inherits, which is everybody's.
+  const held = Object.hasOwn(holder, chosen) ? (inside[chosen] ?? null) : null;
   switch (how) {
     case 'replace':
       put(holder, chosen, other);
@@ -117,12 +119,10 @@ function carryOut(value: Json, { place, how, value: other, key }: Change): Json 
     case 'remove':
       delete inside[chosen];
       break;
-    case 'rename': {
-      const moved = inside[chosen] ?? null;
+    case 'rename':
       delete inside[chosen];
-      put(holder, key, moved);
+      put(holder, key, held);
       break;
-    }
     case 'add':
       put(holder, key, other);
       break;
@@ -130,7 +130,7 @@ function carryOut(value: Json, { place, how, value: other, key }: Change): Json 
       if (Array.isArray(holder)) holder.push(...structuredClone(holder.slice(0, 3)));
       break;
     case 'nest':
-      put(holder, chosen, [inside[chosen] ?? null]);
+      put(holder, chosen, [held]);
       break;
   }
   return value;
