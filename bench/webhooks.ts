@@ -2,7 +2,7 @@ import { createHmac, randomBytes } from 'node:crypto';
 import { openConnection } from './connection.ts';
 import type { Connection } from './connection.ts';
 import { Queue } from 'bullmq';
-import { connectRedis } from '#adapters/store/redis.ts';
+import { Redis } from 'ioredis';
 import { startRedis } from '../test/tools/redis.ts';
 import { startWindlass } from '../test/support/windlass.ts';
 import { figure } from './figure.ts';
@@ -27,7 +27,7 @@ apiVersion: windlass.dev/v1
 kind: Pipeline
 metadata: { name: bench-${index} }
 spec:
-  source: { url: "https://forge.invalid/bench-${index}.git", branches: [${BRANCHES.join(', ')}], webhookSecret: { env: WEBHOOK_SECRET } }
+  source: { url: "https://forge.invalid/bench-${index}.git", branches: [${BRANCHES.join(', ')}], pollSeconds: 0, webhookSecret: { env: WEBHOOK_SECRET } }
   images: [{ name: web }]
 `,
 ).join('---\n');
@@ -37,7 +37,7 @@ export async function webhooks(): Promise<Figure> {
   const windlass = await startWindlass(CONFIG);
   const folder = await mkdtemp(join(tmpdir(), 'windlass-bench-'));
   const redis = await startRedis(folder);
-  const connection = connectRedis(redis.url);
+  const connection = new Redis(redis.url, { maxRetriesPerRequest: null });
   const queue = new Queue('bench', { connection });
   const connections = await Promise.all(
     Array.from({ length: AT_ONCE }, () => openConnection(windlass.url)),

@@ -32,12 +32,19 @@ export interface RunFilter {
   limit: number;
 }
 
+/** Runs that are recorded together, with the delivery they come from. */
+export interface Recording {
+  runs: readonly Run[];
+  delivery?: string;
+}
+
 export interface RunStore {
   /**
-   * Records new runs and, in the same transaction, that `delivery` was seen; answers false, and writes nothing, when
-   * that delivery was recorded before. Also remembers each run's commit as the head it handles.
+   * Records new runs and, in the same transaction, which deliveries were seen; answers for each recording whether it
+   * is new: of a delivery that was recorded before nothing is written. Also remembers each run's commit as the head it
+   * handles.
    */
-  record(runs: readonly Run[], delivery?: string): Promise<boolean>;
+  record(recordings: readonly Recording[]): Promise<readonly boolean[]>;
   get(id: string): Promise<Run | undefined>;
   /** Newest first. */
   list(filter: RunFilter): Promise<Run[]>;
@@ -45,8 +52,10 @@ export interface RunStore {
   unfinished(beside?: readonly Run[]): Promise<Run[]>;
   /** Applies the event by compare-and-set; answers the run after it. An event that no longer applies changes nothing. */
   apply(id: string, event: RunEvent): Promise<Run>;
-  /** The commit of the newest run recorded for that branch. */
-  handledHead(pipeline: string, branch: string): Promise<string | undefined>;
+  /** The commits of the newest runs recorded for the branches, in their order. */
+  handledHeads(
+    branches: readonly Pick<Run, 'pipeline' | 'branch'>[],
+  ): Promise<readonly (string | undefined)[]>;
   appendLog(runId: string, lines: readonly LogLine[]): Promise<void>;
   /** Hears of changes to one run, or all, from now on, until aborted. Reconnects by itself. */
   follow(
@@ -238,7 +247,7 @@ export interface QueueDepths {
 
 export interface JobQueue {
   /** Adding a job whose id is there already does nothing. */
-  add(job: RunJob): Promise<void>;
+  add(jobs: readonly RunJob[]): Promise<void>;
   /** Takes a job out that no worker has begun. */
   remove(job: RunJob): Promise<void>;
   state(job: RunJob): Promise<'missing' | 'waiting' | 'active' | 'failed' | 'completed'>;

@@ -1,5 +1,5 @@
 import { UserError } from '#core/errors.ts';
-import type { LogBatch, RunKeeping, RunNews, RunStore } from '#core/ports.ts';
+import type { LogBatch, Recording, RunKeeping, RunNews, RunStore } from '#core/ports.ts';
 import { handlesHead, isFinished } from '#core/run/run.ts';
 import type { Run } from '#core/run/run.ts';
 import { transition } from '#core/run/transition.ts';
@@ -19,18 +19,20 @@ export function createMemoryRunStore(): RunStore & RunKeeping {
     }
   }
 
+  function recordOne({ runs, delivery }: Recording): boolean {
+    if (delivery !== undefined && deliveries.has(delivery)) return false;
+    if (delivery !== undefined) deliveries.add(delivery);
+    for (const run of runs) {
+      all.set(run.id, run);
+      unarchived.add(run.id);
+      if (handlesHead(run)) heads.set(`${run.pipeline} ${run.branch}`, run.commit);
+      tell(run.id, { kind: 'run', run });
+    }
+    return true;
+  }
+
   return {
-    async record(runs, delivery) {
-      if (delivery !== undefined && deliveries.has(delivery)) return false;
-      if (delivery !== undefined) deliveries.add(delivery);
-      for (const run of runs) {
-        all.set(run.id, run);
-        unarchived.add(run.id);
-        if (handlesHead(run)) heads.set(`${run.pipeline} ${run.branch}`, run.commit);
-        tell(run.id, { kind: 'run', run });
-      }
-      return true;
-    },
+    record: async (recordings) => recordings.map(recordOne),
     get: async (id) => all.get(id),
     list: async ({ pipeline, branch, since = 0, limit }) =>
       [...all.values()]
@@ -55,7 +57,8 @@ export function createMemoryRunStore(): RunStore & RunKeeping {
       tell(id, { kind: 'run', run: next, event });
       return next;
     },
-    handledHead: async (pipeline, branch) => heads.get(`${pipeline} ${branch}`),
+    handledHeads: async (branches) =>
+      branches.map(({ pipeline, branch }) => heads.get(`${pipeline} ${branch}`)),
     async appendLog(runId, lines) {
       if (lines.length === 0) return;
       const batches = logs.get(runId) ?? [];

@@ -51,14 +51,11 @@ export function createJobQueue(
   }
 
   return {
-    add: async (job) => {
-      await queueOf(job.queue).add(job.name, job.payload, {
-        jobId: job.id,
-        attempts: ATTEMPTS,
-        backoff: { type: 'exponential', delay: FIRST_RETRY_MS },
-        removeOnComplete: true,
-        removeOnFail: { age: FAILED_KEPT_SECONDS },
-      });
+    add: async (jobs) => {
+      const byQueue = Map.groupBy(jobs, ({ queue }) => queue);
+      await Promise.all(
+        [...byQueue].map(([name, some]) => queueOf(name).addBulk(some.map(bulkJob))),
+      );
     },
     remove: async (job) => {
       await queueOf(job.queue).remove(job.id);
@@ -102,6 +99,20 @@ export function createJobQueue(
     },
     close: async () => {
       await Promise.all([...queues.values(), ...events.values()].map((each) => each.close()));
+    },
+  };
+}
+
+function bulkJob({ id, name, payload }: RunJob): Parameters<Queue['addBulk']>[0][number] {
+  return {
+    name,
+    data: payload,
+    opts: {
+      jobId: id,
+      attempts: ATTEMPTS,
+      backoff: { type: 'exponential', delay: FIRST_RETRY_MS },
+      removeOnComplete: true,
+      removeOnFail: { age: FAILED_KEPT_SECONDS },
     },
   };
 }

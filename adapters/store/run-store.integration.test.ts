@@ -43,7 +43,7 @@ function run(number: number): Run {
 
 it('finds the newest runs of a branch among many of others', async () => {
   const runs = createRunStore(redis);
-  await runs.record(Array.from({ length: RUNS }, (_, number) => run(number)));
+  await runs.record([{ runs: Array.from({ length: RUNS }, (_, number) => run(number)) }]);
   async function list(filter: object): Promise<number[]> {
     const found = await runs.list({ pipeline: 'hello', limit: 3, ...filter });
     return found.map(({ createdAt }) => createdAt);

@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 import { UserError } from '#core/errors.ts';
-import type { RunFilter, RunNews, RunStore } from '#core/ports.ts';
+import type { Recording, RunFilter, RunNews, RunStore } from '#core/ports.ts';
 import type { RunEvent } from '#core/run/events.ts';
 import { isFinished } from '#core/run/run.ts';
 import type { Run } from '#core/run/run.ts';
@@ -33,40 +33,61 @@ end
 redis.call('PUBLISH', KEYS[4], ARGV[5])
 return 1`;
 
-/** KEYS: delivery or '', unfinished, runs, heads, unarchived. ARGV: delivery, seconds, then per run: id, json, score, pipeline, branch, head field, commit. */
+/**
+ * KEYS: unfinished, runs, heads, unarchived. ARGV: seconds, then per recording: delivery or '', how many runs, and per
+ * run: id, json, score, pipeline, branch, head field, commit. Answers 1 for each that is new.
+ */
 const RECORD = `
-if ARGV[1] ~= '' then
-  if not redis.call('SET', KEYS[1], '1', 'NX', 'EX', ARGV[2]) then return 0 end
+local answers = {}
+local i = 2
+while i <= #ARGV do
+  local delivery, last = ARGV[i], i + 1 + 7 * ARGV[i + 1]
+  local isNew = delivery == '' or redis.call('SET', 'windlass:delivery:' .. delivery, '1', 'NX', 'EX', ARGV[1])
+  answers[#answers + 1] = isNew and 1 or 0
+  for r = i + 2, isNew and last or 0, 7 do
+    redis.call('SET', 'windlass:run:' .. ARGV[r], ARGV[r + 1])
+    redis.call('SADD', KEYS[1], ARGV[r])
+    redis.call('SADD', KEYS[1] .. ':' .. ARGV[r + 3] .. ' ' .. ARGV[r + 4], ARGV[r])
+    redis.call('SADD', KEYS[4], ARGV[r])
+    redis.call('ZADD', KEYS[2], ARGV[r + 2], ARGV[r])
+    redis.call('ZADD', KEYS[2] .. ':' .. ARGV[r + 3], ARGV[r + 2], ARGV[r])
+    if ARGV[r + 5] ~= '' then redis.call('HSET', KEYS[3], ARGV[r + 5], ARGV[r + 6]) end
+    redis.call('PUBLISH', 'windlass:news:' .. ARGV[r], '{"kind":"run","run":' .. ARGV[r + 1] .. '}')
+  end
+  i = last + 1
 end
-for i = 3, #ARGV, 7 do
-  redis.call('SET', 'windlass:run:' .. ARGV[i], ARGV[i + 1])
-  redis.call('SADD', KEYS[2], ARGV[i])
-  redis.call('SADD', KEYS[2] .. ':' .. ARGV[i + 3] .. ' ' .. ARGV[i + 4], ARGV[i])
-  redis.call('SADD', KEYS[5], ARGV[i])
-  redis.call('ZADD', KEYS[3], ARGV[i + 2], ARGV[i])
-  redis.call('ZADD', KEYS[3] .. ':' .. ARGV[i + 3], ARGV[i + 2], ARGV[i])
-  if ARGV[i + 5] ~= '' then redis.call('HSET', KEYS[4], ARGV[i + 5], ARGV[i + 6]) end
-  redis.call('PUBLISH', 'windlass:news:' .. ARGV[i], '{"kind":"run","run":' .. ARGV[i + 1] .. '}')
-end
-return 1`;
+return answers`;
 
 /** Runs in Redis: one JSON text each, changed by compare-and-set, indexed by time, told of on a channel. */
 export function createRunStore(redis: Redis): RunStore {
+  const followAll = createFollowAll(redis);
   return {
-    record: (runs, delivery) => record(redis, runs, delivery),
+    record: (recordings) => record(redis, recordings),
     get: (id) => get(redis, id),
     list: (filter) => list(redis, filter),
     unfinished: (beside) => unfinished(redis, beside),
     apply: (id, event) => apply(redis, id, event),
-    handledHead: async (pipeline, branch) =>
-      (await redis.hget(HEADS, headField(pipeline, branch))) ?? undefined,
+    handledHeads: (branches) => handledHeads(redis, branches),
     appendLog: (runId, lines) => appendLog(redis, runId, lines),
-    follow: (runId, onNews, signal) => follow(redis, runId, onNews, signal),
+    follow: (runId, onNews, signal) =>
+      runId === undefined ? followAll(onNews, signal) : follow(redis, runId, onNews, signal),
   };
 }
 
-async function record(redis: Redis, runs: readonly Run[], delivery = ''): Promise<boolean> {
-  const fields = runs.flatMap((run) => [
+async function record(redis: Redis, recordings: readonly Recording[]): Promise<boolean[]> {
+  const fields = recordings.flatMap(({ runs, delivery = '' }) => [
+    delivery,
+    runs.length,
+    ...runs.flatMap(recordedFields),
+  ]);
+  const keys = [UNFINISHED, RUNS, HEADS, UNARCHIVED];
+  const args = [...keys, DELIVERY_KEPT_SECONDS, ...fields];
+  const answers = (await redis.eval(RECORD, keys.length, ...args)) as number[];
+  return answers.map((answer) => answer === 1);
+}
+
+function recordedFields(run: Run): (string | number)[] {
+  return [
     run.id,
     JSON.stringify(run),
     run.createdAt,
@@ -74,20 +95,16 @@ async function record(redis: Redis, runs: readonly Run[], delivery = ''): Promis
     run.branch,
     handledHeadField(run) ?? '',
     run.commit,
-  ]);
-  const written = await redis.eval(
-    RECORD,
-    5,
-    `windlass:delivery:${delivery}`,
-    UNFINISHED,
-    RUNS,
-    HEADS,
-    UNARCHIVED,
-    delivery,
-    DELIVERY_KEPT_SECONDS,
-    ...fields,
-  );
-  return written === 1;
+  ];
+}
+
+async function handledHeads(
+  redis: Redis,
+  branches: Parameters<RunStore['handledHeads']>[0],
+): Promise<(string | undefined)[]> {
+  if (branches.length === 0) return [];
+  const fields = branches.map(({ pipeline, branch }) => headField(pipeline, branch));
+  return (await redis.hmget(HEADS, ...fields)).map((commit) => commit ?? undefined);
 }
 
 async function get(redis: Redis, id: string): Promise<Run | undefined> {
@@ -152,17 +169,53 @@ async function apply(redis: Redis, id: string, event: RunEvent): Promise<Run> {
   }
 }
 
+/** News of all runs come once, and are read once, however many listen. */
+function createFollowAll(
+  redis: Redis,
+): (onNews: (news: RunNews) => void, signal: AbortSignal) => Promise<void> {
+  const listeners = new Set<(news: RunNews) => void>();
+  let hearing = new AbortController();
+
+  async function hear({ signal }: AbortController): Promise<void> {
+    await subscribe(redis, {
+      pattern: channelOf('*'),
+      onMessage: (text) => {
+        const news = JSON.parse(text) as RunNews;
+        for (const tell of listeners) tell(news);
+      },
+      signal,
+    });
+  }
+
+  return async (onNews, signal) => {
+    if (signal.aborted) return;
+    // A listener of its own, also for one function that follows twice.
+    function tell(news: RunNews): void {
+      onNews(news);
+    }
+    listeners.add(tell);
+    if (listeners.size === 1) {
+      hearing = new AbortController();
+      void hear(hearing);
+    }
+    await new Promise<void>((resolve) => {
+      signal.addEventListener('abort', () => resolve(), { once: true });
+    });
+    listeners.delete(tell);
+    if (listeners.size === 0) hearing.abort();
+  };
+}
+
 function follow(
   redis: Redis,
-  runId: string | undefined,
+  runId: string,
   onNews: (news: RunNews) => void,
   signal: AbortSignal,
 ): Promise<void> {
   return subscribe(redis, {
-    pattern: channelOf(runId ?? '*'),
+    pattern: channelOf(runId),
     onMessage: (text) => onNews(JSON.parse(text) as RunNews),
     onReady: async () => {
-      if (runId === undefined) return;
       const run = await get(redis, runId);
       if (run !== undefined) onNews({ kind: 'run', run });
     },

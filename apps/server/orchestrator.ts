@@ -5,7 +5,7 @@ import { createKeyedLock } from '#adapters/git/keyed-lock.ts';
 import { entryName } from '#core/declarations/pipeline.ts';
 import type { PipelineSpec } from '#core/declarations/pipeline.ts';
 import { UserError } from '#core/errors.ts';
-import type { JobQueue, RunJob, RunStore } from '#core/ports.ts';
+import type { JobQueue, Recording, RunJob, RunStore } from '#core/ports.ts';
 import { jobsOf } from '#core/run/jobs-of.ts';
 import { branchOf, newRun } from '#core/run/new-run.ts';
 import { handlesHead, isFinished } from '#core/run/run.ts';
@@ -28,8 +28,8 @@ interface Branch {
   branch: string;
 }
 
-/** Runs to record; none where there is nothing to record after all. */
-interface Recording {
+/** Runs to make and to record; none where there is nothing to record after all. */
+interface Wanted {
   /** Branches of which `make` wants to know the state. */
   of: readonly Branch[];
   make: (state: BranchState) => Promise<readonly Run[]>;
@@ -42,11 +42,6 @@ interface BranchState {
   handled: (of: Branch) => string | undefined;
   /** Made in the same batch, and not recorded yet. */
   earlier: readonly Run[];
-}
-
-interface Made {
-  runs: readonly Run[];
-  delivery: string | undefined;
 }
 
 interface Recorded {
@@ -129,21 +124,21 @@ export function createOrchestrator(dependencies: OrchestratorDependencies): Orch
     return lock('receive', AbortSignal.timeout(RECORD_TIMEOUT_MS), use);
   }
 
-  const record = createBatches((batch: readonly Recording[]) => alone(() => recordAll(batch)));
+  const record = createBatches((batch: readonly Wanted[]) => alone(() => recordAll(batch)));
 
-  async function recordAll(batch: readonly Recording[]): Promise<Recorded[]> {
-    const made: Made[] = [];
+  async function recordAll(batch: readonly Wanted[]): Promise<Recorded[]> {
+    const made: Recording[] = [];
     const earlier: Run[] = [];
     const handled = await readHandled(batch.flatMap(({ of }) => of));
     const state = { earlier, handled: (of: Branch) => handled.get(keyOf(of)) };
     // One after the other, so that a later run never builds an earlier head.
     for (const { make, delivery } of batch) {
       const own = await make(state);
-      made.push({ runs: own, delivery });
+      made.push({ runs: own, ...(delivery === undefined ? {} : { delivery }) });
       earlier.push(...own);
       for (const run of own.filter(handlesHead)) handled.set(keyOf(run), run.commit);
     }
-    const recorded = await Promise.all(made.map(recordAndQueue));
+    const recorded = await recordAndQueue(made);
     const all = recorded.flatMap((each) => (each.isNew ? each.runs : []));
     if (all.length > 0) {
       // Whoever waits need not wait for this; were it lost, the sweep would do it.
@@ -155,12 +150,10 @@ export function createOrchestrator(dependencies: OrchestratorDependencies): Orch
   }
 
   /** Both at once, in this order: a job whose run was not recorded after all ends by itself. */
-  async function recordAndQueue({ runs: made, delivery }: Made): Promise<Recorded> {
-    const [isNew] = await Promise.all([
-      runs.record(made, delivery),
-      ...made.flatMap(jobsOf).map((job) => queue.add(job)),
-    ]);
-    return { runs: made, isNew };
+  async function recordAndQueue(made: readonly Recording[]): Promise<Recorded[]> {
+    const all = made.flatMap((each) => each.runs);
+    const [areNew] = await Promise.all([runs.record(made), queue.add(all.flatMap(jobsOf))]);
+    return made.map((each, index) => ({ runs: each.runs, isNew: areNew[index] === true }));
   }
 
   async function supersedeAmong(branches: readonly Run[]): Promise<void> {
@@ -170,11 +163,8 @@ export function createOrchestrator(dependencies: OrchestratorDependencies): Orch
   async function readHandled(
     branches: readonly Branch[],
   ): Promise<Map<string, string | undefined>> {
-    const read = branches.map(async (of) => {
-      const commit = await runs.handledHead(of.pipeline, of.branch);
-      return [keyOf(of), commit] as const;
-    });
-    return new Map(await Promise.all(read));
+    const heads = await runs.handledHeads(branches);
+    return new Map(branches.map((of, index) => [keyOf(of), heads[index]]));
   }
 
   /** Newest first. */
@@ -219,7 +209,7 @@ export function createOrchestrator(dependencies: OrchestratorDependencies): Orch
     if (state === 'missing') {
       // Its worker may have ended it just now, which the run tells.
       const now = await runs.get(run.id);
-      if (now !== undefined && jobsOf(now).some(({ id }) => id === job.id)) await queue.add(job);
+      if (now !== undefined && jobsOf(now).some(({ id }) => id === job.id)) await queue.add([job]);
     } else if (state === 'failed') {
       const reason = (await queue.failure(job)) ?? 'its job failed and left no reason';
       await runs.apply(run.id, { kind: 'failed', reason, at: dependencies.now() });
@@ -289,7 +279,7 @@ export function createOrchestrator(dependencies: OrchestratorDependencies): Orch
     const repository = dependencies.repositories.open(target.pipeline);
     const of = { pipeline: target.pipeline, branch };
     const seen = await repository.resolve(ref);
-    if (seen === undefined || seen === (await runs.handledHead(of.pipeline, branch))) return;
+    if (seen === undefined || seen === (await runs.handledHeads([of]))[0]) return;
     await record({
       of: [of],
       async make({ handled }) {

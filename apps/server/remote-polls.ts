@@ -34,7 +34,7 @@ export interface RemotePollsDependencies {
     source: Pipeline['spec']['source'],
     signal: AbortSignal,
   ) => Promise<ReadonlyMap<string, string>>;
-  runs: Pick<RunStore, 'handledHead'>;
+  runs: Pick<RunStore, 'handledHeads'>;
   orchestrator: Pick<Orchestrator, 'receiveHead'>;
   now: () => number;
   log: Logger;
@@ -97,8 +97,8 @@ export function createRemotePolls(dependencies: RemotePollsDependencies): Remote
   async function lookAt(remote: Remote, signal: AbortSignal): Promise<void> {
     const { metadata, spec } = remote.pipeline;
     const { branches } = spec.source;
-    const handled = await Promise.all(
-      branches.map((branch) => dependencies.runs.handledHead(metadata.name, branch)),
+    const handled = await dependencies.runs.handledHeads(
+      branches.map((branch) => ({ pipeline: metadata.name, branch })),
     );
     const heads = await dependencies.readHeads(spec.source, signal);
     for (const [index, branch] of branches.entries()) {

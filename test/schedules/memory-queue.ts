@@ -58,9 +58,9 @@ export function createMemoryQueue(): MemoryQueue {
   }
 
   return {
-    async add(job) {
-      if (entries.has(job.id)) return;
-      entries.set(job.id, { ...job, state: 'waiting', stalls: 0, attemptsMade: 0 });
+    async add(jobs) {
+      for (const job of jobs.filter(({ id }) => !entries.has(id)))
+        entries.set(job.id, { ...job, state: 'waiting', stalls: 0, attemptsMade: 0 });
       tell();
     },
     async remove({ id }) {

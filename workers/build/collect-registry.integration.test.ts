@@ -120,7 +120,7 @@ async function pushAsRun(pipeline: string, image: string): Promise<Pushed> {
   const spec = PipelineSpec.parse({ images: [{ name: 'web' }] });
   const trigger = { kind: 'push', ref: 'refs/heads/main', after: commit, who: 'ann' } as const;
   const run = newRun({ id: randomUUID(), pipeline, spec, trigger, at: Date.now() });
-  await runs.record([run]);
+  await runs.record([{ runs: [run] }]);
   await runs.apply(run.id, { kind: 'started', at: Date.now() });
   const pushed = await gate.push(
     async () => {

@@ -162,8 +162,8 @@ describe('the build worker', () => {
     });
     const trigger = { kind: 'push' as const, ref: 'refs/heads/main', after, who: 'ann' };
     const run = newRun({ id: randomUUID(), pipeline: 'hello', spec, trigger, at: Date.now() });
-    await runs.record([run]);
-    for (const job of jobsOf(run)) await queue.add(job);
+    await runs.record([{ runs: [run] }]);
+    await queue.add(jobsOf(run));
     return run;
   }
 

@@ -118,7 +118,7 @@ async function runEnds(): Promise<void> {
   } as const;
   const at = Date.now();
   const run = newRun({ id: 'r1', pipeline: 'shop', spec: PipelineSpec.parse({}), trigger, at });
-  await runs.record([run]);
+  await runs.record([{ runs: [run] }]);
   await runs.apply('r1', { kind: 'started', at: at + 1 });
   await runs.apply('r1', { kind: 'step', step: 'clone', state: 'running', at: at + 1 });
   await runs.apply('r1', { kind: 'step', step: 'clone', state: 'succeeded', at: at + 2_001 });

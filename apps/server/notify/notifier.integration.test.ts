@@ -142,7 +142,7 @@ spec:
     } as const;
     const spec = PipelineSpec.parse({});
     const at = Date.now();
-    await runs.record([newRun({ id, pipeline: 'shop', spec, trigger, at })]);
+    await runs.record([{ runs: [newRun({ id, pipeline: 'shop', spec, trigger, at })] }]);
     await runs.apply(id, { kind: 'started', at });
     if (state === 'failed') await runs.apply(id, { kind: 'failed', reason: 'the test failed', at });
     else await runs.apply(id, { kind: 'rendered', at });

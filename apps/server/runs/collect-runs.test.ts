@@ -24,7 +24,9 @@ it('forgets old runs with their files, and none that goes on', async () => {
   const archive = createRunArchive({ folder, runs, log });
   for (const [at, id] of ['open', 'old', 'kept', 'newest'].entries()) {
     const trigger = { kind: 'push', ref: 'refs/heads/main', after: id, who: 'ann' } as const;
-    await runs.record([newRun({ id, pipeline: 'hello', spec: pipeline.spec, trigger, at })]);
+    await runs.record([
+      { runs: [newRun({ id, pipeline: 'hello', spec: pipeline.spec, trigger, at })] },
+    ]);
     await runs.apply(id, { kind: 'started', at });
     await runs.appendLog(id, [{ at, step: 'clone', line: 'x' }]);
     if (id !== 'open') await runs.apply(id, { kind: 'failed', reason: 'enough', at });

@@ -27,7 +27,7 @@ afterEach(() => rm(folder, { recursive: true, force: true }));
 async function begin(id: string, at = 1): Promise<Run> {
   const trigger = { kind: 'push', ref: 'refs/heads/main', after: id, who: 'ann' } as const;
   const run = newRun({ id, pipeline: 'hello', spec: PipelineSpec.parse({}), trigger, at });
-  await runs.record([run]);
+  await runs.record([{ runs: [run] }]);
   return run;
 }
 
