@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { Logger } from 'pino';
+import { boundLogs } from '#adapters/processes/bound-logs.ts';
 import { holdLock } from '#adapters/processes/lock-file.ts';
 import { SYSTEM_IMAGES } from '#core/images.ts';
 import { startBuildRole } from '../../workers/build/role.ts';
@@ -10,6 +11,9 @@ import { checkStateVersion } from '#adapters/state/state-version.ts';
 import { createWorkerToken } from '#adapters/state/worker-token.ts';
 import type { Report } from './report.ts';
 import { DOCKER_SOCKET, setUpSurroundings } from './surroundings.ts';
+
+/** In the state folder. */
+export const WINDLASS_LOG = 'windlass.log';
 
 export interface EmbeddedSettings {
   stateDir: string;
@@ -39,6 +43,12 @@ export async function startEmbedded(
   const { stateDir, report, cleanup, log, environment, dockerConfig } = settings;
   cleanup.add('the lock', await holdLock(join(stateDir, 'start.lock'), 'windlass'));
   await checkStateVersion(stateDir);
+  const logs = [WINDLASS_LOG, 'redis/redis.log', 'registry/registry.log', 'dockerd.log'];
+  void boundLogs(
+    logs.map((name) => join(stateDir, name)),
+    log,
+    signal,
+  );
   const path = environment['PATH'] ?? '';
   const { redisUrl, ...registry } = await setUpSurroundings({ ...settings, path }, signal);
   return report.step('windlass', async () => {

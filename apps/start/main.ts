@@ -7,7 +7,7 @@ import { destination, pino } from 'pino';
 import { messageOf, UserError } from '#core/errors.ts';
 import { announcement } from './announce.ts';
 import { createCleanup } from './cleanup.ts';
-import { startEmbedded } from './embedded.ts';
+import { startEmbedded, WINDLASS_LOG } from './embedded.ts';
 import { showExample } from './example.ts';
 import { createReport } from './report.ts';
 
@@ -34,7 +34,7 @@ const values = program.opts<{ state: string; listen: string; config: string; exa
 
 const stateDir = resolve(values.state);
 mkdirSync(stateDir, { recursive: true, mode: 0o700 });
-const logFile = join(stateDir, 'windlass.log');
+const logFile = join(stateDir, WINDLASS_LOG);
 const level = process.env['LOG_LEVEL'] ?? 'info';
 const log = pino({ level }, destination({ dest: logFile, sync: true }));
 const report = createReport((text) => process.stdout.write(text));
