@@ -1,4 +1,5 @@
 import { buffer } from 'node:stream/consumers';
+import type { IncomingMessage } from 'node:http';
 import type Docker from 'dockerode';
 import { extract, pack } from 'tar-stream';
 import { callDocker, isStatus, openStream } from '#adapters/docker/call.ts';
@@ -35,6 +36,29 @@ export async function putFiles(
     file: await packArchive(entries),
     signal,
   });
+}
+
+/** What a path of a container, running or not, is: Go's `os.FileMode`. Absent where there is nothing. */
+export async function statPath(
+  docker: Docker,
+  container: string,
+  path: string,
+  signal: AbortSignal,
+): Promise<{ mode: number } | undefined> {
+  try {
+    const answer = (await openStream(docker, {
+      method: 'HEAD',
+      path: `/containers/${container}/archive`,
+      query: { path },
+      signal,
+    })) as IncomingMessage;
+    answer.resume();
+    const stat = String(answer.headers['x-docker-container-path-stat']);
+    return JSON.parse(Buffer.from(stat, 'base64').toString()) as { mode: number };
+  } catch (error) {
+    if (isStatus(error, 404)) return undefined;
+    throw error;
+  }
 }
 
 /** The text of one file in a container, running or not; absent where there is none. */

@@ -46,6 +46,27 @@ const Source = z
   );
 export type Source = z.infer<typeof Source>;
 
+const HOST_PATH_TYPES = [
+  '',
+  'Directory',
+  'DirectoryOrCreate',
+  'File',
+  'FileOrCreate',
+  'Socket',
+  'CharDevice',
+  'BlockDevice',
+] as const;
+
+export const HostPath = z.strictObject({
+  path: z
+    .string()
+    .startsWith('/')
+    .regex(/^(?!.*(^|\/)\.\.(\/|$))/, "must not contain '..'")
+    .regex(/^[^:\0]*$/, 'must not contain a colon: Docker takes none'),
+  type: z.enum(HOST_PATH_TYPES).default(''),
+});
+export type HostPath = z.infer<typeof HostPath>;
+
 export const Projected = z.strictObject({
   sources: z.array(Source).nonempty(),
   defaultMode: Mode.default(0o644),

@@ -3,7 +3,7 @@ import { encodeBase64 } from '#core/base64.ts';
 import { DnsConfig, DnsPolicy, HostAlias } from '#core/docker/kinds-dns.ts';
 import { FieldRef, ResourceFieldRef } from '#core/docker/kinds-refs.ts';
 import { PodSecurityContext, SecurityContext } from '#core/docker/kinds-security.ts';
-import { DownwardApi, Item, Mode, Projected } from '#core/docker/kinds-volumes.ts';
+import { DownwardApi, HostPath, Item, Mode, Projected } from '#core/docker/kinds-volumes.ts';
 import { Ingress, IngressClass } from '#core/docker/kinds-ingress.ts';
 import { Service } from '#core/docker/kinds-service.ts';
 import {
@@ -210,13 +210,14 @@ const Volume = z
       })
       .optional(),
     emptyDir: z.strictObject({ medium: z.enum(['', 'Memory']).default('') }).optional(),
+    hostPath: HostPath.optional(),
     projected: Projected.optional(),
     downwardAPI: DownwardApi.optional(),
   })
   .refine(
     // Its name is the other.
     (volume) => Object.values(volume).filter((value) => value !== undefined).length === 2,
-    'must have one of configMap, secret, emptyDir, projected and downwardAPI',
+    'must have one of configMap, secret, emptyDir, hostPath, projected and downwardAPI',
   );
 export type Volume = z.infer<typeof Volume>;
 

@@ -47,7 +47,9 @@ export function podSpec(
   const { metadata, spec } = workload.spec.template;
   // ConfigMaps and Secrets are never written to by containers, as in Kubernetes.
   const files = new Set(
-    spec.volumes.filter(({ emptyDir }) => emptyDir === undefined).map((volume) => volume.name),
+    spec.volumes
+      .filter(({ emptyDir, hostPath }) => emptyDir === undefined && hostPath === undefined)
+      .map((volume) => volume.name),
   );
   const fields = { ...metadata, name, namespace };
   const { initContainers = [] } = spec;
@@ -192,9 +194,10 @@ function secretValues(
 }
 
 function volumeSpec(volume: Volume, scope: FileScope): VolumeSpec {
-  const { name, configMap, secret, emptyDir, projected, downwardAPI } = volume;
+  const { name, configMap, secret, emptyDir, hostPath, projected, downwardAPI } = volume;
   if (emptyDir !== undefined)
     return { name, kind: 'emptyDir', memory: emptyDir.medium === 'Memory' };
+  if (hostPath !== undefined) return { name, kind: 'hostPath', ...hostPath };
   const { defaultMode } = configMap ?? secret ?? projected ?? downwardAPI ?? { defaultMode: 0o644 };
   const own: Source = {
     ...(configMap === undefined ? {} : { configMap }),

@@ -1,4 +1,5 @@
 import type { PodTemplate } from '#core/docker/kinds.ts';
+import type { HostPath } from '#core/docker/kinds-volumes.ts';
 import type { Orphan, OwnerStatus } from '#core/engine.ts';
 import type { OwnerKey } from '#core/owner.ts';
 import type { Resource, ResourceKey } from '#core/resources/resource.ts';
@@ -79,8 +80,9 @@ export interface PodProblem {
     | 'ErrImagePull'
     | 'ImagePullBackOff'
     | 'ErrImageNeverPull'
+    | 'FailedMount'
     | 'CreateContainerError';
-  /** What the registry or Docker answered. */
+  /** What the registry or Docker answered, or what is wrong with the host's path. */
   message: string;
   /** Milliseconds since the epoch; `repairPod` before it does nothing. */
   retryAt: number;
@@ -201,6 +203,7 @@ export interface ContainerSecurity {
 
 export type VolumeSpec =
   | { name: string; kind: 'emptyDir'; memory: boolean }
+  | ({ name: string; kind: 'hostPath' } & HostPath)
   /** A tmpfs that the sandbox holds; `files` maps a relative path to its content. Memory only: holds Secrets. */
   | { name: string; kind: 'files'; files: Record<string, VolumeFile>; hash: string };
 

@@ -33,6 +33,7 @@ export type Role =
   | 'sandbox'
   | 'container'
   | 'volume'
+  | 'host-path'
   | 'record'
   | 'network'
   | 'system-files'

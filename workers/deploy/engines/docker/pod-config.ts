@@ -9,6 +9,7 @@ import type { DockerContext } from './context.ts';
 import type { Made } from './drift.ts';
 import { LABEL, marks } from './marks.ts';
 import type { ClusterNetwork } from './network.ts';
+import { mountsOf } from './mounts.ts';
 import { partName, sandboxName } from './names.ts';
 
 /** Where the sandbox holds its volumes that are filled by us, and those that are the containers' own. */
@@ -65,7 +66,7 @@ export function sandboxBody(context: DockerContext, network: ClusterNetwork, pod
       ...nameServing(network, pod.names),
       RestartPolicy: { Name: RESTART_POLICY },
       LogConfig: LOG_CONFIG,
-      Mounts: pod.volumes.map((volume) => ({
+      Mounts: ownVolumes(pod).map((volume) => ({
         Type: 'volume',
         Source: partName(context, pod, volume.name),
         Target: `${volume.kind === 'files' ? FILES_FOLDER : EMPTY_FOLDER}/${volume.name}`,
@@ -118,13 +119,7 @@ export function containerBody(
       NanoCpus: made.nanoCpus,
       CpuShares: made.cpuShares,
       ...privileges(container.security),
-      Mounts: container.mounts.map(({ volume, path, readOnly }) => ({
-        Type: 'volume',
-        Source: partName(context, pod, volume),
-        Target: path,
-        ReadOnly: readOnly,
-        VolumeOptions: { NoCopy: true },
-      })),
+      ...mountsOf(context, pod, container),
     },
   };
 }
@@ -153,7 +148,7 @@ function privileges(security: ContainerSecurity): object {
   };
 }
 
-export function volumeBody(context: DockerContext, pod: PodSpec, volume: VolumeSpec): object {
+export function volumeBody(context: DockerContext, pod: PodSpec, volume: OwnVolume): object {
   return {
     Name: partName(context, pod, volume.name),
     Driver: 'local',
@@ -175,6 +170,13 @@ export function volumeMarks(
   };
 }
 
+/** A volume that is made for the pod, and goes with it. */
+type OwnVolume = Exclude<VolumeSpec, { kind: 'hostPath' }>;
+
+export function ownVolumes(pod: PodSpec): OwnVolume[] {
+  return pod.volumes.filter((volume) => volume.kind !== 'hostPath');
+}
+
 export function fileVolumes(pod: PodSpec): Extract<VolumeSpec, { kind: 'files' }>[] {
   return pod.volumes.filter((volume) => volume.kind === 'files');
 }
@@ -191,7 +193,7 @@ export function madeOf(name: string, made: Partial<Omit<Made, 'name'>>): Made {
   };
 }
 
-function memoryOptions(volume: VolumeSpec): Record<string, string> {
+function memoryOptions(volume: OwnVolume): Record<string, string> {
   const options = volume.kind === 'files' ? `mode=0755,size=${FILES_LIMIT}` : 'mode=0777';
   return { type: 'tmpfs', device: 'tmpfs', o: options };
 }

@@ -12,6 +12,7 @@ import {
 import { endContainers } from './end-containers.ts';
 import { findDrift, parseMade } from './drift.ts';
 import type { EngineState } from './engine-state.ts';
+import { checkHostPaths } from './host-paths.ts';
 import type { InspectedContainer, ListedContainer } from './inspected.ts';
 import { nameOf } from './inspected.ts';
 import { inspectContainer } from './inspections.ts';
@@ -20,7 +21,7 @@ import type { ClusterNetwork } from './network.ts';
 import { parseDeletingName, podKey, sandboxName } from './names.ts';
 import { fileVolumes, podMarks, sandboxBody } from './pod-config.ts';
 import { prepareContainers, runPrepared } from './pod-containers.ts';
-import type { PodParts } from './pod-containers.ts';
+import type { PodParts, Prepared } from './pod-containers.ts';
 import { explainImage } from './system-containers.ts';
 import { ensureVolumes, fillVolumes, readVolumeHashes, removeMemoryVolumes } from './volumes.ts';
 
@@ -56,7 +57,7 @@ export async function ensurePod(
   // Docker takes longest to start a sandbox: what goes into it is made meanwhile.
   const [started, prepared] = await Promise.allSettled([
     runSandbox(state, pod, sandboxId, parts, signal),
-    bringing.then((here) => prepareContainers(state, pod, here, sandboxId, parts, signal)),
+    bringing.then((here) => prepare(state, pod, here, sandboxId, parts, signal)),
   ]);
   if (started.status === 'rejected') throw started.reason;
   if (prepared.status === 'rejected') throw prepared.reason;
@@ -85,6 +86,23 @@ export async function writeVolume(
   if (sandbox === undefined || sandbox.State.Status !== 'running') return;
   await fillVolumes(state.context, sandbox.Id, [content], signal);
   state.volumeHashes.add(sandbox, { [content.name]: content.hash });
+}
+
+/** None where the host's paths are not as they should be: that is looked at before the pod's first container is made. */
+async function prepare(
+  state: EngineState,
+  pod: PodSpec,
+  containers: readonly ContainerSpec[],
+  sandboxId: string,
+  parts: PodParts,
+  signal: AbortSignal,
+): Promise<Prepared[]> {
+  const wrong =
+    parts.containers.length > 0 ? undefined : await checkHostPaths(state.context, pod, signal);
+  if (wrong === undefined)
+    return prepareContainers(state, pod, containers, sandboxId, parts, signal);
+  state.problems.failed(podKey(pod), wrong.container, wrong.message, 'FailedMount');
+  return [];
 }
 
 /** The containers whose images are here. */

@@ -9,8 +9,13 @@ export interface Problems {
   of(pod: string): PodProblem | undefined;
   /** An image is missing; how that stands is asked of the pull itself. */
   lacksImage(pod: string, container: ContainerSpec, problem: PodProblem): void;
-  /** Docker refused to create or start it. */
-  failed(pod: string, container: string, message: string): void;
+  /** Docker refused to create or start it, or it mounts what is not as it should be. */
+  failed(
+    pod: string,
+    container: string,
+    message: string,
+    reason?: 'CreateContainerError' | 'FailedMount',
+  ): void;
   isTooEarly(pod: string): boolean;
   clear(pod: string): void;
 }
@@ -37,12 +42,12 @@ export function createProblems(images: Images): Problems {
     lacksImage(pod, container, problem) {
       byPod.set(pod, { problem, attempts: 0, waits: container });
     },
-    failed(pod, container, message) {
+    failed(pod, container, message, reason = 'CreateContainerError') {
       const attempts = (byPod.get(pod)?.attempts ?? 0) + 1;
       const delayMs = Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** (attempts - 1));
       const problem: PodProblem = {
         container,
-        reason: 'CreateContainerError',
+        reason,
         message,
         retryAt: Date.now() + delayMs,
       };

@@ -97,7 +97,7 @@ async function removePod(
     signal,
   });
   const sandboxes = listed.filter(({ Labels }) => Labels[LABEL.role] === 'sandbox');
-  const containers = listed.filter(({ Labels }) => Labels[LABEL.role] === 'container');
+  const containers = listed.filter(({ Labels }) => Labels[LABEL.role] !== 'sandbox');
   const leaving = containers.map(({ Id, Labels }) => ({ id: Id, labels: Labels }));
   await endContainers(context, leaving, graceSeconds, signal);
   await removeVolumes(context, pod, sandboxes, filters, signal);

@@ -6,7 +6,7 @@ import type { PodSpec, VolumeFile } from '#core/docker/world.ts';
 import type { DockerContext } from './context.ts';
 import { agrees } from './marks.ts';
 import { partName } from './names.ts';
-import { FILES_FOLDER, volumeBody, volumeMarks } from './pod-config.ts';
+import { FILES_FOLDER, ownVolumes, volumeBody, volumeMarks } from './pod-config.ts';
 import { removeVolume, takenVolume, type ListedVolume } from './records.ts';
 
 /** The files of one ConfigMap or Secret volume. */
@@ -61,7 +61,7 @@ export async function ensureVolumes(
   signal: AbortSignal,
 ): Promise<void> {
   await Promise.all(
-    pod.volumes.map(async (volume) => {
+    ownVolumes(pod).map(async (volume) => {
       const made = await callDocker<ListedVolume>(context.docker, {
         method: 'POST',
         path: '/volumes/create',
@@ -81,7 +81,7 @@ export async function removeMemoryVolumes(
   signal: AbortSignal,
 ): Promise<void> {
   await Promise.all(
-    pod.volumes
+    ownVolumes(pod)
       .filter((volume) => volume.kind === 'files' || volume.memory)
       .map((volume) => removeVolume(context, partName(context, pod, volume.name), signal)),
   );
