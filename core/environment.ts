@@ -120,6 +120,12 @@ export const VARIABLES: readonly Variable[] = [
     description: 'Answers names within the cluster',
   },
   {
+    name: 'WINDLASS_UDP_PROXY_IMAGE',
+    programs: ['deploy worker'],
+    fallback: '`nginx:1.22`',
+    description: 'Serves the UDP ports of Services and NodePorts; runs only where there are any',
+  },
+  {
     name: 'DOCKER_HOST',
     programs: ['build worker'],
     fallback: '`unix:///var/run/docker.sock`',

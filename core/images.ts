@@ -4,10 +4,13 @@ export interface SystemImages {
   sandbox: string;
   proxy: string;
   nameServer: string;
+  /** nginx with its stream module, which the other proxy has no equal to: it carries UDP. */
+  udpProxy: string;
 }
 
 export const SYSTEM_IMAGES: SystemImages = {
   sandbox: 'busybox:1.36',
   proxy: 'haproxy:2.6',
   nameServer: 'dockurr/dnsmasq:2.90',
+  udpProxy: 'nginx:1.22',
 };

@@ -17,6 +17,7 @@ const images = {
   sandbox: `127.0.0.1:1/busybox:${tag}`,
   proxy: `127.0.0.1:1/haproxy:${tag}`,
   nameServer: `127.0.0.1:1/dnsmasq:${tag}`,
+  udpProxy: `127.0.0.1:1/nginx:${tag}`,
 };
 let tools = '';
 
@@ -32,9 +33,9 @@ afterAll(async () => {
 it('builds images that can be had nowhere, and finds them the next time', async () => {
   const search = { tools, path: process.env['PATH'] ?? '' };
   const built = await ensureImages(docker, images, search, signal);
-  expect(built.map(({ how }) => how)).toEqual(['built', 'built', 'built']);
+  expect(built.map(({ how }) => how)).toEqual(Array(4).fill('built'));
   const again = await ensureImages(docker, images, search, signal);
-  expect(again.map(({ how }) => how)).toEqual(['present', 'present', 'present']);
+  expect(again.map(({ how }) => how)).toEqual(Array(4).fill('present'));
 });
 
 it.each([
@@ -45,6 +46,15 @@ it.each([
   const args = ['run', '--rm', '--network', 'none', images[role], ...command];
   const printed = await runProgram({ command: 'docker', args, timeoutMs: 30_000, signal });
   expect(printed).toContain(says);
+});
+
+it('loads the module that carries UDP', async () => {
+  const module = ['-t', '-c', '/etc/nginx/modules-enabled/stream.conf'];
+  const args = ['run', '--rm', '--network', 'none', images.udpProxy, 'nginx', ...module];
+  // It has no more than that, so nginx does not run by it.
+  await expect(runProgram({ command: 'docker', args, timeoutMs: 30_000, signal })).rejects.toThrow(
+    'stream.conf syntax is ok',
+  );
 });
 
 it('keeps the search path of the public image', async () => {

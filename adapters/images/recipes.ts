@@ -9,10 +9,15 @@ export interface ImageRecipe {
   target: string;
   /** Other names the program is run under. */
   links: readonly string[];
+  /** What else the program loads: from where in the packages to where in the image. */
+  modules?: Readonly<Record<string, string>>;
+  /** Files with their text. */
+  texts?: Readonly<Record<string, string>>;
   /** Instructions of a Dockerfile. */
   changes: readonly string[];
 }
 
+const STREAM_MODULE = '/usr/lib/nginx/modules/ngx_stream_module.so';
 const PATH = 'ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 export const RECIPES: Readonly<Record<keyof SystemImages, ImageRecipe>> = {
@@ -35,6 +40,16 @@ export const RECIPES: Readonly<Record<keyof SystemImages, ImageRecipe>> = {
     file: 'usr/sbin/dnsmasq',
     target: '/usr/sbin/dnsmasq',
     links: [],
+    changes: [PATH],
+  },
+  udpProxy: {
+    packages: ['nginx', 'libnginx-mod-stream'],
+    file: 'usr/sbin/nginx',
+    target: '/usr/sbin/nginx',
+    links: [],
+    // In the public image the module is part of the program: whoever runs it includes what is in this folder.
+    modules: { 'usr/lib/nginx/modules/ngx_stream_module.so': STREAM_MODULE },
+    texts: { '/etc/nginx/modules-enabled/stream.conf': `load_module ${STREAM_MODULE};\n` },
     changes: [PATH],
   },
 };

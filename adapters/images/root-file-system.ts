@@ -35,6 +35,13 @@ export async function makeRootFileSystem(
   const files: ArchiveEntry[] = [
     { kind: 'file', path: recipe.target, content: await readFile(program), mode: 0o755 },
     ...(await libraries(root, program, signal)),
+    ...(await modules(recipe, root)),
+    ...Object.entries(recipe.texts ?? {}).map(([path, content]): ArchiveEntry => ({
+      kind: 'file',
+      path,
+      content,
+      mode: 0o644,
+    })),
     ...(await links(recipe, program, signal)),
     ...users(),
   ];
@@ -64,6 +71,20 @@ async function libraries(
       const path = name.startsWith('/') ? name : join(libraryFolder(), name);
       return { kind: 'file', path, content: await readFile(file), mode: 0o755 };
     }),
+  );
+}
+
+async function modules(
+  { modules: wanted = {} }: ImageRecipe,
+  root: string,
+): Promise<ArchiveEntry[]> {
+  return Promise.all(
+    Object.entries(wanted).map(async ([file, path]): Promise<ArchiveEntry> => ({
+      kind: 'file',
+      path,
+      content: await readFile(join(root, file)),
+      mode: 0o644,
+    })),
   );
 }
 

@@ -47,7 +47,7 @@ export function acceptResources({
     const origin = origins.get(keyOfNamed('Ingress', ingress));
     checkIngress(ingress, workloads, reporter(problems, origin));
   }
-  const hostPorts = new Map<number, string>();
+  const hostPorts = new Map<string, string>();
   for (const service of workloads.services) {
     checkService(
       service,
@@ -331,9 +331,9 @@ function checkUnique(
   });
 }
 
-function checkService(service: Service, hostPorts: Map<number, string>, report: Report): void {
+function checkService(service: Service, hostPorts: Map<string, string>, report: Report): void {
   const { type, ports, loadBalancerSourceRanges } = service.spec;
-  const seen = new Set<number>();
+  const seen = new Set<string>();
   if (ports.length === 0 && !isHeadless(service)) report(['spec', 'ports'], 'must not be empty');
   if (isHeadless(service) && type !== 'ClusterIP')
     report(['spec', 'clusterIP'], `a Service of type ${type} is not headless`);
@@ -341,8 +341,9 @@ function checkService(service: Service, hostPorts: Map<number, string>, report: 
     report(['spec', 'loadBalancerSourceRanges'], 'belongs to type: LoadBalancer');
   ports.forEach((port, index) => {
     const path: FieldPath = ['spec', 'ports', index];
-    if (seen.has(port.port)) report([...path, 'port'], `port ${port.port} is there twice`);
-    seen.add(port.port);
+    const one = `${port.port}/${port.protocol}`;
+    if (seen.has(one)) report([...path, 'port'], `port ${one} is there twice`);
+    seen.add(one);
     if (ports.length > 1 && port.name === undefined)
       report(path, 'a Service with several ports names each', 'add name');
     if (type === 'ClusterIP' && port.nodePort !== undefined)
@@ -351,10 +352,11 @@ function checkService(service: Service, hostPorts: Map<number, string>, report: 
     for (const field of ['nodePort', 'port'] as const) {
       const number = port[field];
       if (number === undefined || (field === 'port' && type !== 'LoadBalancer')) continue;
-      const other = hostPorts.get(number);
+      const key = `${number}/${port.protocol}`;
+      const other = hostPorts.get(key);
       if (other !== undefined)
         report([...path, field], `${field} ${number} is that of Service ${other} already`);
-      hostPorts.set(number, service.metadata.name);
+      hostPorts.set(key, service.metadata.name);
     }
   });
 }

@@ -20,7 +20,16 @@ import { dnsConfig } from '#core/docker/names.ts';
 import { edgeConfig, endpointsOf, proxyConfig } from '#core/docker/proxy.ts';
 import type { AddressedService, EdgeIngresses } from '#core/docker/proxy.ts';
 import { blinksUntil, isReady, unreadyReason } from '#core/docker/readiness.ts';
-import type { Decision, LivePod, LiveRecord, Step, World } from '#core/docker/world.ts';
+import { udpEdgeConfig, udpProxyConfig } from '#core/docker/udp.ts';
+import type {
+  Decision,
+  LivePod,
+  LiveRecord,
+  Step,
+  UdpConfig,
+  UdpRole,
+  World,
+} from '#core/docker/world.ts';
 import type { Workload } from '#core/docker/workload.ts';
 import { keeper, normalise, sortWorkloads } from '#core/docker/workloads.ts';
 import type { DesiredState, Orphan, OwnerStatus, ResourceStatus } from '#core/engine.ts';
@@ -313,6 +322,7 @@ function trafficSteps(
     proxyConfig(services, pods, now),
     edgeConfig(services, pods, now, ingressesOf(records, world, secrets, now)),
   ];
+  const udp = { services, pods, nameServer: world.nameServer, now };
   const needsEdge = edge.ports.length > 0 || world.edge !== undefined;
   const names: Step[] =
     isNeeded && world.dns !== dns.hash ? [{ kind: 'configureDns', config: dns }] : [];
@@ -323,8 +333,15 @@ function trafficSteps(
     ...(needsEdge && world.edge !== edge.hash
       ? [{ kind: 'configureEdge' as const, config: edge }]
       : []),
+    ...udpSteps('udp-proxy', udpProxyConfig(udp), world.udpProxy),
+    ...udpSteps('udp-edge', udpEdgeConfig(udp), world.udpEdge),
   ];
   return { names, proxies, settled: names.length === 0 && proxies.length === 0 };
+}
+
+function udpSteps(role: UdpRole, config: UdpConfig, running: string | undefined): Step[] {
+  const isNeeded = config.nginx !== '' || running !== undefined;
+  return isNeeded && running !== config.hash ? [{ kind: 'configureUdp', role, config }] : [];
 }
 
 function addressed(records: readonly LiveRecord[]): AddressedService[] {
@@ -483,8 +500,11 @@ function serviceStatus(
   const record = records.find((each) => each.key === key);
   const address = isHeadless(service) ? 'headless' : (record?.clusterIp ?? 'no address yet');
   const ports = withNodePorts(service, record?.nodePorts)
-    .spec.ports.map(({ port, nodePort }) =>
-      nodePort === undefined ? `${port}` : `${port}:${nodePort}`,
+    .spec.ports.map(({ port, nodePort, protocol }) =>
+      [
+        nodePort === undefined ? `${port}` : `${port}:${nodePort}`,
+        ...(protocol === 'TCP' ? [] : [protocol]),
+      ].join('/'),
     )
     .join(',');
   const rival = ingressPortOf(service, { world, records });
@@ -504,7 +524,9 @@ function ingressPortOf(
   { world, records }: Pick<StatusScope, 'world' | 'records'>,
 ): number | undefined {
   if (!records.some(({ resource }) => resource.kind === 'Ingress')) return undefined;
-  return askedPorts(service).find((port) => Object.values(world.ingressPorts).includes(port));
+  return askedPorts(service).find(
+    ({ port, protocol }) => protocol === 'TCP' && Object.values(world.ingressPorts).includes(port),
+  )?.port;
 }
 
 function inKindOrder(resources: readonly Resource[]): Resource[] {

@@ -32,7 +32,15 @@ export const PortName = z
   .string()
   .max(15)
   .regex(/^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/, 'must be lower case letters, digits and inner hyphens');
-export const Tcp = z.literal('TCP').default('TCP');
+export const Protocol = z
+  .enum(['TCP', 'UDP'], {
+    error: ({ input }) =>
+      input === 'SCTP'
+        ? 'must be TCP or UDP: neither of the proxies carries SCTP'
+        : 'must be TCP or UDP',
+  })
+  .default('TCP');
+export type Protocol = z.infer<typeof Protocol>;
 export const Strings = z.record(z.string(), z.string());
 
 export function metadata<Name extends z.ZodType>(

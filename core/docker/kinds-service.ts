@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { Label, metadata, Port, PortName, Strings, Tcp } from '#core/docker/kind-words.ts';
+import { Label, metadata, Port, PortName, Protocol, Strings } from '#core/docker/kind-words.ts';
 
 /** Where nodePorts lie, as Kubernetes has it by default. */
 export const NODE_PORTS = { first: 30_000, last: 32_767 };
@@ -10,7 +10,7 @@ const ServicePort = z
     port: Port,
     targetPort: z.union([Port, PortName]).optional(),
     nodePort: z.int().min(NODE_PORTS.first).max(NODE_PORTS.last).optional(),
-    protocol: Tcp,
+    protocol: Protocol,
   })
   .transform((port) => ({ ...port, targetPort: port.targetPort ?? port.port }));
 
@@ -35,6 +35,7 @@ export const Service = z.strictObject({
   }),
 });
 export type Service = z.infer<typeof Service>;
+export type ServicePort = z.infer<typeof ServicePort>;
 
 /** It has no address of its own: its name answers with those of the pods. */
 export function isHeadless({ spec }: Service): boolean {

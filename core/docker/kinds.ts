@@ -13,9 +13,9 @@ import {
   metadata,
   Port,
   PortName,
+  Protocol,
   Strings,
   Subdomain,
-  Tcp,
 } from '#core/docker/kind-words.ts';
 import { Quantity } from '#core/resources/quantity.ts';
 
@@ -164,7 +164,7 @@ const Container = z.strictObject({
   env: z.array(EnvVar).default([]),
   envFrom: z.array(EnvFrom).default([]),
   ports: z
-    .array(z.strictObject({ name: PortName.optional(), containerPort: Port, protocol: Tcp }))
+    .array(z.strictObject({ name: PortName.optional(), containerPort: Port, protocol: Protocol }))
     .default([]),
   volumeMounts: z
     .array(

@@ -1,5 +1,6 @@
 import type { Service } from '#core/docker/kinds-service.ts';
 import { endpointsOf, namespaceOf } from '#core/docker/proxy.ts';
+import { udpNames } from '#core/docker/udp.ts';
 import type { AddressedService } from '#core/docker/proxy.ts';
 import type { DnsConfig, LivePod } from '#core/docker/world.ts';
 import { contentHash } from '#core/hash.ts';
@@ -17,6 +18,7 @@ export function dnsConfig(
       nameOf(service),
       podAddresses(service, pods, now),
     ]),
+    ...udpNames(services, pods, now),
   ];
   const hosts = Object.fromEntries(named.toSorted(([one], [other]) => (one < other ? -1 : 1)));
   return { hosts, hash: contentHash(hosts) };

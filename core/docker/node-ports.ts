@@ -1,3 +1,4 @@
+import type { Protocol } from '#core/docker/kind-words.ts';
 import type { Service } from '#core/docker/kinds-service.ts';
 import { NODE_PORTS } from '#core/docker/kinds-service.ts';
 import type { LiveRecord } from '#core/docker/world.ts';
@@ -6,6 +7,12 @@ import { contentHash } from '#core/hash.ts';
 import type { OwnerKey } from '#core/owner.ts';
 import { keyOf } from '#core/resources/resource.ts';
 import type { Resource, ResourceKey } from '#core/resources/resource.ts';
+
+/** One of the host, which has each number once for TCP and once for UDP. */
+export interface HostPort {
+  port: number;
+  protocol: Protocol;
+}
 
 /** The nodePorts that a Service was given, by the port's name; empty for the one without. */
 type NodePorts = Record<string, number>;
@@ -24,7 +31,7 @@ export function assignNodePorts(
       return service !== undefined && opensHostPorts(service) ? [{ record, service }] : [];
     })
     .toSorted((one, other) => (one.record.key < other.record.key ? -1 : 1));
-  const asked = services.flatMap(({ service }) => askedPorts(service));
+  const asked = services.flatMap(({ service }) => askedPorts(service).map(({ port }) => port));
   const taken = new Set([...asked, ...takenPorts]);
   const open = services.flatMap(({ record, service }) =>
     unaskedNames(service).map((name) => ({ record, name, recorded: record.nodePorts?.[name] })),
@@ -77,17 +84,19 @@ export function findNodePortRival(
     for (const port of askedPorts(asService(resource))) {
       const rival = others.find((other) => asksFor(other, port) && comesBefore(other, own, port));
       if (rival !== undefined)
-        return `${key} asks for port ${port} of the host, which ${rival.key} of ${rival.owner} has`;
+        return `${key} asks for port ${port.port} of the host, which ${rival.key} of ${rival.owner} has`;
     }
   }
   return undefined;
 }
 
-function asksFor({ resource }: LiveRecord, port: number): boolean {
-  return askedPorts(asService(resource)).includes(port);
+function asksFor({ resource }: LiveRecord, wanted: HostPort): boolean {
+  return askedPorts(asService(resource)).some(
+    ({ port, protocol }) => port === wanted.port && protocol === wanted.protocol,
+  );
 }
 
-function comesBefore(record: LiveRecord, own: LiveRecord | undefined, port: number): boolean {
+function comesBefore(record: LiveRecord, own: LiveRecord | undefined, port: HostPort): boolean {
   if (own === undefined || !asksFor(own, port)) return true;
   if (record.recordedAt !== own.recordedAt) return record.recordedAt < own.recordedAt;
   return record.key < own.key;
@@ -98,11 +107,11 @@ function asService(resource: Resource): Service | undefined {
 }
 
 /** Of the host: nodePorts by number, and those of a LoadBalancer, which is the host itself. */
-export function askedPorts(service: Service | undefined): number[] {
+export function askedPorts(service: Service | undefined): HostPort[] {
   const isBalancer = service?.spec.type === 'LoadBalancer';
-  return (service?.spec.ports ?? []).flatMap(({ port, nodePort }) => [
-    ...(nodePort === undefined ? [] : [nodePort]),
-    ...(isBalancer ? [port] : []),
+  return (service?.spec.ports ?? []).flatMap(({ port, nodePort, protocol }) => [
+    ...(nodePort === undefined ? [] : [{ port: nodePort, protocol }]),
+    ...(isBalancer ? [{ port, protocol }] : []),
   ]);
 }
 

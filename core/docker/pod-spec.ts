@@ -6,6 +6,7 @@ import type { ConfigMap, Container, InitContainer, Volume } from '#core/docker/k
 import type { Workload } from '#core/docker/workload.ts';
 import type { ContainerSpec, PodSpec, VolumeSpec } from '#core/docker/world.ts';
 import { probesOf } from '#core/docker/probes.ts';
+import { portKey } from '#core/docker/named-ports.ts';
 import { namesOf } from '#core/docker/pod-names.ts';
 import type { Source } from '#core/docker/kinds-volumes.ts';
 import { filesOf } from '#core/docker/volume-files.ts';
@@ -71,7 +72,9 @@ export function podSpec(
     templateHash: templateHash(workload),
     ports: Object.fromEntries(
       all.flatMap(({ ports }) =>
-        ports.flatMap((port) => (port.name === undefined ? [] : [[port.name, port.containerPort]])),
+        ports.flatMap((port) =>
+          port.name === undefined ? [] : [[portKey(port.name, port.protocol), port.containerPort]],
+        ),
       ),
     ),
     containers: all.map((container, order) => ({

@@ -1,7 +1,9 @@
 import { ingressSections, ingressServicePort } from '#core/docker/ingress.ts';
 import type { IngressPorts } from '#core/docker/ingress.ts';
 import type { RecordedIngress, Route } from '#core/docker/ingress-routes.ts';
-import type { Service } from '#core/docker/kinds-service.ts';
+import type { Protocol } from '#core/docker/kind-words.ts';
+import type { Service, ServicePort } from '#core/docker/kinds-service.ts';
+import { portOf } from '#core/docker/named-ports.ts';
 import { opensHostPorts } from '#core/docker/node-ports.ts';
 import { blinksUntil, isReady } from '#core/docker/readiness.ts';
 import type { EdgeConfig, LivePod, ProxyConfig } from '#core/docker/world.ts';
@@ -53,11 +55,13 @@ export function proxyConfig(
   now: number,
 ): ProxyConfig {
   const sections = sorted(services).flatMap(({ service, address }) =>
-    service.spec.ports.map((port) =>
-      section(service, { bind: address, port: port.port }, [
-        ...serverLines(port.targetPort, endpointsOf(service, pods, now)),
-      ]),
-    ),
+    service.spec.ports
+      .filter(({ protocol }) => protocol === 'TCP')
+      .map((port) =>
+        section(service, { bind: address, port: port.port }, [
+          ...serverLines(port, endpointsOf(service, pods, now)),
+        ]),
+      ),
   );
   const haproxy = [GLOBAL, ...sections].join('\n');
   const addresses = sorted(services).map(({ address }) => address);
@@ -74,17 +78,11 @@ export function edgeConfig(
   const { ingresses, certificates, users, ports } = web;
   const isSecure = ingresses.length > 0 && certificates.length > 0;
   const ours = [...(ingresses.length > 0 ? [ports.http] : []), ...(isSecure ? [ports.https] : [])];
-  const all = services
-    .filter(({ service }) => opensHostPorts(service))
-    .flatMap(openPorts)
-    .toSorted((one, other) => (idOf(one.service) < idOf(other.service) ? -1 : 1));
-  const open = all
-    .filter(({ hostPort }) => !ours.includes(hostPort))
-    .filter((port) => !all.some((other) => takesFrom(other, port)));
-  const sections = open.map(({ service, hostPort, targetPort }) =>
+  const open = openPorts(services, 'TCP').filter(({ hostPort }) => !ours.includes(hostPort));
+  const sections = open.map(({ service, hostPort, port }) =>
     section(service, { bind: '*', port: hostPort }, [
       ...rangeLines(service),
-      ...serverLines(targetPort, endpointsOf(service, pods, now)),
+      ...serverLines(port, endpointsOf(service, pods, now)),
     ]),
   );
   const http = ingressSections({
@@ -128,29 +126,40 @@ function serversOf(
   const port = service === undefined ? undefined : ingressServicePort(service, route);
   if (service === undefined || port === undefined) return [];
   return endpointsOf(service, pods, now).flatMap((pod) => {
-    const number = portOf(pod, port.targetPort);
+    const number = portOf(pod, port);
     return number === undefined || pod.ip === undefined ? [] : [{ pod, port: number }];
   });
-}
-
-function portOf(pod: LivePod, targetPort: number | string): number | undefined {
-  return typeof targetPort === 'number' ? targetPort : pod.ports[targetPort];
 }
 
 interface OpenPort {
   service: Service;
   hostPort: number;
-  targetPort: number | string;
+  port: ServicePort;
   recordedAt: number;
   held: boolean;
 }
 
-function openPorts({ service, recordedAt, held }: AddressedService): OpenPort[] {
-  return service.spec.ports.flatMap(({ port, nodePort, targetPort }) =>
-    [nodePort, service.spec.type === 'LoadBalancer' ? port : undefined].flatMap((hostPort) =>
-      hostPort === undefined ? [] : [{ service, hostPort, targetPort, recordedAt, held }],
-    ),
-  );
+/** Ports of the host that Services open, each for one of them. */
+export function openPorts(services: readonly AddressedService[], protocol: Protocol): OpenPort[] {
+  const all = services
+    .filter(({ service }) => opensHostPorts(service))
+    .flatMap((service) => hostPortsOf(service, protocol))
+    .toSorted((one, other) => (idOf(one.service) < idOf(other.service) ? -1 : 1));
+  return all.filter((port) => !all.some((other) => takesFrom(other, port)));
+}
+
+function hostPortsOf(
+  { service, recordedAt, held }: AddressedService,
+  protocol: Protocol,
+): OpenPort[] {
+  return service.spec.ports
+    .filter((port) => port.protocol === protocol)
+    .flatMap((port) =>
+      [port.nodePort, service.spec.type === 'LoadBalancer' ? port.port : undefined].flatMap(
+        (hostPort) =>
+          hostPort === undefined ? [] : [{ service, hostPort, port, recordedAt, held }],
+      ),
+    );
 }
 
 /** Whether the one has the host's port that the other would have too: one that is wanted, else the elder. */
@@ -197,12 +206,12 @@ function rangeLines({ spec }: Service): string[] {
     : [`  tcp-request connection reject if !{ src ${ranges.join(' ')} }`];
 }
 
-function serverLines(targetPort: number | string, endpoints: readonly LivePod[]): string[] {
+function serverLines(port: ServicePort, endpoints: readonly LivePod[]): string[] {
   return endpoints.flatMap((pod) => {
-    const port = portOf(pod, targetPort);
-    return port === undefined || pod.ip === undefined
+    const number = portOf(pod, port);
+    return number === undefined || pod.ip === undefined
       ? []
-      : [`  server ${pod.name} ${pod.ip}:${port}`];
+      : [`  server ${pod.name} ${pod.ip}:${number}`];
   });
 }
 
@@ -214,6 +223,6 @@ export function namespaceOf(service: Service): string {
   return service.metadata.namespace ?? 'default';
 }
 
-function sorted(services: readonly AddressedService[]): AddressedService[] {
+export function sorted(services: readonly AddressedService[]): AddressedService[] {
   return services.toSorted((one, other) => (idOf(one.service) < idOf(other.service) ? -1 : 1));
 }

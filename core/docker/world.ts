@@ -15,12 +15,17 @@ export interface World {
   proxy?: string;
   dns?: string;
   edge?: string;
+  /** The same of what carries UDP to Services and to the host's ports. */
+  udpProxy?: string;
+  udpEdge?: string;
   /** NodePorts that turned out to be another program's. */
   takenPorts?: readonly number[];
   /** Where the edge listens for what Ingresses are for. */
   ingressPorts: { http: number; https: number };
   /** First address of the part of the network that Services use, and how many there are. */
   serviceRange: { first: string; size: number };
+  /** Address of the cluster's name server. */
+  nameServer: string;
 }
 
 /** A resource as it was last recorded in the engine (a labelled, empty volume). It is the inventory. */
@@ -61,7 +66,7 @@ export interface LivePod {
   volumeHashes: Record<string, string>;
   /** Of each container that has probes: what they found so far. */
   probes: Record<string, ContainerProbes>;
-  /** Named container ports, for Services that target them by name. */
+  /** Named container ports, for Services that target them by name; those of UDP as `name/UDP`. */
   ports: Record<string, number>;
   /** Deletion has begun at this time (ms): it gets no traffic and is not counted. Its name is taken until it is gone. */
   deletingSince?: number;
@@ -143,7 +148,7 @@ export interface PodSpec {
   owner: OwnerKey;
   labels: Record<string, string>;
   templateHash: string;
-  /** Named container ports. */
+  /** Named container ports; those of UDP as `name/UDP`. */
   ports: Record<string, number>;
   /** Init containers first, in their order. */
   containers: ContainerSpec[];
@@ -280,13 +285,26 @@ export type Step =
   | { kind: 'deletePod'; name: string; namespace: string; graceSeconds: number; why: string }
   | { kind: 'configureProxy'; config: ProxyConfig }
   | { kind: 'configureDns'; config: DnsConfig }
-  | { kind: 'configureEdge'; config: EdgeConfig };
+  | { kind: 'configureEdge'; config: EdgeConfig }
+  | { kind: 'configureUdp'; role: UdpRole; config: UdpConfig };
 
 /** Rendered configuration and its hash; the engine ships it, checks it and reloads without losing a connection. */
 export interface ProxyConfig {
   haproxy: string;
   /** Addresses to add to the proxy's interface. */
   addresses: string[];
+  hash: string;
+}
+
+export type UdpRole = 'udp-proxy' | 'udp-edge';
+
+export interface UdpConfig {
+  /** Empty: none is needed. */
+  nginx: string;
+  /** Of the host. */
+  ports: number[];
+  /** Where datagrams go, `address:port`: where one is here no more, flows to it have to end. */
+  endpoints: string[];
   hash: string;
 }
 

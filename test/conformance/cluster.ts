@@ -14,6 +14,8 @@ export interface ConformanceCluster {
   logs(place: ContainerPlace): Promise<string>;
   /** The body that the Service answers on the host. */
   ask(owner: string, service: string, path: string): Promise<string>;
+  /** The datagram that comes back from its nodePort of UDP. */
+  askUdp(owner: string, service: string, datagram: Uint8Array): Promise<string>;
   /** The same at a port of its load balancer. */
   askBalancer(service: { port: number }, path: string): Promise<string>;
   /** What an Ingress answers: the name of the host leads to the cluster. */

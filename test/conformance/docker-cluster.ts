@@ -1,3 +1,5 @@
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DesiredState, Engine, OwnerStatus } from '#core/engine.ts';
 import { messageOf } from '#core/errors.ts';
@@ -45,6 +47,13 @@ export function startDockerCluster(): ConformanceCluster & { remove(): Promise<v
     }
   }
 
+  function nodePort(owner: string, service: string): number {
+    const key = `Service/${owner}/${service}`;
+    const status = statuses.get(owner)?.status;
+    const summary = status?.resources.find((each) => each.key === key)?.summary;
+    return Number(/:(\d{5})/.exec(summary ?? '')?.[1]);
+  }
+
   return {
     apply(owner: string, resources: readonly Resource[]) {
       desired.set(owner, { owner, release: 'r1', resources });
@@ -62,14 +71,8 @@ export function startDockerCluster(): ConformanceCluster & { remove(): Promise<v
         lines.push(line);
       return lines.join('\n');
     },
-    async ask(owner, service, path) {
-      const key = `Service/${owner}/${service}`;
-      const summary = statuses
-        .get(owner)
-        ?.status.resources.find((each) => each.key === key)?.summary;
-      const port = /:(\d{5})/.exec(summary ?? '')?.[1];
-      return get(`http://127.0.0.1:${port}${path}`);
-    },
+    ask: (owner, service, path) => get(`http://127.0.0.1:${nodePort(owner, service)}${path}`),
+    askUdp: (owner, service, datagram) => exchange(nodePort(owner, service), datagram),
     askIngress: (request) => askIngress(request, docker.ingress),
     // The host itself.
     askBalancer: ({ port }, path) => get(`http://127.0.0.1:${port}${path}`),
@@ -79,6 +82,22 @@ export function startDockerCluster(): ConformanceCluster & { remove(): Promise<v
       await docker.remove();
     },
   };
+}
+
+/** Takes an answer only from where it was sent to. */
+async function exchange(port: number, datagram: Uint8Array): Promise<string> {
+  const socket = createSocket('udp4');
+  try {
+    socket.connect(port, '127.0.0.1');
+    await once(socket, 'connect');
+    const signal = AbortSignal.timeout(ANSWER_MS);
+    const answer = once(socket, 'message', { signal });
+    socket.send(datagram);
+    const [message] = (await answer) as [Buffer];
+    return message.toString('latin1');
+  } finally {
+    socket.close();
+  }
 }
 
 async function get(url: string): Promise<string> {

@@ -56,6 +56,14 @@ const Runs = z.strictObject({
 
 const Logs = z.strictObject({ logs: z.string(), contain: Text, ...timing });
 
+/** A datagram to the host, in hexadecimal digits, at the Service's nodePort, and the one that comes back. */
+const Datagrams = z.strictObject({
+  nodePort: z.string(),
+  sends: z.string().regex(/^([0-9a-f ]{2})+$/),
+  answers: Text,
+  ...timing,
+});
+
 /** A page of the host, at the Service's nodePort. */
 const Answers = z.strictObject({
   nodePort: z.string(),
@@ -101,6 +109,7 @@ export const Step = z.union([
   PodsAre,
   Runs,
   Logs,
+  Datagrams,
   Answers,
   Balances,
   IngressAnswers,

@@ -103,6 +103,11 @@ function checkOf(step: Exclude<Step, { apply: string }>): Check {
   }
   if ('ingress' in step) return ({ cluster }) => ingressAnswers(cluster, step);
   if ('loadBalancer' in step) return ({ cluster }) => balances(cluster, step);
+  if ('sends' in step) {
+    const datagram = Buffer.from(step.sends.replaceAll(' ', ''), 'hex');
+    return async ({ name, cluster }) =>
+      compare('answer', step.answers, await cluster.askUdp(name, step.nodePort, datagram));
+  }
   return async ({ name, cluster }) =>
     compare('answer', step.answers, (await cluster.ask(name, step.nodePort, step.path)).trim());
 }

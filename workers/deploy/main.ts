@@ -22,6 +22,7 @@ const Environment = z.object({
   WINDLASS_SANDBOX_IMAGE: z.string().min(1).default(SYSTEM_IMAGES.sandbox),
   WINDLASS_PROXY_IMAGE: z.string().min(1).default(SYSTEM_IMAGES.proxy),
   WINDLASS_NAME_SERVER_IMAGE: z.string().min(1).default(SYSTEM_IMAGES.nameServer),
+  WINDLASS_UDP_PROXY_IMAGE: z.string().min(1).default(SYSTEM_IMAGES.udpProxy),
   DOCKER_CONFIG: z.string().optional(),
   LOG_LEVEL: z.enum(LOG_LEVELS).default('info'),
 });
@@ -48,6 +49,7 @@ async function main(): Promise<void> {
       sandbox: environment.WINDLASS_SANDBOX_IMAGE,
       proxy: environment.WINDLASS_PROXY_IMAGE,
       nameServer: environment.WINDLASS_NAME_SERVER_IMAGE,
+      udpProxy: environment.WINDLASS_UDP_PROXY_IMAGE,
     },
     dockerConfig: join(environment.DOCKER_CONFIG ?? join(homedir(), '.docker'), 'config.json'),
     server,

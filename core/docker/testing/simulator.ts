@@ -7,6 +7,7 @@ export function emptyWorld(): World {
     records: [],
     pods: [],
     serviceRange: { first: '10.88.128.0', size: 64 },
+    nameServer: '10.88.127.255',
     ingressPorts: { http: 80, https: 443 },
   };
 }
@@ -66,6 +67,8 @@ export function carryOut(world: World, step: Step, now: number): World {
       return { ...world, dns: step.config.hash };
     case 'configureEdge':
       return { ...world, edge: step.config.hash };
+    case 'configureUdp':
+      return { ...world, [step.role === 'udp-proxy' ? 'udpProxy' : 'udpEdge']: step.config.hash };
   }
 }
 

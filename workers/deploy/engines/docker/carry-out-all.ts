@@ -1,4 +1,5 @@
 import { DockerError } from '#adapters/docker/call.ts';
+import type { HostPort } from '#core/docker/node-ports.ts';
 import type { Step } from '#core/docker/world.ts';
 import type { DesiredState, OwnerStatus } from '#core/engine.ts';
 import { messageOf, UserError } from '#core/errors.ts';
@@ -24,7 +25,8 @@ export interface CarriedOut {
 }
 
 /**
- * Carries the steps out in order, those of pods side by side, and those of the two proxies. What is decided of traffic
+ * Carries the steps out in order, those of pods side by side, and those of the proxies, of which those of UDP come
+ * last: the others give the Services their addresses. What is decided of traffic
  * holds whatever becomes of pods that have none yet: so neither waits for the other.
  */
 export async function carryOutAll(
@@ -55,7 +57,7 @@ export function withFailures(
 /** Of the owners, those with a Service or an Ingress on one of the host's ports. */
 export function ownersOfPort(
   desired: readonly DesiredState[],
-  port: number,
+  port: HostPort,
   ingressPorts: readonly number[],
 ): OwnerKey[] {
   return desired
@@ -63,7 +65,9 @@ export function ownersOfPort(
       resources.some(
         (resource) =>
           (resource.kind === 'Service' && hasPort(resource, port)) ||
-          (resource.kind === 'Ingress' && ingressPorts.includes(port)),
+          (resource.kind === 'Ingress' &&
+            port.protocol === 'TCP' &&
+            ingressPorts.includes(port.port)),
       ),
     )
     .map(({ owner }) => owner);
@@ -107,13 +111,14 @@ interface Lanes {
 function inLanes(steps: readonly Step[]): Lanes {
   const pods = steps.filter(({ kind }) => PODS.has(kind));
   const proxies = steps.filter(({ kind }) => PROXIES.has(kind));
+  const udp = steps.filter(({ kind }) => kind === 'configureUdp');
   const deletions = steps.filter(({ kind }) => kind === 'deletePod');
   const forgetting = steps.filter(({ kind }) => kind === 'forget');
-  const known = new Set([...pods, ...proxies, ...deletions, ...forgetting]);
+  const known = new Set([...pods, ...proxies, ...udp, ...deletions, ...forgetting]);
   return {
     before: steps.filter((step) => !known.has(step)).map((step) => [step]),
     pods: [pods],
-    traffic: [proxies, ...deletions.map((step) => [step])],
+    traffic: [proxies, udp, ...deletions.map((step) => [step])],
     after: forgetting.map((step) => [step]),
   };
 }
@@ -140,13 +145,14 @@ function all(parts: readonly CarriedOut[]): CarriedOut {
   };
 }
 
-function hasPort(service: { [field: string]: unknown }, port: number): boolean {
+function hasPort(service: { [field: string]: unknown }, { port, protocol }: HostPort): boolean {
   const spec = service['spec'] as
-    | { type?: string; ports?: { port: number; nodePort?: number }[] }
+    | { type?: string; ports?: { port: number; nodePort?: number; protocol?: string }[] }
     | undefined;
   const isBalancer = spec?.type === 'LoadBalancer';
   return (
-    spec?.ports?.some((each) => each.nodePort === port || (isBalancer && each.port === port)) ??
-    false
+    spec?.ports
+      ?.filter((each) => (each.protocol ?? 'TCP') === protocol)
+      .some((each) => each.nodePort === port || (isBalancer && each.port === port)) ?? false
   );
 }

@@ -17,7 +17,7 @@ import type { EngineState } from './engine-state.ts';
 import { findContainer } from './find-container.ts';
 import { execIn } from './exec-in.ts';
 import { followChanges } from './follow-changes.ts';
-import { portTaken } from './haproxy.ts';
+import { portTaken } from './port-taken.ts';
 import { createImages } from './images.ts';
 import { createInternalCa } from './internal-ca.ts';
 import type { InternalCa } from './internal-ca.ts';
@@ -223,7 +223,7 @@ function takenPorts(
   desired: readonly DesiredState[],
   ingressPorts: readonly number[],
 ): StepFailure[] {
-  return [...(taken?.ports ?? [])].flatMap((port) =>
+  return (taken?.ports ?? []).flatMap((port) =>
     ownersOfPort(desired, port, ingressPorts).map((owner) => ({ owner, message: portTaken(port) })),
   );
 }

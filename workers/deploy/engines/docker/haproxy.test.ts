@@ -1,14 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { ContainerLine } from '#adapters/docker/logs.ts';
-import {
-  judge,
-  marked,
-  PortTaken,
-  portsIn,
-  serversIn,
-  withoutMark,
-  withoutPorts,
-} from './haproxy.ts';
+import { judge, marked, portsIn, serversIn, withoutMark, withoutPorts } from './haproxy.ts';
+import { PortTaken } from './port-taken.ts';
 
 const config = `global
   noreuseport

@@ -1,38 +1,15 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { followLogs, followOutput } from '#adapters/docker/logs.ts';
 import type { ContainerLine } from '#adapters/docker/logs.ts';
-import { UserError } from '#core/errors.ts';
 import { contentHash } from '#core/hash.ts';
-import { restartContainer, signalContainer, startContainer } from './containers.ts';
 import type { DockerContext } from './context.ts';
 import type { InspectedContainer } from './inspected.ts';
-import { isJoined } from './system-containers.ts';
+import { PortTaken } from './port-taken.ts';
+import { ship } from './ship-config.ts';
 import type { SystemFiles } from './system-files.ts';
 
-const LOAD_TIMEOUT_MS = 15_000;
-const LOG_RETRY_MS = 50;
-const SIGNAL_AGAIN_MS = 300;
 const CONFIG = 'haproxy.cfg';
 const SERVER_LINE = /^ {2}server (\S+) /gm;
 const SECTION = /^(?=(?:listen|frontend|backend) )/m;
 const BIND_LINE = /^ {2}bind \S*:(\d+)/gm;
-
-/** A port of the host that somebody else has. */
-export class PortTaken extends UserError {
-  readonly port: number;
-
-  constructor(port: number) {
-    super('conflict', portTaken(port));
-    this.port = port;
-  }
-}
-
-export function portTaken(port: number): string {
-  return (
-    `port ${port} is in use by another program on the host: ` +
-    `give the Service another one (Ingresses: the Cluster's spec.ingress), or stop what listens there (ss -ltnp 'sport = :${port}')`
-  );
-}
 
 /** The HAProxy that is meant, and the sandbox that writes its files. */
 export interface HaproxyTarget {
@@ -54,7 +31,14 @@ export async function loadHaproxy(
 ): Promise<void> {
   const { role, sandbox } = target;
   try {
-    await ship(context, files, target, text, signal);
+    const mark = markOf(text);
+    const program = {
+      name: 'HAProxy',
+      reloads: 'SIGUSR2',
+      judge: (lines: AsyncIterable<ContainerLine>, onBegun: () => void) =>
+        judge(lines, mark, onBegun),
+    } as const;
+    await ship(context, files, { ...target, program, config: { [CONFIG]: marked(text) } }, signal);
   } catch (error) {
     if (before !== undefined && !signal.aborted)
       await files.write(sandbox.Id, role, { [CONFIG]: marked(before) }, signal);
@@ -103,65 +87,6 @@ function markOf(text: string): string {
   return `configuration ${contentHash(text)}`;
 }
 
-async function ship(
-  context: DockerContext,
-  files: SystemFiles,
-  { role, container, sandbox }: HaproxyTarget,
-  text: string,
-  signal: AbortSignal,
-): Promise<void> {
-  const { Id: id, State } = container;
-  const isJoint = role === 'edge' || isJoined(container, sandbox);
-  const writing = files.write(sandbox.Id, role, { hash: '', [CONFIG]: marked(text) }, signal);
-  const ends = AbortSignal.any([signal, AbortSignal.timeout(LOAD_TIMEOUT_MS)]);
-  const since = Date.now();
-  if (State.Status === 'running' && isJoint) {
-    const [output] = await Promise.all([followOutput(context.docker, id, ends), writing]);
-    if (await reload(context, id, readVerdict(output, markOf(text)), ends)) return;
-  } else {
-    await writing;
-    if (State.Status === 'running' || State.Status === 'restarting')
-      await restartContainer(context, id, 0, signal);
-    else await startContainer(context, id, signal);
-  }
-  await waitUntilLoaded(context, id, markOf(text), since, { ends, signal });
-}
-
-/** False where its output ended before it said anything: Docker started it anew, or ends the stream early. */
-async function reload(
-  context: DockerContext,
-  id: string,
-  verdict: Verdict,
-  signal: AbortSignal,
-): Promise<boolean> {
-  let isTaken = false;
-  const taken = Promise.race([verdict.begun, verdict.ended]).then(() => {
-    isTaken = true;
-  });
-  // HAProxy loses a signal that it gets just after it has loaded.
-  while (!isTaken && !signal.aborted) {
-    await signalContainer(context, id, 'SIGUSR2', signal);
-    await Promise.race([taken, sleep(SIGNAL_AGAIN_MS)]);
-  }
-  return verdict.ended;
-}
-
-interface Verdict {
-  /** It began to load something. */
-  begun: Promise<void>;
-  /** True when it loaded what is meant; false when the lines ended before. Rejects with why it refused. */
-  ended: Promise<boolean>;
-}
-
-function readVerdict(lines: AsyncIterable<ContainerLine>, mark: string): Verdict {
-  const begun = Promise.withResolvers<void>();
-  const ended = judge(lines, mark, begun.resolve);
-  ended.catch(() => {
-    // Told to whoever awaits it.
-  });
-  return { begun: begun.promise, ended };
-}
-
 /** Whether HAProxy's master said that it loaded what is marked so; throws what it said where it refused. */
 export async function judge(
   lines: AsyncIterable<ContainerLine>,
@@ -180,28 +105,9 @@ export async function judge(
     if (line.includes('Loading success')) return true;
     if (line.startsWith('[ALERT]')) alerts.push(line);
     const port = /cannot bind socket.*:(\d+)\]/.exec(line)?.[1];
-    if (port !== undefined) throw new PortTaken(Number(port));
+    if (port !== undefined) throw new PortTaken({ port: Number(port), protocol: 'TCP' });
     if (line.includes('Loading failure') || line.includes('Fatal errors found'))
       throw new Error(`HAProxy did not load its configuration: ${alerts.join(' ')}`);
   }
   return false;
-}
-
-/** By what it has written to its log, as often as it takes. */
-async function waitUntilLoaded(
-  context: DockerContext,
-  id: string,
-  mark: string,
-  since: number,
-  { ends, signal }: { ends: AbortSignal; signal: AbortSignal },
-): Promise<void> {
-  while (!ends.aborted) {
-    const lines = followLogs(context.docker, id, { follow: true, since }, ends);
-    if (await readVerdict(lines, mark).ended) return;
-    await sleep(LOG_RETRY_MS);
-  }
-  signal.throwIfAborted();
-  throw new Error(
-    `HAProxy did not load its configuration: it said nothing in ${LOAD_TIMEOUT_MS / 1_000} s`,
-  );
 }

@@ -40,7 +40,9 @@ export type Role =
   | 'proxy-sandbox'
   | 'proxy'
   | 'name-server'
-  | 'edge';
+  | 'edge'
+  | 'udp-proxy'
+  | 'udp-edge';
 
 export function marks(context: DockerContext, role: Role): Record<string, string> {
   return {

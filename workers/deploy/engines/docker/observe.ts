@@ -89,8 +89,9 @@ export async function observe(
       records,
       pods: state.readiness.follow(pods.map((pod, index) => withProbes(pod, whole[index], state))),
       ...running,
-      ...(taken === undefined ? {} : { takenPorts: [...taken.ports] }),
+      ...(taken === undefined ? {} : { takenPorts: taken.ports.map(({ port }) => port) }),
       serviceRange: layout.serviceRange,
+      nameServer: layout.systemIp,
       ingressPorts: state.ingressPorts,
     },
     stored,
@@ -225,7 +226,7 @@ function probeTargets(
   served: ReadonlySet<string>,
 ): Probed[] {
   if (pod?.ip === undefined || pod.deletingSince !== undefined) return [];
-  const target = { address: pod.ip, served: served.has(pod.name) };
+  const target = { address: pod.ip, served: served.has(pod.name) || served.has(pod.ip) };
   return containers.flatMap((container) => {
     const live = pod.containers[labelsOf(container)[LABEL.container] ?? ''];
     const isUp = live?.state === 'running' && live.joined;

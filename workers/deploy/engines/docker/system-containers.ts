@@ -1,4 +1,5 @@
 import { callDocker, isStatus } from '#adapters/docker/call.ts';
+import type { UdpRole } from '#core/docker/world.ts';
 import { UserError } from '#core/errors.ts';
 import {
   createContainer,
@@ -18,8 +19,20 @@ import { systemName } from './names.ts';
 import { LOG_CONFIG, madeOf, RESTART_POLICY, SLEEP } from './pod-config.ts';
 import { ensureSystemVolume, isSystemMount, systemFolder, systemMount } from './system-files.ts';
 
-export const SYSTEM_ROLES = ['proxy-sandbox', 'proxy', 'name-server', 'edge'] as const;
+export const SYSTEM_ROLES = [
+  'proxy-sandbox',
+  'proxy',
+  'name-server',
+  'edge',
+  'udp-proxy',
+  'udp-edge',
+] as const;
 export type SystemRole = (typeof SYSTEM_ROLES)[number];
+
+/** Whether it is on the host's network; the others share the sandbox's. */
+export function isOnHost(role: SystemRole): boolean {
+  return role === 'edge' || role === 'udp-edge';
+}
 
 export interface SystemSpec {
   role: SystemRole;
@@ -50,6 +63,11 @@ export function haproxyIn(
 ): SystemSpec {
   const command = ['haproxy', '-W', '-db', '-f', `${systemFolder(role)}/haproxy.cfg`];
   return { role, image: context.images.proxy, command, networkMode };
+}
+
+export function nginxIn(context: DockerContext, role: UdpRole, networkMode: string): SystemSpec {
+  const command = ['nginx', '-e', 'stderr', '-c', `${systemFolder(role)}/nginx.conf`];
+  return { role, image: context.images.udpProxy, command, networkMode };
 }
 
 export function nameServerIn(

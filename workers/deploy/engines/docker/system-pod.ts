@@ -1,13 +1,15 @@
-import type { DnsConfig, EdgeConfig, ProxyConfig } from '#core/docker/world.ts';
+import type { HostPort } from '#core/docker/node-ports.ts';
+import type { DnsConfig, EdgeConfig, ProxyConfig, UdpConfig, UdpRole } from '#core/docker/world.ts';
 import { createEdgeSecrets } from './edge-secrets.ts';
 import { labelsOf, restartContainer, signalContainer, startContainer } from './containers.ts';
 import type { DockerContext } from './context.ts';
-import { PortTaken, portsIn, serversIn, withoutPorts } from './haproxy.ts';
+import { portsIn, serversIn, withoutPorts } from './haproxy.ts';
 import type { InspectedContainer } from './inspected.ts';
 import { inspectContainer } from './inspections.ts';
 import type { InternalCa } from './internal-ca.ts';
 import { LABEL } from './marks.ts';
 import type { ClusterNetwork } from './network.ts';
+import { PortTaken } from './port-taken.ts';
 import type { SandboxShell } from './sandbox-shell.ts';
 import {
   ensureSystemContainer,
@@ -23,6 +25,7 @@ import {
 import type { SystemSpec } from './system-containers.ts';
 import { createSystemContent } from './system-content.ts';
 import { createSystemFiles, removeSystemVolume } from './system-files.ts';
+import { createUdpProxies } from './udp-proxies.ts';
 
 /** A port that somebody else has is not tried again at once: each try may make the other NodePorts wait. */
 const PORT_RETRY_MS = 30_000;
@@ -56,10 +59,19 @@ export interface SystemState {
   proxy?: string;
   dns?: string;
   edge?: string;
+  udpProxy?: string;
+  udpEdge?: string;
   /** The running sandbox of the proxy, from where pods are probed. */
   sandboxId?: string;
   /** NodePorts that are not served, since another program of the host has them; tried again at `retryAt` (ms). */
-  taken?: { ports: ReadonlySet<number>; retryAt: number };
+  taken?: { ports: readonly HostPort[]; retryAt: number };
+}
+
+/** What one of those on the host's network could not have of a configuration. */
+interface Withheld {
+  hash: string;
+  ports: readonly HostPort[];
+  retryAt: number;
 }
 
 /** Answers whether something accepts connections there; absent where that cannot be found out. */
@@ -68,12 +80,19 @@ type CanConnect = (address: string, port: number) => Promise<boolean | undefined
 /** The cluster's proxy, name server and edge. What they run with is read back from them, so a new worker knows it. */
 export interface SystemPod {
   observe(found: readonly InspectedContainer[], signal: AbortSignal): Promise<SystemState>;
-  /** Names of the pods that get traffic by the configuration that is there. */
+  /** Names of the pods that get traffic by the configuration that is there, or their addresses. */
   servedPods(found: readonly InspectedContainer[], signal: AbortSignal): Promise<Set<string>>;
   configureProxy(network: ClusterNetwork, config: ProxyConfig, signal: AbortSignal): Promise<void>;
   configureDns(network: ClusterNetwork, config: DnsConfig, signal: AbortSignal): Promise<void>;
   /** A port that somebody else has is left out, so that the others are served. */
   configureEdge(network: ClusterNetwork, config: EdgeConfig, signal: AbortSignal): Promise<void>;
+  /** After the others: it needs the Services' addresses and the pods' names. */
+  configureUdp(
+    network: ClusterNetwork,
+    role: UdpRole,
+    config: UdpConfig,
+    signal: AbortSignal,
+  ): Promise<void>;
   removeAll(signal: AbortSignal): Promise<void>;
 }
 
@@ -86,7 +105,7 @@ export function createSystemPod(
   const files = createSystemFiles(context, shell);
   const content = createSystemContent(context, files);
   const secrets = createEdgeSecrets(context, shell, files, ca);
-  let withheld: { hash: string; ports: ReadonlySet<number>; retryAt: number } | undefined;
+  const withheld = new Map<'edge' | 'udp-edge', Withheld>();
 
   /** As they were when the world was last looked at. */
   let seen = new Map<string, InspectedContainer>();
@@ -112,6 +131,30 @@ export function createSystemPod(
     seen.delete(spec.role);
     if (known !== undefined && isSound(known) && isOfSpec(context, spec, known)) return known;
     return ensureSystemContainer(context, spec, signal);
+  }
+
+  const carryUdp = createUdpProxies({ context, files, content, ensure });
+
+  /** The hash of what one on the host's network runs with, where it is as good as can be had for now. */
+  async function hashOnHost(
+    role: 'edge' | 'udp-edge',
+    container: InspectedContainer,
+    signal: AbortSignal,
+  ): Promise<string> {
+    if (!isSound(container)) return '';
+    const hash = await content.hashOf(container, role, signal);
+    const lacks = withheld.get(role);
+    const isLacking = lacks !== undefined && hash.startsWith(`${lacks.hash} `);
+    return isLacking && lacks.retryAt > Date.now() ? lacks.hash : hash;
+  }
+
+  function withhold(
+    role: 'edge' | 'udp-edge',
+    { hash }: { hash: string },
+    ports: readonly HostPort[],
+  ): void {
+    if (ports.length === 0) withheld.delete(role);
+    else withheld.set(role, { hash, ports, retryAt: Date.now() + PORT_RETRY_MS });
   }
 
   /** Once for all who ask for it meanwhile. */
@@ -190,21 +233,29 @@ export function createSystemPod(
       seen = new Map(byRole);
       content.keepOnly(new Set(found.map(({ Id }) => Id)));
       const state: SystemState = {};
-      const edge = byRole.get('edge');
-      if (edge !== undefined)
-        state.edge = isSound(edge) ? await content.hashOf(edge, 'edge', signal) : '';
-      if (withheld !== undefined) {
-        state.taken = withheld;
-        if (state.edge?.startsWith(`${withheld.hash} `) === true && withheld.retryAt > Date.now())
-          state.edge = withheld.hash;
+      for (const [key, role] of [
+        ['edge', 'edge'],
+        ['udpEdge', 'udp-edge'],
+      ] as const) {
+        const container = byRole.get(role);
+        if (container !== undefined) state[key] = await hashOnHost(role, container, signal);
       }
+      const lacking = [...withheld.values()];
+      if (lacking.length > 0)
+        state.taken = {
+          ports: lacking.flatMap(({ ports }) => ports),
+          retryAt: Math.min(...lacking.map(({ retryAt }) => retryAt)),
+        };
       const sandbox = byRole.get('proxy-sandbox');
+      // There, but not as it should be.
+      if (byRole.has('udp-proxy')) state.udpProxy = '';
       if (sandbox?.State.Status !== 'running') return state;
       state.sandboxId = sandbox.Id;
       if (!isSound(sandbox)) return state;
       for (const [key, role] of [
         ['proxy', 'proxy'],
         ['dns', 'name-server'],
+        ['udpProxy', 'udp-proxy'],
       ] as const) {
         const container = byRole.get(role);
         if (container === undefined || !isSound(container) || !isJoined(container, sandbox))
@@ -224,7 +275,11 @@ export function createSystemPod(
             .map((container) => content.textOf(container, role, signal)),
         ),
       );
-      return new Set(all.flatMap((text) => serversIn(text ?? '')));
+      const names = running.find((container) => labelsOf(container)[LABEL.role] === 'name-server');
+      const hosts =
+        names === undefined ? '' : await files.read(names.Id, 'name-server', 'hosts', signal);
+      const addresses = (hosts ?? '').split('\n').map((line) => line.split(' ')[0] ?? '');
+      return new Set([...all.flatMap((text) => serversIn(text ?? '')), ...addresses]);
     },
     async configureProxy(network, config, signal) {
       const sandbox = await ensureSandbox(network, signal);
@@ -256,11 +311,19 @@ export function createSystemPod(
       await content.writeHash(target, `${config.hash} ${sandbox.State.StartedAt}`, signal);
     },
     async configureEdge(network, config, signal) {
-      withheld = undefined;
+      withheld.delete('edge');
       if (config.ports.length === 0) return removeSystemContainers(context, ['edge'], signal);
       const ports = await loadEdge(network, config, signal);
-      const retryAt = Date.now() + PORT_RETRY_MS;
-      withheld = ports.size === 0 ? undefined : { hash: config.hash, ports, retryAt };
+      withhold(
+        'edge',
+        config,
+        [...ports].map((port) => ({ port, protocol: 'TCP' })),
+      );
+    },
+    async configureUdp(network, role, config, signal) {
+      const sandbox = await ensureSandbox(network, signal);
+      const ports = await carryUdp(sandbox, role, config, signal);
+      if (role === 'udp-edge') withhold(role, config, ports);
     },
     async removeAll(signal) {
       await removeSystemContainers(context, SYSTEM_ROLES.toReversed(), signal);

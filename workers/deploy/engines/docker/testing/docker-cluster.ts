@@ -2,7 +2,7 @@ import { randomBytes, randomInt } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type Docker from 'dockerode';
 import { pino } from 'pino';
-import { callDocker } from '#adapters/docker/call.ts';
+import { callDocker, isStatus } from '#adapters/docker/call.ts';
 import { connectDocker } from '#adapters/docker/connect.ts';
 import { runInContainer } from '#adapters/docker/exec.ts';
 import { Cluster } from '#core/declarations/cluster.ts';
@@ -102,7 +102,12 @@ export function createDockerCluster(): DockerCluster {
     volumes,
     async remove() {
       await Promise.all(engines.map((engine) => engine.close()));
-      for (const { Id } of await all()) await harm(Id, 'remove');
+      for (const { Id } of await all()) {
+        await harm(Id, 'remove').catch((error: unknown) => {
+          // A pod was ending by itself.
+          if (!isStatus(error, 404) && !isStatus(error, 409)) throw error;
+        });
+      }
       for (const name of await volumes())
         await callDocker(docker, { method: 'DELETE', path: `/volumes/${name}`, signal: never });
       await callDocker(docker, {
