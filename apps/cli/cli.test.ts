@@ -1,10 +1,11 @@
 import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
+import type { ServerResponse } from 'node:http';
 import { dirname, join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { ClusterView } from '#core/api/cluster.ts';
 import type { RunView } from '#core/api/run.ts';
 import { FAKE_NOW, FAKE_TOKEN, openFakeWorld } from './fake-world.ts';
-import type { Answers, FakeWorld } from './fake-world.ts';
+import type { Answers, AnswerItself, FakeWorld } from './fake-world.ts';
 
 let world: FakeWorld | undefined;
 
@@ -145,6 +146,35 @@ describe('logs', () => {
       out: ['clone | Cloning', 'FAILED run 3f7b0000: build web: exit code 1'],
       notes: [],
     });
+  });
+
+  it('goes on where the server was away, without telling a line twice', async () => {
+    const [first, second] = ['one', 'two'].map((text) => JSON.stringify({ ...line, line: text }));
+    const answers: AnswerItself[] = [
+      (response) => response.writeHead(200).write(`${first}\n`, () => response.destroy()),
+      (response) => response.destroy(),
+      (response) =>
+        response.end(`${first}\n${second}\n${JSON.stringify({ kind: 'run', run: RUN })}\n`),
+    ];
+    const { run } = await open({
+      ...RUNS,
+      'GET /api/v1/runs/3f2a9c11/logs?follow=1': (response: ServerResponse) =>
+        answers.shift()?.(response),
+    });
+    const { code, out } = await run('logs', 'last', '-f');
+    expect({ code, lines: out.slice(0, 2) }).toEqual({
+      code: 0,
+      lines: ['clone | one', 'clone | two'],
+    });
+    expect(answers).toEqual([]);
+  });
+
+  it('does not wait for a server that never answered', async () => {
+    const { run } = await open({
+      ...RUNS,
+      'GET /api/v1/runs/3f2a9c11/logs?follow=1': (response: ServerResponse) => response.destroy(),
+    });
+    expect((await run('logs', 'last', '-f')).notes[0]).toContain('cannot reach');
   });
 
   it('prints the log of the newest run', async () => {

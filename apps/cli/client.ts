@@ -62,11 +62,15 @@ export function createClient({ url, token }: Server, signal: AbortSignal): ApiCl
     },
     async *stream(path, schema) {
       const response = await send('GET', path);
-      for await (const line of createInterface({ input: response, crlfDelay: Infinity })) {
-        if (line.trim() !== '') yield parseAnswer(schema, line, url);
+      try {
+        for await (const line of createInterface({ input: response, crlfDelay: Infinity })) {
+          if (line.trim() !== '') yield parseAnswer(schema, line, url);
+        }
+        if (!response.complete) throw new Error('it is not whole');
+      } catch (error) {
+        if (error instanceof UserError || signal.aborted) throw error;
+        throw new UserError('unavailable', `${url} ended the answer half-way`, { cause: error });
       }
-      if (!response.complete)
-        throw new UserError('unavailable', `${url} ended the answer half-way`);
     },
   };
 }

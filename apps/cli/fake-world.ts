@@ -1,6 +1,6 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:http';
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,8 +8,9 @@ import { text } from 'node:stream/consumers';
 import { runCli } from './program.ts';
 import type { Terminal } from './terminal.ts';
 
-/** What the server answers to `GET /path?query` or `POST /path`; lists are sent as NDJSON. */
+/** What the server answers to `GET /path?query` or `POST /path`; lists are sent as NDJSON, functions answer themselves. */
 export type Answers = Readonly<Record<string, unknown>>;
+export type AnswerItself = (response: ServerResponse) => void;
 
 export interface FakeWorld {
   url: string;
@@ -39,8 +40,9 @@ export const FAKE_NOW = 1_800_000_000_000;
 export async function openFakeWorld(answers: Answers): Promise<FakeWorld> {
   const asked: string[] = [];
   const server = createServer((request, response) => {
-    void answer(request, answers, asked).then(({ status, body }) => {
-      response.writeHead(status).end(body);
+    void answer(request, answers, asked).then((answered) => {
+      if (typeof answered === 'function') answered(response);
+      else response.writeHead(answered.status).end(answered.body);
     });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', () => resolve()));
@@ -80,7 +82,7 @@ async function answer(
   request: IncomingMessage,
   answers: Answers,
   asked: string[],
-): Promise<{ status: number; body: string }> {
+): Promise<{ status: number; body: string } | AnswerItself> {
   const body = await text(request);
   const key = `${request.method} ${request.url}`;
   asked.push(body === '' ? key : `${key} ${body}`);
@@ -89,6 +91,7 @@ async function answer(
   }
   const found = answers[key];
   if (found === undefined) return failure(404, 'not-found', `nothing at ${key}`);
+  if (typeof found === 'function') return found as AnswerItself;
   const lines = Array.isArray(found) ? found.map((each) => JSON.stringify(each)) : undefined;
   return { status: 200, body: lines?.join('\n') ?? JSON.stringify(found) };
 }
