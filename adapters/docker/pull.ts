@@ -21,6 +21,26 @@ export async function hasImage(
   }
 }
 
+/** Pulls with the first login that the registry takes; without one where there are none. */
+export async function pullWithAny(
+  docker: Docker,
+  image: string,
+  logins: readonly RegistryAuth[],
+  signal: AbortSignal,
+): Promise<void> {
+  const refused: string[] = [];
+  for (const login of logins.length === 0 ? [undefined] : logins) {
+    try {
+      return await pullImage(docker, image, login, signal);
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      signal.throwIfAborted();
+      refused.push(error.message);
+    }
+  }
+  throw new UserError('unavailable', [...new Set(refused)].join('; '), { transient: true });
+}
+
 /** Pulls an image. What the registry refuses is a UserError with its words. */
 export async function pullImage(
   docker: Docker,

@@ -5,13 +5,13 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { connectDocker } from '#adapters/docker/connect.ts';
 import { createCredentialsReader } from '#adapters/docker/credentials.ts';
 import type { ReadCredentials } from '#adapters/docker/credentials.ts';
-import { pullImage } from '#adapters/docker/pull.ts';
+import { pullImage, pullWithAny } from '#adapters/docker/pull.ts';
 import { pushImage, tagImage } from '#adapters/docker/push.ts';
 import type { Running } from '../../test/tools/process.ts';
 import { startRegistry } from '../../test/tools/registry.ts';
 import { startTokenDoor } from '../../test/tools/token-registry.ts';
 import { createRegistryClient } from './registry-client.ts';
-import { resolveDigest } from './resolve-digest.ts';
+import { resolveDigest, resolveWithAny } from './resolve-digest.ts';
 
 const docker = connectDocker('unix:///var/run/docker.sock');
 const NEVER = new AbortController().signal;
@@ -69,6 +69,19 @@ describe.each(['a password', 'a token'])('a registry that asks for %s', (wanted)
       `${image.repository}@${digest}`,
       await credentials(image.repository),
       NEVER,
+    );
+  });
+
+  it('gives images to the first login that is right', async () => {
+    const digest = await push(await loggedIn(LOGIN.password));
+    const name = `${image.repository}:c1`;
+    const logins = [{ ...LOGIN, password: 'wrong' }, LOGIN];
+    const none = await loggedIn('wrong');
+    expect(await resolveWithAny(docker, name, logins, none, NEVER)).toBe(digest);
+    const auths = logins.map((login) => ({ ...login, serveraddress: name.split('/')[0] ?? '' }));
+    await pullWithAny(docker, name, auths, NEVER);
+    await expect(pullWithAny(docker, name, auths.slice(0, 1), NEVER)).rejects.toThrow(
+      /unauthorized|no basic auth/,
     );
   });
 

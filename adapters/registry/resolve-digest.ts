@@ -1,11 +1,31 @@
 import type Docker from 'dockerode';
 import { callDocker, DockerError } from '#adapters/docker/call.ts';
+import { registryOf } from '#adapters/docker/credentials.ts';
 import type { ReadCredentials } from '#adapters/docker/credentials.ts';
 import { messageOf, UserError } from '#core/errors.ts';
 
 const TIMEOUT_MS = 30_000;
 const DENIED = /unauthorized|denied|authentication required/i;
 const UNKNOWN = /manifest unknown|not found|name unknown/i;
+
+/** With the first of the logins that the registry lets in; else with the stored one. */
+export async function resolveWithAny(
+  docker: Docker,
+  image: string,
+  logins: readonly { username: string; password: string }[],
+  credentials: ReadCredentials,
+  signal: AbortSignal,
+): Promise<string> {
+  for (const login of logins) {
+    const auth = { ...login, serveraddress: registryOf(image) };
+    try {
+      return await resolveDigest(docker, image, () => Promise.resolve(auth), signal);
+    } catch (error) {
+      if (!(error instanceof UserError) || error.code !== 'unauthorized') throw error;
+    }
+  }
+  return resolveDigest(docker, image, credentials, signal);
+}
 
 /**
  * The digest a tag stands for, asked through the engine, which knows its mirrors, certificates and insecure

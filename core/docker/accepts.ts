@@ -6,6 +6,7 @@ import { isHeadless } from '#core/docker/kinds-service.ts';
 import type { Service } from '#core/docker/kinds-service.ts';
 import { resourceValue } from '#core/docker/field-refs.ts';
 import { checkNames } from '#core/docker/pod-names.ts';
+import { checkPullSecret } from '#core/docker/pull-secrets.ts';
 import { checkSecurity } from '#core/docker/security.ts';
 import { describeUnknownField } from '#core/docker/unknown-field.ts';
 import type { Workload } from '#core/docker/workload.ts';
@@ -43,6 +44,8 @@ export function acceptResources({
     checkSelector(resource, report);
     checkPods(keeper(resource), workloads, named, report);
   }
+  for (const secret of workloads.secrets.values())
+    checkPullSecret(secret, reporter(problems, origins.get(keyOfNamed('Secret', secret))));
   for (const ingress of workloads.ingresses) {
     const origin = origins.get(keyOfNamed('Ingress', ingress));
     checkIngress(ingress, workloads, reporter(problems, origin));

@@ -472,7 +472,8 @@ function workloadStatus(workload: Workload, kept: KeptPods, now: number): Resour
       (paused || strategy.type === 'OnDelete' || kept.specs.has(pod.name)),
   );
   const ready = staying.filter(isReady).length;
-  const summary = `${ready} of ${replicas} ready${paused ? ', paused' : ''}`;
+  const warning = kept.warning === undefined ? '' : `; ${kept.warning}`;
+  const summary = `${ready} of ${replicas} ready${paused ? ', paused' : ''}${warning}`;
   const unready = staying.find((pod) => !isReady(pod));
   const reason = unready === undefined ? summary : unreadyReason(unready, now);
   return {

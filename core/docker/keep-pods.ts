@@ -1,6 +1,7 @@
 import type { Workload } from '#core/docker/workload.ts';
 import { turnOf } from '#core/docker/init.ts';
 import { keeperOf, podSpec, templateHash } from '#core/docker/pod-spec.ts';
+import { pullSecretsOf } from '#core/docker/pull-secrets.ts';
 import { isCrashLooping, isHeldBack, isReady, unreadyReason } from '#core/docker/readiness.ts';
 import { nextStep, progressedAt } from '#core/docker/rollout.ts';
 import type { LivePod, PodSpec, Step } from '#core/docker/world.ts';
@@ -21,6 +22,8 @@ export interface KeptPods {
   /** What the steps do, for a person; empty when nothing is to be done. */
   why: string[];
   complete: boolean;
+  /** What may be wrong with it; it goes on all the same. */
+  warning?: string;
   /** Set when it will not get there by itself. */
   failure?: string;
   wakeAt?: number;
@@ -62,6 +65,7 @@ export function keepPods({
     return { kind: 'createPod', pod, run: turnOf(pod).run };
   });
   const { paused } = workload.spec;
+  const warning = warningOf(pullSecretsOf(workload, workloads).lacked);
   const failure =
     rollout.complete || paused ? undefined : failureOf(workload, staying, recordedAt, now);
   const deadline =
@@ -83,7 +87,8 @@ export function keepPods({
       ...rollout.remove.map(({ name }) => `remove pod ${name}`),
     ],
     complete: rollout.complete,
-    ...(failure === undefined ? {} : { failure }),
+    ...(warning === undefined ? {} : { warning }),
+    ...(failure === undefined ? {} : { failure: [failure, warning ?? []].flat().join('; ') }),
     ...earliest(wakes),
   };
 }
@@ -177,6 +182,12 @@ function wrongWith(
       return `volume ${name} lost its files`;
   }
   return undefined;
+}
+
+/** In the kubelet's words. */
+function warningOf(lackedPullSecrets: readonly string[]): string | undefined {
+  if (lackedPullSecrets.length === 0) return undefined;
+  return `FailedToRetrieveImagePullSecret: there is no Secret ${lackedPullSecrets.join(', ')}`;
 }
 
 const PULL_GIVEN_UP = ['ImagePullBackOff', 'ErrImageNeverPull'];

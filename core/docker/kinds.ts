@@ -229,6 +229,10 @@ const PodSpec = z.strictObject({
   hostAliases: z.array(HostAlias).optional(),
   dnsPolicy: DnsPolicy.optional(),
   dnsConfig: DnsConfig.optional(),
+  // One without a name is nothing, as in Kubernetes.
+  imagePullSecrets: z
+    .array(z.strictObject({ name: z.union([Subdomain, z.literal('')]).default('') }))
+    .optional(),
   restartPolicy: z.literal('Always').default('Always'),
   terminationGracePeriodSeconds: z.int().min(0).default(30),
 });

@@ -9,6 +9,7 @@ import { probesOf } from '#core/docker/probes.ts';
 import { portKey } from '#core/docker/named-ports.ts';
 import { namesOf } from '#core/docker/pod-names.ts';
 import type { Source } from '#core/docker/kinds-volumes.ts';
+import { loginsFor, pullSecretsOf } from '#core/docker/pull-secrets.ts';
 import { filesOf } from '#core/docker/volume-files.ts';
 import type { FileScope } from '#core/docker/volume-files.ts';
 import { securityOf } from '#core/docker/security.ts';
@@ -54,6 +55,7 @@ export function podSpec(
   );
   const fields = { ...metadata, name, namespace };
   const { initContainers = [] } = spec;
+  const { found: pullSecrets } = pullSecretsOf(workload, workloads);
   const all: InitContainer[] = [...initContainers, ...spec.containers];
   const scope: FileScope = {
     pod: fields,
@@ -79,6 +81,7 @@ export function podSpec(
     ),
     containers: all.map((container, order) => ({
       ...containerSpec(container, files, fields, all, workloads),
+      logins: loginsFor(container.image, pullSecrets),
       security: securityOf(spec.securityContext, container.securityContext),
       ...(order < initContainers.length
         ? { init: { order, sidecar: container.restartPolicy === 'Always' } }
@@ -96,7 +99,7 @@ function containerSpec(
   pod: PodFields,
   containers: readonly Container[],
   workloads: Workloads,
-): Omit<ContainerSpec, 'security'> {
+): Omit<ContainerSpec, 'security' | 'logins'> {
   const env = environment(container, pod, containers, workloads);
   const { command, workingDir, resources } = container;
   const { limits = {}, requests = {} } = resources ?? {};

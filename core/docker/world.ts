@@ -1,4 +1,5 @@
 import type { PodTemplate } from '#core/docker/kinds.ts';
+import type { Login } from '#core/docker/pull-secrets.ts';
 import type { HostPath } from '#core/docker/kinds-volumes.ts';
 import type { Orphan, OwnerStatus } from '#core/engine.ts';
 import type { OwnerKey } from '#core/owner.ts';
@@ -178,6 +179,8 @@ export interface ContainerSpec {
   init?: InitRole;
   image: string;
   pullPolicy: 'Always' | 'IfNotPresent' | 'Never';
+  /** Of its pod's imagePullSecrets: those to try, in order, before the host's own. Memory only. */
+  logins: Login[];
   /** Kubernetes' `command` and `args`: Docker's entrypoint and command; absent = the image's. */
   command?: string[];
   args?: string[];

@@ -18,6 +18,8 @@ export interface ConformanceCluster {
   askUdp(owner: string, service: string, datagram: Uint8Array): Promise<string>;
   /** The same at a port of its load balancer. */
   askBalancer(service: { port: number }, path: string): Promise<string>;
+  /** A registry that asks for the user ann and the password secret, and has the image `team/web:1`. */
+  privateRegistry(): Promise<string>;
   /** What an Ingress answers: the name of the host leads to the cluster. */
   askIngress(request: IngressRequest): Promise<IngressAnswer>;
 }

@@ -6,6 +6,8 @@ import { messageOf } from '#core/errors.ts';
 import type { Resource } from '#core/resources/resource.ts';
 import { createDockerCluster } from '../../workers/deploy/engines/docker/testing/docker-cluster.ts';
 import { askIngress } from './ask-ingress.ts';
+import { startPrivateRegistry } from './private-registry.ts';
+import type { PrivateRegistry } from './private-registry.ts';
 import type { ConformanceCluster, ContainerPlace } from './cluster.ts';
 
 const ANSWER_MS = 5_000;
@@ -20,6 +22,7 @@ export function startDockerCluster(): ConformanceCluster & { remove(): Promise<v
   const desired = new Map<string, DesiredState>();
   const statuses = new Map<string, { of: DesiredState; status: OwnerStatus }>();
   let wake = new AbortController();
+  let registry: Promise<PrivateRegistry> | undefined;
   const running = Promise.all([engine.watch(() => wake.abort(), stop.signal), makePasses()]);
 
   async function makePasses(): Promise<void> {
@@ -73,6 +76,10 @@ export function startDockerCluster(): ConformanceCluster & { remove(): Promise<v
     },
     ask: (owner, service, path) => get(`http://127.0.0.1:${nodePort(owner, service)}${path}`),
     askUdp: (owner, service, datagram) => exchange(nodePort(owner, service), datagram),
+    async privateRegistry() {
+      registry ??= startPrivateRegistry();
+      return (await registry).host;
+    },
     askIngress: (request) => askIngress(request, docker.ingress),
     // The host itself.
     askBalancer: ({ port }, path) => get(`http://127.0.0.1:${port}${path}`),
@@ -80,6 +87,7 @@ export function startDockerCluster(): ConformanceCluster & { remove(): Promise<v
       stop.abort(new Error('the tests are over'));
       await running;
       await docker.remove();
+      await (await registry)?.stop();
     },
   };
 }

@@ -44,6 +44,9 @@ const PodsAre = z.strictObject({
   ...timing,
 });
 
+/** What is told of a workload in a line. */
+const SummaryIs = z.strictObject({ summary: z.string(), says: Text, ...timing });
+
 /** A command in a container of one of the pods. */
 const Runs = z.strictObject({
   run: z.array(z.string()).nonempty(),
@@ -107,6 +110,7 @@ export const Step = z.union([
   Fails,
   ContainerIs,
   PodsAre,
+  SummaryIs,
   Runs,
   Logs,
   Datagrams,

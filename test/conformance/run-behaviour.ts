@@ -12,6 +12,8 @@ import { Expectations } from './expect.ts';
 import type { Step } from './expect.ts';
 
 const LOOK_AGAIN_MS = 150;
+/** In manifests, in place of its address. */
+const PRIVATE_REGISTRY = 'registry.example.com';
 const CLUSTER_SCOPED = ['Namespace', 'IngressClass'];
 
 type Check = (behaviour: Behaviour) => Promise<string | undefined> | string | undefined;
@@ -26,9 +28,9 @@ interface Behaviour {
 export async function runBehaviour(folder: string, behaviour: Behaviour): Promise<string[]> {
   const { name, cluster } = behaviour;
   const { steps } = await readExpectations(folder);
-  cluster.apply(name, await readManifests(folder, 'manifests.yaml', name));
+  cluster.apply(name, await readManifests(folder, 'manifests.yaml', behaviour));
   for (const [index, step] of steps.entries()) {
-    if ('apply' in step) cluster.apply(name, await readManifests(folder, step.apply, name));
+    if ('apply' in step) cluster.apply(name, await readManifests(folder, step.apply, behaviour));
     else {
       const wrong = await waitFor(step, behaviour);
       if (wrong !== undefined) return [`step ${index + 1}, ${JSON.stringify(step)}: ${wrong}`];
@@ -41,8 +43,16 @@ export async function readExpectations(folder: string): Promise<Expectations> {
   return Expectations.parse(parse(await readFile(join(folder, 'expect.yaml'), 'utf8')));
 }
 
-async function readManifests(folder: string, file: string, namespace: string): Promise<Resource[]> {
-  const parsed = parseManifests([{ path: file, text: await readFile(join(folder, file), 'utf8') }]);
+async function readManifests(
+  folder: string,
+  file: string,
+  { name: namespace, cluster }: Behaviour,
+): Promise<Resource[]> {
+  const written = await readFile(join(folder, file), 'utf8');
+  const text = written.includes(PRIVATE_REGISTRY)
+    ? written.replaceAll(PRIVATE_REGISTRY, await cluster.privateRegistry())
+    : written;
+  const parsed = parseManifests([{ path: file, text }]);
   const inNamespace = parsed.resources.map((resource) =>
     CLUSTER_SCOPED.includes(resource.kind)
       ? resource
@@ -95,6 +105,7 @@ function checkOf(step: Exclude<Step, { apply: string }>): Check {
     return (behaviour) =>
       of(behaviour, ({ failure }) => compare('failure', step.fails, failure ?? ''));
   if ('container' in step) return (behaviour) => of(behaviour, containersAre(step));
+  if ('summary' in step) return (behaviour) => of(behaviour, (status) => summaryIs(status, step));
   if ('pods' in step) return (behaviour) => of(behaviour, podsAre(step));
   if ('run' in step) return (behaviour) => runs(behaviour, step);
   if ('logs' in step) {
@@ -157,6 +168,15 @@ function containerDiffers(
     same('last.exitCode', expected.last?.exitCode, container.last?.exitCode),
   ].filter((each) => each !== undefined);
   return wrong.length === 0 ? undefined : `${wrong.join(', ')} of ${JSON.stringify(container)}`;
+}
+
+function summaryIs(
+  status: OwnerStatus,
+  step: Extract<Step, { summary: string }>,
+): string | undefined {
+  const workload = workloadOf(step.summary);
+  const found = status.resources.find(({ key }) => key.replace(/\/[^/]*\//, '/') === workload);
+  return compare('summary', step.says, found?.summary ?? '');
 }
 
 function podsAre({ pods: name, become }: Extract<Step, { pods: string }>) {

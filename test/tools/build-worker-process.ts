@@ -40,7 +40,7 @@ startBuildWorker({
   mirrors: createMirrors(join(folder, 'mirrors'), process.env),
   engine: createImageEngine(docker, noCredentials),
   gate: createRegistryGate(redis),
-  resolveDigest: (image, signal) => resolveDigest(docker, image, noCredentials, signal),
+  resolveDigest: (image, _logins, signal) => resolveDigest(docker, image, noCredentials, signal),
   readSecret: createSecretReader({}),
   settings: {
     installation,

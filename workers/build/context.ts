@@ -3,6 +3,7 @@ import type { ImageEngine } from '#adapters/docker/image-engine.ts';
 import type { CheckedOut, Mirrors } from '#adapters/git/mirror.ts';
 import type { ServerWaiter } from '#adapters/server-api/client.ts';
 import type { ReadSecret } from '#adapters/secrets/read-secret.ts';
+import type { Login } from '#core/docker/pull-secrets.ts';
 import type { RegistryGate, RunStore, ServerApi } from '#core/ports.ts';
 import type { Secret } from '#core/secret.ts';
 import type { FileHistory } from './file-history.ts';
@@ -26,8 +27,11 @@ export interface BuildContext {
   mirrors: Mirrors;
   engine: ImageEngine;
   gate: Pick<RegistryGate, 'push'>;
-  /** The digest a third-party tag stands for; `unavailable` where its registry cannot be reached. */
-  resolveDigest: (image: string, signal: AbortSignal) => Promise<string>;
+  /**
+   * The digest a third-party tag stands for, asked with the first of the logins that is let in, or else as this host is
+   * logged in; `unavailable` where its registry cannot be reached.
+   */
+  resolveDigest: (image: string, logins: readonly Login[], signal: AbortSignal) => Promise<string>;
   readSecret: ReadSecret;
   history: FileHistory;
   settings: BuildSettings;

@@ -1,6 +1,9 @@
 import { UserError } from '#core/errors.ts';
+import { loginsAmong } from '#core/docker/pull-secrets.ts';
+import type { Login } from '#core/docker/pull-secrets.ts';
 import type { RenderedEntry } from '#core/release/release.ts';
 import { imagesToResolve, renderManifests } from '#core/render.ts';
+import type { Resource } from '#core/resources/resource.ts';
 import type { Run } from '#core/run/run.ts';
 import type { EntryManifests } from './manifests.ts';
 import type { BuildContext } from './context.ts';
@@ -26,7 +29,7 @@ export function handOver(
     const entries: RenderedEntry[] = [];
     for (const { entry, resources } of manifests) {
       const names = imagesToResolve(resources);
-      const references = await referencesFor(names, images, context, onLine, signal);
+      const references = await referencesFor(names, resources, images, context, onLine, signal);
       entries.push({ entry, manifests: renderManifests(resources, references) });
       onLine(`${entry}: ${resources.length} ${resources.length === 1 ? 'resource' : 'resources'}`);
     }
@@ -38,6 +41,7 @@ export function handOver(
 
 async function referencesFor(
   names: readonly string[],
+  resources: readonly Resource[],
   images: Readonly<Record<string, string>>,
   context: BuildContext,
   onLine: OnLine,
@@ -47,7 +51,8 @@ async function referencesFor(
     names.map(async (name) => {
       const reference = Object.hasOwn(images, name) ? images[name] : undefined;
       if (reference !== undefined) return [name, reference] as const;
-      return [name, await resolveTag(name, Object.keys(images), context, onLine, signal)] as const;
+      const image = { name, logins: loginsAmong(resources, name) };
+      return [name, await resolveTag(image, Object.keys(images), context, onLine, signal)] as const;
     }),
   );
   return Object.fromEntries(found);
@@ -55,14 +60,14 @@ async function referencesFor(
 
 /** `name@digest` of a third-party image; the tag itself where only the engine here knows the image. */
 async function resolveTag(
-  image: string,
+  { name: image, logins }: { name: string; logins: readonly Login[] },
   own: readonly string[],
   { engine, resolveDigest }: BuildContext,
   onLine: OnLine,
   signal: AbortSignal,
 ): Promise<string> {
   try {
-    const reference = `${withoutTag(image)}@${await resolveDigest(image, signal)}`;
+    const reference = `${withoutTag(image)}@${await resolveDigest(image, logins, signal)}`;
     onLine(`${image} is ${reference}`);
     return reference;
   } catch (error) {

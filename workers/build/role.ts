@@ -5,7 +5,7 @@ import { createCredentialsReader } from '#adapters/docker/credentials.ts';
 import { createImageEngine } from '#adapters/docker/image-engine.ts';
 import { createMirrors } from '#adapters/git/mirror.ts';
 import { createRegistryClient } from '#adapters/registry/registry-client.ts';
-import { resolveDigest } from '#adapters/registry/resolve-digest.ts';
+import { resolveWithAny } from '#adapters/registry/resolve-digest.ts';
 import { createSecretReader } from '#adapters/secrets/read-secret.ts';
 import { createServerApi } from '#adapters/server-api/client.ts';
 import type { Connection } from '#adapters/server-api/client.ts';
@@ -72,7 +72,8 @@ export function startBuildRole(settings: BuildRoleSettings): { close(): Promise<
     gate,
     mirrors,
     engine: createImageEngine(docker, credentials),
-    resolveDigest: (image, signal) => resolveDigest(docker, image, credentials, signal),
+    resolveDigest: (image, logins, signal) =>
+      resolveWithAny(docker, image, logins, credentials, signal),
     readSecret: createSecretReader(environment),
     settings: {
       installation,

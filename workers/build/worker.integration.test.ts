@@ -138,7 +138,8 @@ describe('the build worker', () => {
       mirrors: createMirrors(join(folder, 'mirrors'), process.env),
       engine: createImageEngine(docker, noCredentials),
       gate: createRegistryGate(redis),
-      resolveDigest: (image, signal) => resolveDigest(docker, image, noCredentials, signal),
+      resolveDigest: (image, _logins, signal) =>
+        resolveDigest(docker, image, noCredentials, signal),
       readSecret: createSecretReader({}),
       settings: {
         installation: INSTALLATION,

@@ -1,14 +1,16 @@
-import { hasImage, pullImage } from '#adapters/docker/pull.ts';
+import { hasImage, pullWithAny } from '#adapters/docker/pull.ts';
+import { registryOf } from '#adapters/docker/credentials.ts';
 import type { ReadCredentials } from '#adapters/docker/credentials.ts';
 import type { ContainerSpec, PodProblem } from '#core/docker/world.ts';
 import { messageOf, UserError } from '#core/errors.ts';
+import { contentHash } from '#core/hash.ts';
 import type { DockerContext } from './context.ts';
 
 /** How soon a pod that waits for an image is looked at again, should the event of its arrival be missed. */
 const LOOK_AGAIN_MS = 5_000;
 
 /**
- * Brings images. A pull runs beside the passes, once for all who wait for it; `here` answers at once. Its failure is
+ * Brings images. A pull runs beside the passes, once for all who wait for it with the same logins; `here` answers at once. Its failure is
  * kept until `retryAt` and told as the pod's problem.
  */
 export interface Images {
@@ -43,9 +45,15 @@ export function createImages(
   const pulls = new Map<string, Pull>();
   const closing = new AbortController();
 
-  async function run(image: string, pull: Pull): Promise<void> {
+  async function run({ image, logins }: ContainerSpec, pull: Pull): Promise<void> {
     try {
-      await pullImage(context.docker, image, await readCredentials(image), closing.signal);
+      const own = await readCredentials(image);
+      const serveraddress = registryOf(image);
+      const auths = [
+        ...logins.map((login) => ({ ...login, serveraddress })),
+        ...(own === undefined ? [] : [own]),
+      ];
+      await pullWithAny(context.docker, image, auths, closing.signal);
       pull.state = 'here';
       pull.attempts = 0;
       context.log.info({ cluster: context.cluster, image }, 'image pulled');
@@ -63,8 +71,9 @@ export function createImages(
     onChange(`pull of ${image}`);
   }
 
-  function begin(image: string): void {
-    const pull = pulls.get(image) ?? {
+  function begin(container: ContainerSpec): void {
+    const key = keyOf(container);
+    const pull = pulls.get(key) ?? {
       usedBy: new Set(),
       attempts: 0,
       state: 'running',
@@ -74,12 +83,12 @@ export function createImages(
     pull.state = 'running';
     pull.usedBy.clear();
     pull.attempts += 1;
-    pulls.set(image, pull);
-    void run(image, pull);
+    pulls.set(key, pull);
+    void run(container, pull);
   }
 
   function problemOf(container: ContainerSpec): PodProblem | undefined {
-    const pull = pulls.get(container.image);
+    const pull = pulls.get(keyOf(container));
     return pull === undefined || pull.state === 'here' ? undefined : describe(container, pull);
   }
 
@@ -87,7 +96,7 @@ export function createImages(
     problemOf,
     async bring(user, container, signal) {
       const { image, pullPolicy } = container;
-      const pull = pulls.get(image);
+      const pull = pulls.get(keyOf(container));
       const isFresh = pull?.state === 'here' && !pull.usedBy.has(user);
       if (pullPolicy !== 'Always' || isFresh) {
         if (await hasImage(context.docker, image, signal)) {
@@ -98,11 +107,16 @@ export function createImages(
       if (pullPolicy === 'Never') return neverPull(container);
       const isUnderWay = pull?.state === 'running';
       const isTooEarly = pull?.state === 'failed' && pull.retryAt > Date.now();
-      if (!isUnderWay && !isTooEarly) begin(image);
+      if (!isUnderWay && !isTooEarly) begin(container);
       return problemOf(container);
     },
     close: () => closing.abort(new UserError('cancelled', 'the engine was closed')),
   };
+}
+
+/** Who pulls with other logins waits for a pull of its own: one that is refused says nothing of the others. */
+function keyOf({ image, logins }: ContainerSpec): string {
+  return logins.length === 0 ? image : `${image} ${contentHash(logins)}`;
 }
 
 /** Delay before the attempt after `attempts`: 10 s, doubled each time, 5 min at most. */

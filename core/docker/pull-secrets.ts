@@ -1,0 +1,164 @@
+import { z } from 'zod';
+import { decodeBase64 } from '#core/base64.ts';
+import type { Secret } from '#core/docker/kinds.ts';
+import type { Workload } from '#core/docker/workload.ts';
+import { normalise, sortWorkloads } from '#core/docker/workloads.ts';
+import type { Workloads } from '#core/docker/workloads.ts';
+import type { FieldPath } from '#core/field-path.ts';
+import type { Resource } from '#core/resources/resource.ts';
+
+/** A login at a registry. Memory only. */
+export interface Login {
+  username: string;
+  password: string;
+}
+
+type Report = (path: FieldPath, message: string, hint?: string) => void;
+
+const HUB = 'index.docker.io';
+
+const Entry = z
+  .object({
+    username: z.string().default(''),
+    password: z.string().default(''),
+    auth: z.string().optional(),
+  })
+  .transform(({ auth = '', ...login }, context): Login => {
+    if (auth === '') return login;
+    const [, username, password] = /^([^:]*):([^]*)$/.exec(decoded(auth)) ?? [];
+    if (username !== undefined && password !== undefined) return { username, password };
+    context.addIssue({ code: 'custom', message: 'auth must be base64 of user:password' });
+    return z.NEVER;
+  });
+const Entries = z.record(z.string(), Entry);
+/** The content of a Secret by its type: under which key, and how it is written. */
+const FORMATS = {
+  'kubernetes.io/dockerconfigjson': {
+    key: '.dockerconfigjson',
+    schema: z.object({ auths: Entries.default({}) }).transform(({ auths }) => auths),
+  },
+  'kubernetes.io/dockercfg': { key: '.dockercfg', schema: Entries },
+} as const;
+
+/** The Secrets that the workload's pods pull with, and the names of those that are not there. */
+export function pullSecretsOf(
+  { metadata, spec }: Workload,
+  { secrets }: Workloads,
+): { found: Secret[]; lacked: string[] } {
+  const namespace = metadata.namespace ?? 'default';
+  const names = (spec.template.spec.imagePullSecrets ?? []).map(({ name }) => name);
+  return {
+    found: names.flatMap((name) => secrets.get(`${namespace}/${name}`) ?? []),
+    lacked: names.filter((name) => name !== '' && !secrets.has(`${namespace}/${name}`)),
+  };
+}
+
+/**
+ * The logins that the kubelet would try for the image, in its order: those for the most specific place first, of one place
+ * in the order of the Secrets. Its rules of hosts (`*` stands for a part of a name), ports and paths.
+ */
+export function loginsFor(image: string, secrets: readonly Secret[]): Login[] {
+  const logins = new Map<string, Login[]>();
+  for (const secret of secrets) {
+    for (const [place, login] of Object.entries(entriesOf(secret)?.data ?? {})) {
+      const key = placeKey(place);
+      logins.set(key, [...(logins.get(key) ?? []), login]);
+    }
+  }
+  const places = [...logins.keys()].toSorted((one, other) => (one < other ? 1 : -1));
+  const name = fullName(image);
+  const found = places.filter((place) => isWithin(name, place));
+  if (found.length === 0 && isOnHub(name)) return logins.get(HUB) ?? [];
+  return found.flatMap((place) => logins.get(place) ?? []);
+}
+
+/** The logins with which pods among the resources would pull the image. */
+export function loginsAmong(resources: readonly Resource[], image: string): Login[] {
+  const workloads = sortWorkloads(resources.map(normalise));
+  return workloads.keepers.flatMap((workload) => {
+    const { containers, initContainers = [] } = workload.spec.template.spec;
+    const isUsed = [...containers, ...initContainers].some((each) => each.image === image);
+    return isUsed ? loginsFor(image, pullSecretsOf(workload, workloads).found) : [];
+  });
+}
+
+/** What the API server refuses, and what no image could be pulled with. */
+export function checkPullSecret(secret: Secret, report: Report): void {
+  const format = formatOf(secret);
+  if (format === undefined) return;
+  const entries = entriesOf(secret);
+  if (entries === undefined)
+    report(['data', format.key], `a Secret of type ${secret.type} must have it`);
+  else if (!entries.success) {
+    const said = entries.error.issues.map(({ path, message }) => [...path, message].join(': '));
+    report(['data', format.key], `is not what a ${secret.type} holds: ${said.join(', ')}`);
+  }
+}
+
+/** Absent where the Secret holds no logins. */
+function entriesOf(secret: Secret): z.ZodSafeParseResult<Record<string, Login>> | undefined {
+  const format = formatOf(secret);
+  const content = format === undefined ? '' : (secret.data[format.key] ?? '');
+  return content === '' ? undefined : format?.schema.safeParse(jsonIn(decodeBase64(content)));
+}
+
+function formatOf({ type }: Secret): (typeof FORMATS)[keyof typeof FORMATS] | undefined {
+  return Object.entries(FORMATS).find(([name]) => name === type)?.[1];
+}
+
+/** Absent where it is none. */
+function jsonIn(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function decoded(base64: string): string {
+  try {
+    return decodeBase64(base64);
+  } catch {
+    return '';
+  }
+}
+
+/** `host:port/path` of what a login is stored under, a URL or the beginning of one. */
+function placeKey(place: string): string {
+  const [, host = '', path = ''] = /^(?:https?:\/\/)?([^/]*)(.*)$/s.exec(place) ?? [];
+  const effective = path.replace(/^\/v[12]\//, '/');
+  return effective === '/' ? host : host + effective;
+}
+
+/** With the registry and the folder that short names leave out, and without tag and digest. */
+function fullName(image: string): string {
+  const [name = ''] = image.split('@');
+  const bare = name.replace(/:[^/:]*$/, '');
+  const [first = '', ...rest] = bare.split('/');
+  if (rest.length === 0) return `docker.io/library/${bare}`;
+  return /[.:]/.test(first) || first === 'localhost' ? bare : `docker.io/${bare}`;
+}
+
+function isOnHub(name: string): boolean {
+  return /^(index\.)?docker\.io\//.test(name);
+}
+
+function isWithin(name: string, place: string): boolean {
+  const [image, wanted] = [split(name), split(place)];
+  return (
+    image.port === wanted.port &&
+    image.host.length === wanted.host.length &&
+    image.path.startsWith(wanted.path) &&
+    wanted.host.every((part, index) => matches(part, image.host[index] ?? ''))
+  );
+}
+
+function split(place: string): { host: string[]; port: string; path: string } {
+  const [, host = '', port = '', path = ''] = /^([^/:]*)(?::([^/]*))?(.*)$/s.exec(place) ?? [];
+  return { host: host.split('.'), port, path };
+}
+
+function matches(glob: string, part: string): boolean {
+  const pattern = glob.replaceAll(/[^*\w-]/g, String.raw`\$&`).replaceAll('*', '.*');
+  return new RegExp(`^${pattern}$`).test(part);
+}

@@ -1,0 +1,45 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { connectDocker } from '#adapters/docker/connect.ts';
+import { pushImage, tagImage } from '#adapters/docker/push.ts';
+import { startRegistry } from '../tools/registry.ts';
+
+/** Of `secret`, by bcrypt. */
+const HTPASSWD = 'ann:$2b$05$LKtzxdanmGgN0kCBUdRlAO5hCgVGqLMCZwTgDeaaJhGWNpaVnmNPO\n';
+const PUSH_MS = 60_000;
+
+export interface PrivateRegistry {
+  host: string;
+  stop(): Promise<void>;
+}
+
+/** A registry on this machine that asks for a password; what is in it is not in the engine under that name. */
+export async function startPrivateRegistry(): Promise<PrivateRegistry> {
+  const docker = connectDocker('unix:///var/run/docker.sock');
+  const folder = await mkdtemp(join(tmpdir(), 'windlass-private-'));
+  const registry = await startRegistry(folder, undefined, HTPASSWD);
+  const image = { repository: `${registry.host}/team/web`, tag: '1' };
+  const login = { username: 'ann', password: 'secret', serveraddress: registry.host };
+  const signal = AbortSignal.timeout(PUSH_MS);
+  await tagImage(docker, 'busybox:1.36', image, signal);
+  await pushImage(
+    docker,
+    image,
+    () => Promise.resolve(login),
+    () => undefined,
+    signal,
+  );
+  await docker.getImage(`${image.repository}:1`).remove();
+  return {
+    host: registry.host,
+    async stop() {
+      await docker
+        .getImage(`${image.repository}:1`)
+        .remove({ force: true })
+        .catch(() => undefined);
+      await registry.stop();
+      await rm(folder, { recursive: true });
+    },
+  };
+}
