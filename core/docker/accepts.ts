@@ -7,7 +7,9 @@ import type { Service } from '#core/docker/kinds-service.ts';
 import { resourceValue } from '#core/docker/field-refs.ts';
 import { checkNames } from '#core/docker/pod-names.ts';
 import { checkPullSecret } from '#core/docker/pull-secrets.ts';
+import { environment } from '#core/docker/pod-spec.ts';
 import { checkSecurity } from '#core/docker/security.ts';
+import { checkSubPaths } from '#core/docker/sub-paths.ts';
 import { describeUnknownField } from '#core/docker/unknown-field.ts';
 import type { Workload } from '#core/docker/workload.ts';
 import { keeper, keepsPods, normalise, sortWorkloads } from '#core/docker/workloads.ts';
@@ -139,12 +141,14 @@ function checkPods(
   });
   const volumes = template.spec.volumes.map(({ name }) => name);
   const scope = { namespace, volumes, containers: all, workloads, named, report };
+  const fields = { ...template.metadata, name: metadata.name, namespace };
   for (const field of ['containers', 'initContainers'] as const) {
     template.spec[field]?.forEach((container, index) => {
       const path = [...spec, field, index];
       const security = [...path, 'securityContext'];
       checkSecurity(template.spec.securityContext, container.securityContext, security, report);
       checkContainer(container, path, scope);
+      checkSubPaths(container, environment(container, fields, all, workloads), path, report);
     });
   }
   initContainers.forEach((container, index) => {

@@ -46,6 +46,27 @@ const Source = z
   );
 export type Source = z.infer<typeof Source>;
 
+const SubPath = z
+  .string()
+  .regex(/^(?!\/)(?!.*(^|\/)\.\.(\/|$))[^\0]*$/, "must be relative and not contain '..'");
+
+export const VolumeMount = z
+  .strictObject({
+    name: Label,
+    mountPath: z
+      .string()
+      .startsWith('/')
+      .regex(/^[^:\0]*$/, 'must not contain a colon'),
+    readOnly: z.boolean().default(false),
+    subPath: SubPath.optional(),
+    subPathExpr: SubPath.optional(),
+  })
+  .refine(
+    ({ subPath = '', subPathExpr = '' }) => subPath === '' || subPathExpr === '',
+    'has both subPath and subPathExpr',
+  );
+export type VolumeMount = z.infer<typeof VolumeMount>;
+
 const HOST_PATH_TYPES = [
   '',
   'Directory',

@@ -3,7 +3,14 @@ import { encodeBase64 } from '#core/base64.ts';
 import { DnsConfig, DnsPolicy, HostAlias } from '#core/docker/kinds-dns.ts';
 import { FieldRef, ResourceFieldRef } from '#core/docker/kinds-refs.ts';
 import { PodSecurityContext, SecurityContext } from '#core/docker/kinds-security.ts';
-import { DownwardApi, HostPath, Item, Mode, Projected } from '#core/docker/kinds-volumes.ts';
+import {
+  DownwardApi,
+  HostPath,
+  Item,
+  Mode,
+  Projected,
+  VolumeMount,
+} from '#core/docker/kinds-volumes.ts';
 import { Ingress, IngressClass } from '#core/docker/kinds-ingress.ts';
 import { Service } from '#core/docker/kinds-service.ts';
 import {
@@ -166,15 +173,7 @@ const Container = z.strictObject({
   ports: z
     .array(z.strictObject({ name: PortName.optional(), containerPort: Port, protocol: Protocol }))
     .default([]),
-  volumeMounts: z
-    .array(
-      z.strictObject({
-        name: Label,
-        mountPath: z.string().startsWith('/'),
-        readOnly: z.boolean().default(false),
-      }),
-    )
-    .default([]),
+  volumeMounts: z.array(VolumeMount).default([]),
   resources: z
     .strictObject({ limits: Amounts.optional(), requests: Amounts.optional() })
     .optional(),

@@ -3,6 +3,7 @@ import { expandVariables } from '#core/docker/expand.ts';
 import { fieldValue, resourceValue } from '#core/docker/field-refs.ts';
 import type { PodFields } from '#core/docker/field-refs.ts';
 import type { ConfigMap, Container, InitContainer, Volume } from '#core/docker/kinds.ts';
+import { subPathOf } from '#core/docker/sub-paths.ts';
 import type { Workload } from '#core/docker/workload.ts';
 import type { ContainerSpec, PodSpec, VolumeSpec } from '#core/docker/world.ts';
 import { probesOf } from '#core/docker/probes.ts';
@@ -111,10 +112,11 @@ function containerSpec(
     ...argsOf(container, env),
     ...(workingDir === undefined ? {} : { workingDir }),
     env,
-    mounts: container.volumeMounts.map(({ name, mountPath, readOnly }) => ({
-      volume: name,
-      path: mountPath,
-      readOnly: readOnly || files.has(name),
+    mounts: container.volumeMounts.map((mount) => ({
+      volume: mount.name,
+      path: mount.mountPath,
+      readOnly: mount.readOnly || files.has(mount.name),
+      ...subPathOf(mount, env),
     })),
     ...(limits.cpu === undefined ? {} : { nanoCpus: Math.round(limits.cpu * 1e9) }),
     ...cpuShares(requests.cpu ?? limits.cpu),
@@ -147,8 +149,8 @@ function defaultPullPolicy(image: string): ContainerSpec['pullPolicy'] {
   return tag === 'latest' ? 'Always' : 'IfNotPresent';
 }
 
-/** `envFrom` first, then `env` in order, a later name wins; values see those before them. */
-function environment(
+/** The variables of a container: `envFrom` first, then `env` in order, a later name wins; values see those before them. */
+export function environment(
   container: Container,
   pod: PodFields,
   containers: readonly Container[],

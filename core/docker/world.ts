@@ -87,6 +87,7 @@ export interface PodProblem {
     | 'ImagePullBackOff'
     | 'ErrImageNeverPull'
     | 'FailedMount'
+    | 'CreateContainerConfigError'
     | 'CreateContainerError';
   /** What the registry or Docker answered, or what is wrong with the host's path. */
   message: string;
@@ -187,7 +188,7 @@ export interface ContainerSpec {
   workingDir?: string;
   /** Name to value, ConfigMap and Secret references resolved. Memory only: holds Secrets. */
   env: Record<string, string>;
-  mounts: { volume: string; path: string; readOnly: boolean }[];
+  mounts: Mount[];
   security: ContainerSecurity;
   /** Nano-CPUs and bytes, from limits; cpu shares from the request. */
   nanoCpus?: number;
@@ -195,6 +196,14 @@ export interface ContainerSpec {
   memoryBytes?: number;
   memoryReservationBytes?: number;
   probes: Probes;
+}
+
+export interface Mount {
+  volume: string;
+  path: string;
+  readOnly: boolean;
+  /** Of the volume, this file or folder only; a folder is made where there is nothing. */
+  subPath?: string;
 }
 
 export interface ContainerSecurity {

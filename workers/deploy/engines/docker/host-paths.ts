@@ -1,6 +1,7 @@
 import { basename, dirname } from 'node:path/posix';
 import { statPath } from '#adapters/docker/archive.ts';
 import { callDocker, isStatus } from '#adapters/docker/call.ts';
+import { tailLogs } from '#adapters/docker/logs.ts';
 import { pathsToCheck, typeProblem } from '#core/docker/host-paths.ts';
 import type { HostPathVolume, PathKind } from '#core/docker/host-paths.ts';
 import type { PodSpec } from '#core/docker/world.ts';
@@ -9,9 +10,11 @@ import type { DockerContext } from './context.ts';
 import { LABEL, marks } from './marks.ts';
 import { hostMount } from './mounts.ts';
 import { partName } from './names.ts';
+import { LOG_CONFIG } from './pod-config.ts';
 
 const TARGET = '/windlass/host';
-const MAKE_FILE_MS = 30_000;
+const SCRIPT_MS = 30_000;
+const LINES = 3;
 
 /** Bits of Go's `os.FileMode`. */
 const KINDS: readonly (readonly [bit: number, kind: PathKind])[] = [
@@ -66,10 +69,16 @@ async function kindOf(
   signal: AbortSignal,
 ): Promise<PathKind | undefined> {
   const mounts = hostMount(volume, { path: TARGET, readOnly: true });
-  return withHelper(context, pod, { volume, mounts, command: [] }, signal, async (id) => {
-    const stat = id === undefined ? id : await statPath(context.docker, id, TARGET, signal);
-    return stat && kindOfMode(stat.mode);
-  });
+  return withHelper(
+    context,
+    pod,
+    { part: volume.name, mounts, command: [] },
+    signal,
+    async (id) => {
+      const stat = id === undefined ? id : await statPath(context.docker, id, TARGET, signal);
+      return stat && kindOfMode(stat.mode);
+    },
+  );
 }
 
 /** Empty, and only where there is none, in a folder that has to be there. */
@@ -80,24 +89,47 @@ async function makeFile(
   signal: AbortSignal,
 ): Promise<string | undefined> {
   const folder: HostPathVolume = { ...volume, path: dirname(volume.path), type: 'Directory' };
-  const file = `${TARGET}/${basename(volume.path)}`;
-  const mounts = hostMount(folder, { path: TARGET, readOnly: false });
-  const command = ['sh', '-c', 'umask 0133; : >> "$1"', 'sh', file];
-  return withHelper(context, pod, { volume, mounts, command }, signal, async (id) => {
-    if (id === undefined) return `open ${volume.path}: no such file or directory`;
+  const script = 'umask 0133; : >> "$1/$2"';
+  const args = [basename(volume.path)];
+  const problem = await runOnHostPath(context, pod, folder, { script, args }, signal);
+  return problem && `open ${volume.path}: ${problem}`;
+}
+
+interface HostScript {
+  /** Which container of the pod it is for. */
+  container?: string;
+  script: string;
+  /** After the folder in which the script finds the path. */
+  args: readonly string[];
+}
+
+/** Runs a script with root's rights on a path of the host. Answers what it says where it fails. */
+export async function runOnHostPath(
+  context: DockerContext,
+  pod: PodSpec,
+  volume: HostPathVolume,
+  { container = '', script, args }: HostScript,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const mounts = hostMount(volume, { path: TARGET, readOnly: false });
+  const command = ['sh', '-c', script, 'sh', TARGET, ...args];
+  const helper = { part: `${volume.name}_${container}`, mounts, command };
+  return withHelper(context, pod, helper, signal, async (id) => {
+    if (id === undefined) return 'no such file or directory';
     await startContainer(context, id, signal);
     const { StatusCode } = await callDocker<{ StatusCode: number }>(context.docker, {
       method: 'POST',
       path: `/containers/${id}/wait`,
-      timeoutMs: MAKE_FILE_MS,
+      timeoutMs: SCRIPT_MS,
       signal,
     });
-    return StatusCode === 0 ? undefined : `open ${volume.path}: it could not be made`;
+    if (StatusCode === 0) return undefined;
+    return (await tailLogs(context.docker, id, { lines: LINES }, signal)).join('; ');
   });
 }
 
 interface Helper {
-  volume: HostPathVolume;
+  part: string;
   mounts: object;
   command: readonly string[];
 }
@@ -106,7 +138,7 @@ interface Helper {
 async function withHelper<T>(
   context: DockerContext,
   pod: PodSpec,
-  { volume, mounts, command }: Helper,
+  { part, mounts, command }: Helper,
   signal: AbortSignal,
   work: (id: string | undefined) => Promise<T>,
 ): Promise<T> {
@@ -116,7 +148,7 @@ async function withHelper<T>(
     [LABEL.pod]: pod.name,
   };
   // No container of the pod can have an underscore in its name.
-  const name = partName(context, pod, `host-path_${volume.name}`);
+  const name = partName(context, pod, `host-path_${part}`);
   await removeContainer(context, name, signal);
   const body = {
     Image: context.images.sandbox,
@@ -125,7 +157,7 @@ async function withHelper<T>(
     User: '0',
     Labels: labels,
     Healthcheck: { Test: ['NONE'] },
-    HostConfig: { NetworkMode: 'none', ...mounts },
+    HostConfig: { NetworkMode: 'none', LogConfig: LOG_CONFIG, ...mounts },
   };
   const id = await createContainer(context, name, body, labels, signal).catch(whereMissing);
   try {

@@ -1,6 +1,7 @@
+import { join } from 'node:path/posix';
 import { makesDirectory } from '#core/docker/host-paths.ts';
 import type { HostPathVolume } from '#core/docker/host-paths.ts';
-import type { ContainerSpec, PodSpec } from '#core/docker/world.ts';
+import type { ContainerSpec, Mount, PodSpec } from '#core/docker/world.ts';
 import type { DockerContext } from './context.ts';
 import { partName } from './names.ts';
 
@@ -10,13 +11,12 @@ interface Mounts {
   Binds: string[];
 }
 
-type Mount = ContainerSpec['mounts'][number];
-
-/** The volumes of one container of the pod. */
+/** The volumes of one container of the pod; `roots` has the folders on the host of those that Docker mounts whole only. */
 export function mountsOf(
   context: DockerContext,
   pod: PodSpec,
   { mounts }: Pick<ContainerSpec, 'mounts'>,
+  roots: ReadonlyMap<string, string>,
 ): Mounts {
   const paths = new Map(
     pod.volumes.flatMap((volume) =>
@@ -25,9 +25,11 @@ export function mountsOf(
   );
   const all = mounts.map((mount) => {
     const path = paths.get(mount.volume);
-    return path === undefined
-      ? { Mounts: [volumeMount(context, pod, mount)], Binds: [] }
-      : hostMount(path, mount);
+    const root = path?.path ?? roots.get(mount.volume);
+    if (root !== undefined && mount.subPath !== undefined)
+      return bind(join(root, mount.subPath), mount);
+    if (path !== undefined) return hostMount(path, mount);
+    return { Mounts: [volumeMount(context, pod, mount)], Binds: [] };
   });
   return {
     Mounts: all.flatMap((each) => each.Mounts),
@@ -36,14 +38,15 @@ export function mountsOf(
 }
 
 /** A path of the host. */
-export function hostMount(
-  volume: HostPathVolume,
-  { path, readOnly }: Pick<Mount, 'path' | 'readOnly'>,
-): Mounts {
-  if (makesDirectory(volume))
-    return { Mounts: [], Binds: [`${volume.path}:${path}:${readOnly ? 'ro' : 'rw'}`] };
+export function hostMount(volume: HostPathVolume, mount: Pick<Mount, 'path' | 'readOnly'>): Mounts {
+  if (!makesDirectory(volume)) return bind(volume.path, mount);
+  const { path, readOnly } = mount;
+  return { Mounts: [], Binds: [`${volume.path}:${path}:${readOnly ? 'ro' : 'rw'}`] };
+}
+
+function bind(source: string, { path, readOnly }: Pick<Mount, 'path' | 'readOnly'>): Mounts {
   return {
-    Mounts: [{ Type: 'bind', Source: volume.path, Target: path, ReadOnly: readOnly }],
+    Mounts: [{ Type: 'bind', Source: source, Target: path, ReadOnly: readOnly }],
     Binds: [],
   };
 }
@@ -54,6 +57,9 @@ function volumeMount(context: DockerContext, pod: PodSpec, mount: Mount): object
     Source: partName(context, pod, mount.volume),
     Target: mount.path,
     ReadOnly: mount.readOnly,
-    VolumeOptions: { NoCopy: true },
+    VolumeOptions: {
+      NoCopy: true,
+      ...(mount.subPath === undefined ? {} : { Subpath: mount.subPath }),
+    },
   };
 }

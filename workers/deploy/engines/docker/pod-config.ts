@@ -69,7 +69,7 @@ export function sandboxBody(context: DockerContext, network: ClusterNetwork, pod
       Mounts: ownVolumes(pod).map((volume) => ({
         Type: 'volume',
         Source: partName(context, pod, volume.name),
-        Target: `${volume.kind === 'files' ? FILES_FOLDER : EMPTY_FOLDER}/${volume.name}`,
+        Target: volumeFolder(volume),
         VolumeOptions: { NoCopy: true },
       })),
     },
@@ -81,6 +81,7 @@ export function containerBody(
   pod: PodSpec,
   container: ContainerSpec,
   sandboxId: string,
+  volumeRoots: ReadonlyMap<string, string>,
 ): object {
   const restart = container.init?.sidecar === false ? RESTART_FAILED : RESTART_POLICY;
   const made = madeOf(partName(context, pod, container.name), {
@@ -119,7 +120,7 @@ export function containerBody(
       NanoCpus: made.nanoCpus,
       CpuShares: made.cpuShares,
       ...privileges(container.security),
-      ...mountsOf(context, pod, container),
+      ...mountsOf(context, pod, container, volumeRoots),
     },
   };
 }
@@ -146,6 +147,11 @@ function privileges(security: ContainerSecurity): object {
       ...(security.unconfined ? ['seccomp=unconfined'] : []),
     ],
   };
+}
+
+/** Where the sandbox has it. */
+export function volumeFolder({ name, kind }: OwnVolume): string {
+  return `${kind === 'files' ? FILES_FOLDER : EMPTY_FOLDER}/${name}`;
 }
 
 export function volumeBody(context: DockerContext, pod: PodSpec, volume: OwnVolume): object {

@@ -20,6 +20,7 @@ import { partName, podKey } from './names.ts';
 import type { ClusterNetwork } from './network.ts';
 import { containerBody, podMarks } from './pod-config.ts';
 import { probeTarget } from './probe-target.ts';
+import { hasSubPaths, makeSubPaths, volumeRoots } from './sub-paths.ts';
 
 const FIRST_PROBE_MS = 50;
 
@@ -27,6 +28,13 @@ const FIRST_PROBE_MS = 50;
 export interface PodParts {
   sandbox?: InspectedContainer;
   containers: InspectedContainer[];
+}
+
+/** What containers are made in. */
+export interface Making extends Pick<PodParts, 'containers'> {
+  sandboxId: string;
+  /** Ends when the sandbox runs and its volumes are filled. */
+  starting: Promise<unknown>;
 }
 
 /** A container of a pod that is there as it should have been made, running or not. */
@@ -42,15 +50,14 @@ export async function prepareContainers(
   state: EngineState,
   pod: PodSpec,
   wanted: readonly ContainerSpec[],
-  sandboxId: string,
-  { containers }: PodParts,
+  making: Making,
   signal: AbortSignal,
 ): Promise<Prepared[]> {
-  const found = new Map(containers.map((each) => [labelsOf(each)[LABEL.container], each]));
+  const found = new Map(making.containers.map((each) => [labelsOf(each)[LABEL.container], each]));
   const prepared = await Promise.all(
     wanted.map((container) =>
       tryFor(state, pod, container.name, () =>
-        prepare(state, pod, container, sandboxId, found.get(container.name), signal),
+        prepare(state, pod, container, making, found.get(container.name), signal),
       ),
     ),
   );
@@ -79,12 +86,20 @@ async function prepare(
   state: EngineState,
   pod: PodSpec,
   container: ContainerSpec,
-  sandboxId: string,
+  { sandboxId, starting }: Making,
   found: InspectedContainer | undefined,
   signal: AbortSignal,
-): Promise<Prepared> {
+): Promise<Prepared | undefined> {
   const { context } = state;
   const { name } = container;
+  if (hasSubPaths(container) && found?.State.Status !== 'running') {
+    await starting;
+    const wrong = await makeSubPaths(context, pod, container, sandboxId, signal);
+    if (wrong !== undefined) {
+      state.problems.failed(podKey(pod), name, wrong, 'CreateContainerConfigError');
+      return undefined;
+    }
+  }
   if (found !== undefined) {
     state.inspections.forget(found.Id);
     if (await isUsable(state, sandboxId, found, signal)) return { id: found.Id, name, found };
@@ -96,7 +111,8 @@ async function prepare(
     [LABEL.role]: 'container',
     [LABEL.container]: name,
   };
-  const body = containerBody(context, pod, container, sandboxId);
+  const roots = await volumeRoots(context, pod, container, signal);
+  const body = containerBody(context, pod, container, sandboxId, roots);
   const fullName = partName(context, pod, name);
   return { id: await createContainer(context, fullName, body, expected, signal), name };
 }

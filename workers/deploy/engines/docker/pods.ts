@@ -21,7 +21,7 @@ import type { ClusterNetwork } from './network.ts';
 import { parseDeletingName, podKey, sandboxName } from './names.ts';
 import { fileVolumes, podMarks, sandboxBody } from './pod-config.ts';
 import { prepareContainers, runPrepared } from './pod-containers.ts';
-import type { PodParts, Prepared } from './pod-containers.ts';
+import type { Making, PodParts, Prepared } from './pod-containers.ts';
 import { explainImage } from './system-containers.ts';
 import { ensureVolumes, fillVolumes, readVolumeHashes, removeMemoryVolumes } from './volumes.ts';
 
@@ -55,9 +55,11 @@ export async function ensurePod(
   if (parts === undefined) return true;
   const sandboxId = parts.sandbox?.Id ?? (await createSandbox(state, network, pod, signal));
   // Docker takes longest to start a sandbox: what goes into it is made meanwhile.
+  const starting = runSandbox(state, pod, sandboxId, parts, signal);
+  const making = { sandboxId, starting, containers: parts.containers };
   const [started, prepared] = await Promise.allSettled([
-    runSandbox(state, pod, sandboxId, parts, signal),
-    bringing.then((here) => prepare(state, pod, here, sandboxId, parts, signal)),
+    starting,
+    bringing.then((here) => prepare(state, pod, here, making, signal)),
   ]);
   if (started.status === 'rejected') throw started.reason;
   if (prepared.status === 'rejected') throw prepared.reason;
@@ -93,14 +95,12 @@ async function prepare(
   state: EngineState,
   pod: PodSpec,
   containers: readonly ContainerSpec[],
-  sandboxId: string,
-  parts: PodParts,
+  making: Making,
   signal: AbortSignal,
 ): Promise<Prepared[]> {
-  const wrong =
-    parts.containers.length > 0 ? undefined : await checkHostPaths(state.context, pod, signal);
-  if (wrong === undefined)
-    return prepareContainers(state, pod, containers, sandboxId, parts, signal);
+  const isNew = making.containers.length === 0;
+  const wrong = isNew ? await checkHostPaths(state.context, pod, signal) : undefined;
+  if (wrong === undefined) return prepareContainers(state, pod, containers, making, signal);
   state.problems.failed(podKey(pod), wrong.container, wrong.message, 'FailedMount');
   return [];
 }

@@ -10,12 +10,7 @@ export interface Problems {
   /** An image is missing; how that stands is asked of the pull itself. */
   lacksImage(pod: string, container: ContainerSpec, problem: PodProblem): void;
   /** Docker refused to create or start it, or it mounts what is not as it should be. */
-  failed(
-    pod: string,
-    container: string,
-    message: string,
-    reason?: 'CreateContainerError' | 'FailedMount',
-  ): void;
+  failed(pod: string, container: string, message: string, reason?: PodProblem['reason']): void;
   isTooEarly(pod: string): boolean;
   clear(pod: string): void;
 }
