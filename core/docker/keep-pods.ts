@@ -1,4 +1,5 @@
 import type { Workload } from '#core/docker/workload.ts';
+import { isEvicted, withoutEvicted } from '#core/docker/eviction.ts';
 import { turnOf } from '#core/docker/init.ts';
 import { keeperOf, podSpec, templateHash } from '#core/docker/pod-spec.ts';
 import { pullSecretsOf } from '#core/docker/pull-secrets.ts';
@@ -50,7 +51,9 @@ export function keepPods({
 }: Kept): KeptPods {
   const key = keeperOf(workload);
   const hash = templateHash(workload);
-  const pods = all.filter((pod) => pod.keeper === key && pod.owner === owner);
+  const own = all.filter((pod) => pod.keeper === key && pod.owner === owner);
+  const pods = withoutEvicted(own, now);
+  const evicted = own.filter(isEvicted);
   const rollout = nextStep(workload, pods, now);
   const leaving = new Set(rollout.remove.map(({ name }) => name));
   const staying = pods.filter(
@@ -80,11 +83,12 @@ export function keepPods({
     pods,
     specs,
     steps: [...care.flatMap(({ steps }) => steps), ...create],
-    leaving: rollout.remove,
+    leaving: [...rollout.remove, ...evicted],
     why: [
       ...care.flatMap(({ why }) => why),
       ...create.map((step) => `create pod ${step.kind === 'createPod' ? step.pod.name : ''}`),
       ...rollout.remove.map(({ name }) => `remove pod ${name}`),
+      ...evicted.map((pod) => `evict pod ${pod.name}: ${pod.evicted}`),
     ],
     complete: rollout.complete,
     ...(warning === undefined ? {} : { warning }),

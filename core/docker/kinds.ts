@@ -208,7 +208,12 @@ const Volume = z
         optional: z.boolean().default(false),
       })
       .optional(),
-    emptyDir: z.strictObject({ medium: z.enum(['', 'Memory']).default('') }).optional(),
+    emptyDir: z
+      .strictObject({
+        medium: z.enum(['', 'Memory']).default(''),
+        sizeLimit: Quantity.optional(),
+      })
+      .optional(),
     hostPath: HostPath.optional(),
     projected: Projected.optional(),
     downwardAPI: DownwardApi.optional(),

@@ -204,7 +204,13 @@ function secretValues(
 function volumeSpec(volume: Volume, scope: FileScope): VolumeSpec {
   const { name, configMap, secret, emptyDir, hostPath, projected, downwardAPI } = volume;
   if (emptyDir !== undefined)
-    return { name, kind: 'emptyDir', memory: emptyDir.medium === 'Memory' };
+    return {
+      name,
+      kind: 'emptyDir',
+      memory: emptyDir.medium === 'Memory',
+      // None is no limit, as for the kubelet.
+      ...((emptyDir.sizeLimit ?? 0) > 0 ? { sizeLimit: Math.ceil(emptyDir.sizeLimit ?? 0) } : {}),
+    };
   if (hostPath !== undefined) return { name, kind: 'hostPath', ...hostPath };
   const { defaultMode } = configMap ?? secret ?? projected ?? downwardAPI ?? { defaultMode: 0o644 };
   const own: Source = {

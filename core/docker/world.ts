@@ -71,6 +71,8 @@ export interface LivePod {
   ports: Record<string, number>;
   /** Deletion has begun at this time (ms): it gets no traffic and is not counted. Its name is taken until it is gone. */
   deletingSince?: number;
+  /** Why it has to go, whoever wants it. */
+  evicted?: string;
   /** It was ready, and has not been since this time (ms). */
   unreadySince?: number;
   /** Why a missing container could not be made. Not tried again before `retryAt`, unless the pod's template changes. */
@@ -219,7 +221,8 @@ export interface ContainerSecurity {
 }
 
 export type VolumeSpec =
-  | { name: string; kind: 'emptyDir'; memory: boolean }
+  /** With the bytes that it may hold. */
+  | { name: string; kind: 'emptyDir'; memory: boolean; sizeLimit?: number }
   | ({ name: string; kind: 'hostPath' } & HostPath)
   /** A tmpfs that the sandbox holds; `files` maps a relative path to its content. Memory only: holds Secrets. */
   | { name: string; kind: 'files'; files: Record<string, VolumeFile>; hash: string };

@@ -1,5 +1,6 @@
 import type { World } from '#core/docker/world.ts';
 import type { DockerContext } from './context.ts';
+import type { Evictions } from './evictions.ts';
 import type { Images } from './images.ts';
 import type { Inspections } from './inspections.ts';
 import type { Problems } from './problems.ts';
@@ -20,6 +21,7 @@ export interface EngineState {
   volumeHashes: VolumeHashes;
   images: Images;
   problems: Problems;
+  evictions: Evictions;
   shell: SandboxShell;
   prober: Prober;
   readiness: Readiness;

@@ -14,6 +14,7 @@ import type { StepFailure } from './carry-out-all.ts';
 import { connectTo } from './connect-to.ts';
 import { createEndings } from './endings.ts';
 import type { EngineState } from './engine-state.ts';
+import { createEvictions } from './evictions.ts';
 import { findContainer } from './find-container.ts';
 import { execIn } from './exec-in.ts';
 import { followChanges } from './follow-changes.ts';
@@ -176,7 +177,11 @@ export function createDockerEngine(options: DockerEngineOptions): Engine {
       state.prober.close();
       state.shell.close();
       state.images.close();
-      await Promise.all([state.terminations.close(), state.restarts.close()]);
+      await Promise.all([
+        state.terminations.close(),
+        state.restarts.close(),
+        state.evictions.close(),
+      ]);
     },
   };
 }
@@ -200,6 +205,7 @@ function createState(
     volumeHashes: createVolumeHashes(context),
     images,
     problems: createProblems(images),
+    evictions: createEvictions(context, onChange),
     shell,
     prober,
     readiness: createReadiness(),

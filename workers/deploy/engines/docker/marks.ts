@@ -15,6 +15,7 @@ export const LABEL = {
   templateHash: 'windlass.dev/template-hash',
   podLabels: 'windlass.dev/pod-labels',
   fileVolumes: 'windlass.dev/file-volumes',
+  sizeLimits: 'windlass.dev/size-limits',
   graceSeconds: 'windlass.dev/grace-seconds',
   probes: 'windlass.dev/probes',
   ports: 'windlass.dev/ports',

@@ -16,6 +16,8 @@ import { newestRecords, readRecords } from './records.ts';
 import type { ListedVolume, StoredRecord } from './records.ts';
 import type { SystemState } from './system-pod.ts';
 
+/** What the kubelet gives a pod that it evicts. */
+const EVICTION_SECONDS = 1;
 const PARTS = new Set(['sandbox', 'container']);
 
 /** The world, and what only the doing needs of it. */
@@ -82,6 +84,7 @@ export async function observe(
   state.prober.setTargets(
     whole.flatMap((group, index) => probeTargets(group, pods[index], served)),
   );
+  state.evictions.setTargets(whole.map(({ sandbox }) => sandbox));
   const stored = readRecords(context, volumes);
   const records = newestRecords(stored);
   return {
@@ -162,6 +165,8 @@ async function readPod({ sandbox, containers }: WholeGroup, scope: Scope): Promi
     parseDeletingName(nameOf({ Names: [sandbox.Name] })).since ?? state.terminations.markedAt(pod);
   const ip = sandbox.NetworkSettings.Networks?.[network]?.IPAddress ?? '';
   const problem = state.problems.of(podKey(pod));
+  const evicted = state.evictions.of(sandbox.Id);
+  const graceSeconds = Number(labels[LABEL.graceSeconds] ?? 0);
   const live = await Promise.all(
     containers.map(
       async (container) =>
@@ -178,7 +183,7 @@ async function readPod({ sandbox, containers }: WholeGroup, scope: Scope): Promi
     owner: labels[LABEL.owner] ?? '',
     labels: JSON.parse(labels[LABEL.podLabels] ?? '{}') as Record<string, string>,
     templateHash: labels[LABEL.templateHash] ?? '',
-    graceSeconds: Number(labels[LABEL.graceSeconds] ?? 0),
+    graceSeconds: evicted === undefined ? graceSeconds : Math.min(graceSeconds, EVICTION_SECONDS),
     ports: JSON.parse(labels[LABEL.ports] ?? '{}') as Record<string, number>,
     createdAt: created.get(sandbox.Id) ?? 0,
     ...(ip === '' || sandbox.State.Status !== 'running' ? {} : { ip }),
@@ -188,6 +193,7 @@ async function readPod({ sandbox, containers }: WholeGroup, scope: Scope): Promi
     probes: {},
     ...(since === undefined ? {} : { deletingSince: since }),
     ...(problem === undefined ? {} : { problem }),
+    ...(evicted === undefined ? {} : { evicted }),
   };
 }
 

@@ -14,7 +14,7 @@ import { partName, sandboxName } from './names.ts';
 
 /** Where the sandbox holds its volumes that are filled by us, and those that are the containers' own. */
 export const FILES_FOLDER = '/windlass/volumes';
-const EMPTY_FOLDER = '/windlass/empty';
+export const EMPTY_FOLDER = '/windlass/empty';
 const FILES_LIMIT = '64m';
 
 export const LOG_CONFIG = { Type: 'json-file', Config: { 'max-size': '10m', 'max-file': '3' } };
@@ -58,6 +58,7 @@ export function sandboxBody(context: DockerContext, network: ClusterNetwork, pod
     Labels: {
       ...podMarks(context, pod),
       [LABEL.role]: 'sandbox',
+      ...sizeLimits(pod),
       [LABEL.made]: JSON.stringify(made),
     },
     Healthcheck: { Test: ['NONE'] },
@@ -200,6 +201,21 @@ export function madeOf(name: string, made: Partial<Omit<Made, 'name'>>): Made {
 }
 
 function memoryOptions(volume: OwnVolume): Record<string, string> {
-  const options = volume.kind === 'files' ? `mode=0755,size=${FILES_LIMIT}` : 'mode=0777';
-  return { type: 'tmpfs', device: 'tmpfs', o: options };
+  return { type: 'tmpfs', device: 'tmpfs', o: mountOptions(volume) };
+}
+
+function mountOptions(volume: OwnVolume): string {
+  if (volume.kind === 'files') return `mode=0755,size=${FILES_LIMIT}`;
+  return volume.sizeLimit === undefined ? 'mode=0777' : `mode=0777,size=${volume.sizeLimit}`;
+}
+
+/** Of volumes on disk, which nothing but a look at them limits. */
+function sizeLimits(pod: PodSpec): Record<string, string> {
+  const limits = ownVolumes(pod).flatMap((volume) =>
+    volume.kind === 'files' || volume.memory || volume.sizeLimit === undefined
+      ? []
+      : [[volume.name, volume.sizeLimit] as const],
+  );
+  if (limits.length === 0) return {};
+  return { [LABEL.sizeLimits]: JSON.stringify(Object.fromEntries(limits)) };
 }
