@@ -30,12 +30,13 @@ const Entry = z
     context.addIssue({ code: 'custom', message: 'auth must be base64 of user:password' });
     return z.NEVER;
   });
-const Entries = z.record(z.string(), Entry);
+const NO_OBJECT = 'must be a JSON object';
+const Entries = z.record(z.string(), Entry, NO_OBJECT);
 /** The content of a Secret by its type: under which key, and how it is written. */
 const FORMATS = {
   'kubernetes.io/dockerconfigjson': {
     key: '.dockerconfigjson',
-    schema: z.object({ auths: Entries.default({}) }).transform(({ auths }) => auths),
+    schema: z.object({ auths: Entries.default({}) }, NO_OBJECT).transform(({ auths }) => auths),
   },
   'kubernetes.io/dockercfg': { key: '.dockercfg', schema: Entries },
 } as const;
