@@ -5,6 +5,7 @@ import type { DownwardItem, Item } from '#core/docker/kinds-volumes.ts';
 import { isHeadless } from '#core/docker/kinds-service.ts';
 import type { Service } from '#core/docker/kinds-service.ts';
 import { resourceValue } from '#core/docker/field-refs.ts';
+import { checkSharing } from '#core/docker/host-sharing.ts';
 import { checkNames } from '#core/docker/pod-names.ts';
 import { checkPullSecret } from '#core/docker/pull-secrets.ts';
 import { environment } from '#core/docker/pod-spec.ts';
@@ -114,6 +115,7 @@ function checkPods(
   const spec: FieldPath = kind === 'Pod' ? ['spec'] : ['spec', 'template', 'spec'];
   const namespace = metadata.namespace ?? 'default';
   checkNames(template.spec, spec, report);
+  checkSharing(template.spec, spec, report);
   const { initContainers = [] } = template.spec;
   const all: InitContainer[] = [...template.spec.containers, ...initContainers];
   checkUnique(template.spec.containers, [...spec, 'containers'], report);

@@ -9,7 +9,8 @@ export const HostAlias = z.strictObject({
 });
 export type HostAlias = z.infer<typeof HostAlias>;
 
-export const DnsPolicy = z.enum(['ClusterFirst', 'None']);
+export const DnsPolicy = z.enum(['ClusterFirst', 'ClusterFirstWithHostNet', 'Default', 'None']);
+export type DnsPolicy = z.infer<typeof DnsPolicy>;
 
 export const DnsConfig = z.strictObject({
   nameservers: z.array(z.ipv4()).max(3).default([]),

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { encodeBase64 } from '#core/base64.ts';
 import { DnsConfig, DnsPolicy, HostAlias } from '#core/docker/kinds-dns.ts';
+import { Flag } from '#core/docker/host-sharing.ts';
 import { FieldRef, ResourceFieldRef } from '#core/docker/kinds-refs.ts';
 import { PodSecurityContext, SecurityContext } from '#core/docker/kinds-security.ts';
 import {
@@ -230,6 +231,10 @@ const PodSpec = z.strictObject({
   containers: z.array(Container).nonempty(),
   volumes: z.array(Volume).default([]),
   securityContext: PodSecurityContext.optional(),
+  hostNetwork: Flag,
+  hostPID: Flag,
+  hostIPC: Flag,
+  shareProcessNamespace: Flag,
   hostAliases: z.array(HostAlias).optional(),
   dnsPolicy: DnsPolicy.optional(),
   dnsConfig: DnsConfig.optional(),

@@ -8,7 +8,7 @@ describe('namesOf', () => {
   it('asks the cluster where nothing is said', () => {
     expect(namesOf({}, 'shop')).toEqual({
       hosts: [],
-      asksCluster: true,
+      asks: 'cluster',
       nameservers: [],
       searches: CLUSTER,
       options: ['ndots:5'],
@@ -30,11 +30,23 @@ describe('namesOf', () => {
     const dnsConfig = DnsConfig.parse({ nameservers: ['192.0.2.1'] });
     expect(namesOf({ dnsPolicy: 'None', dnsConfig }, 'shop')).toEqual({
       hosts: [],
-      asksCluster: false,
+      asks: 'none',
       nameservers: ['192.0.2.1'],
       searches: [],
       options: [],
     });
+  });
+
+  it.each([
+    [{ dnsPolicy: 'Default' }, 'host'],
+    [{ hostNetwork: true }, 'host'],
+    [{ hostNetwork: true, dnsPolicy: 'ClusterFirst' }, 'host'],
+    [{ hostNetwork: true, dnsPolicy: 'ClusterFirstWithHostNet' }, 'cluster'],
+    [{ dnsPolicy: 'ClusterFirstWithHostNet' }, 'cluster'],
+  ] as const)('with %j asks the name servers of the %s', (spec, asks) => {
+    const names = namesOf(spec, 'shop');
+    expect(names.asks).toBe(asks);
+    expect(names.searches).toEqual(asks === 'cluster' ? CLUSTER : []);
   });
 
   it('gives every name of an alias its address', () => {

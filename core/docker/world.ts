@@ -1,3 +1,4 @@
+import type { Sharing } from '#core/docker/host-sharing.ts';
 import type { PodTemplate } from '#core/docker/kinds.ts';
 import type { Login } from '#core/docker/pull-secrets.ts';
 import type { HostPath } from '#core/docker/kinds-volumes.ts';
@@ -158,14 +159,15 @@ export interface PodSpec {
   containers: ContainerSpec[];
   volumes: VolumeSpec[];
   names: PodNames;
+  sharing: Sharing;
   graceSeconds: number;
 }
 
 /** What is in /etc/hosts and resolv.conf of its containers. */
 export interface PodNames {
   hosts: { name: string; ip: string }[];
-  /** The cluster's own name server is the first that is asked. */
-  asksCluster: boolean;
+  /** Who is asked first: the cluster's own name server, those that the host asks, or none. */
+  asks: 'cluster' | 'host' | 'none';
   nameservers: string[];
   searches: string[];
   options: string[];

@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream';
+import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openExecDuplex } from '#adapters/docker/exec-duplex.ts';
 import type { Action } from '#core/docker/world.ts';
@@ -7,6 +8,8 @@ import type { DockerContext } from './context.ts';
 import { probeByExec } from './exec-probe.ts';
 import type { ProbeResult } from './fold-probe.ts';
 import { connectionProblem } from './http-probe.ts';
+import { parseAnswer, parseProbed, probeRequest, SANDBOX_SCRIPT } from './sandbox-script.ts';
+import type { ProbeTarget } from './sandbox-script.ts';
 import type { SandboxShell } from './sandbox-shell.ts';
 import { askGrpc, askHttps } from './stream-probe.ts';
 
@@ -14,6 +17,7 @@ import { askGrpc, askHttps } from './stream-probe.ts';
 interface Asked {
   id: string;
   address: string;
+  hostSandbox?: string;
 }
 
 /** Asks a container something. Absent where that could not be done: it says nothing of the container. */
@@ -25,24 +29,23 @@ export type AskContainer = (
 
 /**
  * What is simple is asked by the shell in the proxy's sandbox. What needs TLS or HTTP/2 is spoken here, over a connection
- * that is made from there; a command runs in the container itself.
+ * that is made from there; a command runs in the container itself. Of a pod on the host's network, an address that the
+ * probe names is meant as the host means it.
  */
 export function createAskContainer(
   context: DockerContext,
   shell: SandboxShell,
   signal: AbortSignal,
 ): AskContainer {
-  async function overConnection(
-    address: string,
-    port: number,
+  async function overExec(
+    sandboxId: string | undefined,
+    command: readonly string[],
     timeoutSeconds: number,
     talk: (connection: Duplex, ends: AbortSignal) => Promise<ProbeResult>,
   ): Promise<ProbeResult | undefined> {
-    const sandboxId = shell.sandboxId();
     if (sandboxId === undefined) return undefined;
     const done = new AbortController();
     const ends = AbortSignal.any([signal, done.signal]);
-    const command = ['nc', address, String(port)];
     const connection = await openExecDuplex(context.docker, sandboxId, command, ends);
     // Whoever talks hears of it too.
     connection.on('error', () => {});
@@ -60,25 +63,40 @@ export function createAskContainer(
     }
   }
 
+  function probe(
+    hostSandbox: string | undefined,
+    target: ProbeTarget,
+  ): Promise<ProbeResult | undefined> {
+    if (hostSandbox === undefined) return shell.probe(target);
+    const command = ['sh', '-c', SANDBOX_SCRIPT];
+    return overExec(hostSandbox, command, target.timeoutSeconds + 1, (line) =>
+      askScript(line, target),
+    );
+  }
+
   async function ask(
-    { id, address: own }: Asked,
+    { id, address: own, hostSandbox }: Asked,
     action: Action,
     timeoutSeconds: number,
   ): Promise<ProbeResult | undefined> {
     switch (action.kind) {
       case 'tcp':
-        return shell.probe({ address: action.host ?? own, action, timeoutSeconds });
       case 'http': {
         const address = action.host ?? own;
-        if (action.scheme === 'http') return shell.probe({ address, action, timeoutSeconds });
-        return overConnection(address, action.port, timeoutSeconds, (connection, ends) =>
+        const from = action.host === undefined ? undefined : hostSandbox;
+        if (action.kind === 'tcp' || action.scheme === 'http')
+          return probe(from, { address, action, timeoutSeconds });
+        const command = ['nc', address, String(action.port)];
+        return overExec(from ?? shell.sandboxId(), command, timeoutSeconds, (connection, ends) =>
           askHttps(connection, address, action, ends),
         );
       }
-      case 'grpc':
-        return overConnection(own, action.port, timeoutSeconds, (connection, ends) =>
+      case 'grpc': {
+        const command = ['nc', own, String(action.port)];
+        return overExec(shell.sandboxId(), command, timeoutSeconds, (connection, ends) =>
           askGrpc(connection, action, own, ends),
         );
+      }
       case 'exec':
         return probeByExec(context.docker, id, action.command, timeoutSeconds, signal);
     }
@@ -95,6 +113,16 @@ export function createAskContainer(
       return undefined;
     }
   };
+}
+
+/** The script as the proxy's sandbox runs it, for one request. */
+async function askScript(line: Duplex, target: ProbeTarget): Promise<ProbeResult> {
+  line.write(probeRequest(1, target));
+  for await (const answer of createInterface(line)) {
+    const result = parseProbed(parseAnswer(answer)?.text ?? '');
+    if (result !== undefined) return result;
+  }
+  throw new Error('no answer');
 }
 
 function failed(error: unknown): ProbeResult {

@@ -10,6 +10,8 @@ import type { InspectedContainer, ListedContainer } from './inspected.ts';
 import { filterOurs, LABEL } from './marks.ts';
 import { parseDeletingName, podKey } from './names.ts';
 import type { NetworkLayout } from './subnets.ts';
+import type { ClusterNetwork } from './network.ts';
+import { onHost, podAddress } from './pod-address.ts';
 import { probeKey, probesOf, probeTarget } from './probe-target.ts';
 import type { Probed } from './prober.ts';
 import { newestRecords, readRecords } from './records.ts';
@@ -75,7 +77,8 @@ export async function observe(
   const groups = groupByPod(
     inspected.filter((container) => PARTS.has(labelsOf(container)[LABEL.role] ?? '')),
   );
-  const scope = { state, network: layout.name ?? '', created, signal };
+  const { name = '', gateway } = layout;
+  const scope = { state, network: { name, gateway }, created, signal };
   const whole = groups.flatMap(({ sandbox, containers }) =>
     sandbox === undefined ? [] : [{ sandbox, containers }],
   );
@@ -152,7 +155,7 @@ function podOf(labels: Record<string, string>): { name: string; namespace: strin
 
 interface Scope {
   state: EngineState;
-  network: string;
+  network: Pick<ClusterNetwork, 'name' | 'gateway'>;
   created: ReadonlyMap<string, number>;
   signal: AbortSignal;
 }
@@ -163,7 +166,7 @@ async function readPod({ sandbox, containers }: WholeGroup, scope: Scope): Promi
   const pod = podOf(labels);
   const since =
     parseDeletingName(nameOf({ Names: [sandbox.Name] })).since ?? state.terminations.markedAt(pod);
-  const ip = sandbox.NetworkSettings.Networks?.[network]?.IPAddress ?? '';
+  const ip = podAddress(sandbox, network) ?? '';
   const problem = state.problems.of(podKey(pod));
   const evicted = state.evictions.of(sandbox.Id);
   const graceSeconds = Number(labels[LABEL.graceSeconds] ?? 0);
@@ -227,12 +230,16 @@ async function readContainer(
 }
 
 function probeTargets(
-  { containers }: WholeGroup,
+  { sandbox, containers }: WholeGroup,
   pod: LivePod | undefined,
   served: ReadonlySet<string>,
 ): Probed[] {
   if (pod?.ip === undefined || pod.deletingSince !== undefined) return [];
-  const target = { address: pod.ip, served: served.has(pod.name) || served.has(pod.ip) };
+  const target = {
+    address: pod.ip,
+    served: served.has(pod.name) || served.has(pod.ip),
+    ...onHost(sandbox),
+  };
   return containers.flatMap((container) => {
     const live = pod.containers[labelsOf(container)[LABEL.container] ?? ''];
     const isUp = live?.state === 'running' && live.joined;

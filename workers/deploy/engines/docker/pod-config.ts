@@ -26,8 +26,8 @@ const RESTART_FAILED = 'on-failure';
 /** Sleeps until told to end, and reaps what is orphaned to it, as process 1 must. */
 export const SLEEP = 'trap "exit 0" TERM INT; while :; do sleep 86400 & wait $!; done';
 
-/** emptyDir belongs to whoever the containers run as. */
-const SANDBOX_SCRIPT = `chmod 0777 ${EMPTY_FOLDER}/* 2>/dev/null; ${SLEEP}`;
+/** emptyDir belongs to whoever the containers run as. Its arguments are lines for the host's /etc/hosts, which it got a copy of. */
+const SANDBOX_SCRIPT = `chmod 0777 ${EMPTY_FOLDER}/* 2>/dev/null; for line; do echo "$line" >> /etc/hosts; done; ${SLEEP}`;
 
 export function podMarks(context: DockerContext, pod: PodSpec): Record<string, string> {
   return {
@@ -48,13 +48,16 @@ export function podMarks(context: DockerContext, pod: PodSpec): Record<string, s
 }
 
 export function sandboxBody(context: DockerContext, network: ClusterNetwork, pod: PodSpec): object {
-  const made = madeOf(sandboxName(context, pod.namespace, pod.name), { network: network.name });
+  const { hostNetwork, hostIpc } = pod.sharing;
+  const networkMode = hostNetwork ? 'host' : network.name;
+  const made = madeOf(sandboxName(context, pod.namespace, pod.name), { network: networkMode });
   return {
     Image: context.images.sandbox,
     Entrypoint: ['sh', '-c', SANDBOX_SCRIPT],
-    Cmd: [],
+    Cmd: hostNetwork ? ['sh', ...hostLines(pod.names)] : [],
     User: '0',
-    Hostname: pod.name.slice(0, 63),
+    // On the host's network it has the name of the host.
+    ...(hostNetwork ? {} : { Hostname: pod.name.slice(0, 63) }),
     Labels: {
       ...podMarks(context, pod),
       [LABEL.role]: 'sandbox',
@@ -63,8 +66,9 @@ export function sandboxBody(context: DockerContext, network: ClusterNetwork, pod
     },
     Healthcheck: { Test: ['NONE'] },
     HostConfig: {
-      NetworkMode: network.name,
-      ...nameServing(network, pod.names),
+      NetworkMode: networkMode,
+      IpcMode: hostIpc ? 'host' : 'shareable',
+      ...nameServing(network, pod),
       RestartPolicy: { Name: RESTART_POLICY },
       LogConfig: LOG_CONFIG,
       Mounts: ownVolumes(pod).map((volume) => ({
@@ -112,6 +116,8 @@ export function containerBody(
     ...(container.security.user === undefined ? {} : { User: container.security.user }),
     HostConfig: {
       NetworkMode: `container:${sandboxId}`,
+      IpcMode: pod.sharing.hostIpc ? 'host' : `container:${sandboxId}`,
+      PidMode: pidMode(pod, sandboxId),
       RestartPolicy: { Name: restart },
       LogConfig: LOG_CONFIG,
       Memory: made.memory,
@@ -126,15 +132,26 @@ export function containerBody(
   };
 }
 
+function pidMode({ sharing }: PodSpec, sandboxId: string): string {
+  if (sharing.processes === 'container') return '';
+  return sharing.processes === 'host' ? 'host' : `container:${sandboxId}`;
+}
+
 /** Containers that join a sandbox's network share its hosts and resolv.conf. */
-function nameServing(network: ClusterNetwork, names: PodNames): object {
+function nameServing(network: ClusterNetwork, { names, sharing }: PodSpec): object {
+  // With none at all Docker takes the host's; a dot stands for none.
+  const noSearches = names.asks === 'host' ? [] : ['.'];
   return {
-    ExtraHosts: names.hosts.map(({ name, ip }) => `${name}:${ip}`),
-    Dns: [...(names.asksCluster ? [network.systemIp] : []), ...names.nameservers],
-    // With none at all Docker takes the host's; a dot stands for none.
-    DnsSearch: names.searches.length === 0 ? ['.'] : names.searches,
+    // With any of these Docker would leave out what the host has.
+    ExtraHosts: sharing.hostNetwork ? [] : names.hosts.map(({ name, ip }) => `${name}:${ip}`),
+    Dns: [...(names.asks === 'cluster' ? [network.systemIp] : []), ...names.nameservers],
+    DnsSearch: names.searches.length === 0 ? noSearches : names.searches,
     DnsOptions: names.options,
   };
+}
+
+function hostLines({ hosts }: PodNames): string[] {
+  return hosts.map(({ name, ip }) => `${ip} ${name}`);
 }
 
 function privileges(security: ContainerSecurity): object {

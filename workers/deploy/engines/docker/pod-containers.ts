@@ -18,6 +18,7 @@ import { inspectContainer } from './inspections.ts';
 import { LABEL } from './marks.ts';
 import { partName, podKey } from './names.ts';
 import type { ClusterNetwork } from './network.ts';
+import { onHost, podAddress } from './pod-address.ts';
 import { containerBody, podMarks } from './pod-config.ts';
 import { probeTarget } from './probe-target.ts';
 import { hasSubPaths, makeSubPaths, volumeRoots } from './sub-paths.ts';
@@ -158,10 +159,10 @@ async function probeAtOnce(
   id: string,
   signal: AbortSignal,
 ): Promise<void> {
-  const address = sandbox.NetworkSettings.Networks?.[network.name]?.IPAddress ?? '';
+  const address = podAddress(sandbox, network);
   const container = await inspectContainer(context, id, signal);
-  if (container?.State.Status !== 'running' || address === '') return;
-  const target = probeTarget(container, { address, served: false });
+  if (container?.State.Status !== 'running' || address === undefined) return;
+  const target = probeTarget(container, { address, served: false, ...onHost(sandbox) });
   if (target === undefined) return;
   const probed = prober.watch(target);
   const first = target.probes.startup ?? target.probes.readiness;

@@ -7,12 +7,12 @@ import type { Probed } from './prober.ts';
 /** What to probe of a running container; absent where it has no probe. */
 export function probeTarget(
   container: InspectedContainer,
-  { address, served }: Pick<Probed, 'address' | 'served'>,
+  where: Pick<Probed, 'address' | 'served' | 'hostSandbox'>,
 ): Probed | undefined {
   const probes = probesOf(container);
   if (Object.keys(probes).length === 0) return undefined;
   const startedAt = Date.parse(container.State.StartedAt);
-  return { key: probeKey(container), id: container.Id, address, startedAt, probes, served };
+  return { key: probeKey(container), id: container.Id, startedAt, probes, ...where };
 }
 
 export function probesOf(container: InspectedContainer): Probes {

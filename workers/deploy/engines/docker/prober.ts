@@ -26,6 +26,8 @@ export interface Probed {
   key: string;
   id: string;
   address: string;
+  /** On the host's network: its pod's sandbox, in which `localhost` is the host. */
+  hostSandbox?: string;
   startedAt: number;
   probes: Probes;
   /** It got traffic when this worker first saw it. */
