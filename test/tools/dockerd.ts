@@ -2,11 +2,13 @@ import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, open, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type Docker from 'dockerode';
 import { callDocker, isStatus, openStream } from '#adapters/docker/call.ts';
 import { connectDocker } from '#adapters/docker/connect.ts';
+import { ensureImages } from '#adapters/images/ensure.ts';
 import { runProgram } from '#adapters/debian/run-program.ts';
 import { SYSTEM_IMAGES } from '#core/images.ts';
 import { mountSmallDisk } from './small-disk.ts';
@@ -142,7 +144,8 @@ async function answers(docker: Docker): Promise<boolean> {
 async function load(docker: Docker): Promise<void> {
   const machine = connectDocker('unix:///var/run/docker.sock');
   const signal = AbortSignal.timeout(TIMEOUT_MS);
-  for (const image of Object.values({ ...SYSTEM_IMAGES })) {
+  const search = { tools: join(tmpdir(), 'windlass-tools'), path: process.env['PATH'] ?? '' };
+  for (const { image } of await ensureImages(machine, SYSTEM_IMAGES, search, signal)) {
     const path = `/images/${encodeURIComponent(image)}/get`;
     const file = await openStream(machine, { method: 'GET', path, signal });
     await callDocker(docker, { method: 'POST', path: '/images/load', file, signal });
