@@ -126,6 +126,12 @@ export const VARIABLES: readonly Variable[] = [
     description: 'Serves the UDP ports of Services and NodePorts; runs only where there are any',
   },
   {
+    name: 'WINDLASS_RECORD_SERVER_IMAGE',
+    programs: ['deploy worker'],
+    fallback: '`mvance/unbound:1.17.1`',
+    description: 'Answers names that are aliases or SRV records; runs only where there are any',
+  },
+  {
     name: 'DOCKER_HOST',
     programs: ['build worker'],
     fallback: '`unix:///var/run/docker.sock`',

@@ -6,6 +6,8 @@ export interface SystemImages {
   nameServer: string;
   /** nginx with its stream module, which the other proxy has no equal to: it carries UDP. */
   udpProxy: string;
+  /** unbound, for the records that the name server, which is dnsmasq, does not serve: aliases and SRV. */
+  recordServer: string;
 }
 
 export const SYSTEM_IMAGES: SystemImages = {
@@ -13,4 +15,5 @@ export const SYSTEM_IMAGES: SystemImages = {
   proxy: 'haproxy:2.6',
   nameServer: 'dockurr/dnsmasq:2.90',
   udpProxy: 'nginx:1.22',
+  recordServer: 'mvance/unbound:1.17.1',
 };

@@ -18,6 +18,7 @@ const images = {
   proxy: `127.0.0.1:1/haproxy:${tag}`,
   nameServer: `127.0.0.1:1/dnsmasq:${tag}`,
   udpProxy: `127.0.0.1:1/nginx:${tag}`,
+  recordServer: `127.0.0.1:1/unbound:${tag}`,
 };
 let tools = '';
 
@@ -33,15 +34,16 @@ afterAll(async () => {
 it('builds images that can be had nowhere, and finds them the next time', async () => {
   const search = { tools, path: process.env['PATH'] ?? '' };
   const built = await ensureImages(docker, images, search, signal);
-  expect(built.map(({ how }) => how)).toEqual(Array(4).fill('built'));
+  expect(built.map(({ how }) => how)).toEqual(Array(5).fill('built'));
   const again = await ensureImages(docker, images, search, signal);
-  expect(again.map(({ how }) => how)).toEqual(Array(4).fill('present'));
+  expect(again.map(({ how }) => how)).toEqual(Array(5).fill('present'));
 });
 
 it.each([
   ['sandbox', ['sh', '-c', 'echo "$(id -un) $(ls /bin | wc -l)" && tar --help 2>&1'], 'root'],
   ['proxy', ['haproxy', '-v'], 'HAProxy version'],
   ['nameServer', ['dnsmasq', '--version'], 'Dnsmasq version'],
+  ['recordServer', ['unbound', '-V'], 'Version 1.'],
 ] as const)('%s runs its program', async (role, command, says) => {
   const args = ['run', '--rm', '--network', 'none', images[role], ...command];
   const printed = await runProgram({ command: 'docker', args, timeoutMs: 30_000, signal });

@@ -52,4 +52,11 @@ export const RECIPES: Readonly<Record<keyof SystemImages, ImageRecipe>> = {
     texts: { '/etc/nginx/modules-enabled/stream.conf': `load_module ${STREAM_MODULE};\n` },
     changes: [PATH],
   },
+  recordServer: {
+    packages: ['unbound'],
+    file: 'usr/sbin/unbound',
+    target: '/usr/sbin/unbound',
+    links: [],
+    changes: [PATH],
+  },
 };

@@ -30,15 +30,22 @@ export function checkIngress(
   function checkBackend({ service: wanted }: Backend, path: FieldPath): void {
     // Of another release it may be: without it Kubernetes answers 503.
     const service = own.find((each) => each.metadata.name === wanted.name);
-    if (service === undefined) return;
+    if (service === undefined) return undefined;
     const { name, number } = wanted.port;
-    if (service.spec.ports.some((port) => port.name === name || port.port === number)) return;
+    if (service.spec.type === 'ExternalName')
+      return report(
+        [...path, 'service', 'name'],
+        `Service ${wanted.name} is of type ExternalName: it has no pods that an Ingress could reach`,
+      );
+    if (service.spec.ports.some((port) => port.name === name || port.port === number))
+      return undefined;
     const names = service.spec.ports.flatMap((port) => port.name ?? []);
     report(
       [...path, 'service', 'port', name === undefined ? 'number' : 'name'],
       `Service ${wanted.name} has no port ${name ?? number}`,
       name === undefined ? undefined : suggestion(name, names),
     );
+    return undefined;
   }
 
   if (spec.defaultBackend !== undefined)

@@ -1,9 +1,8 @@
 import { checkIngress } from '#core/docker/accept-ingress.ts';
+import { checkService } from '#core/docker/accept-service.ts';
 import { isKind, KIND_ORDER, KINDS } from '#core/docker/kinds.ts';
 import type { DaemonSet, Deployment, InitContainer, Volume } from '#core/docker/kinds.ts';
 import type { DownwardItem, Item } from '#core/docker/kinds-volumes.ts';
-import { isHeadless } from '#core/docker/kinds-service.ts';
-import type { Service } from '#core/docker/kinds-service.ts';
 import { resourceValue } from '#core/docker/field-refs.ts';
 import { checkSharing } from '#core/docker/host-sharing.ts';
 import { checkNames } from '#core/docker/pod-names.ts';
@@ -337,36 +336,6 @@ function checkUnique(
   items.forEach(({ name }, index) => {
     if (seen.has(name)) report([...path, index, 'name'], `${name} is there twice`);
     seen.add(name);
-  });
-}
-
-function checkService(service: Service, hostPorts: Map<string, string>, report: Report): void {
-  const { type, ports, loadBalancerSourceRanges } = service.spec;
-  const seen = new Set<string>();
-  if (ports.length === 0 && !isHeadless(service)) report(['spec', 'ports'], 'must not be empty');
-  if (isHeadless(service) && type !== 'ClusterIP')
-    report(['spec', 'clusterIP'], `a Service of type ${type} is not headless`);
-  if (type !== 'LoadBalancer' && loadBalancerSourceRanges !== undefined)
-    report(['spec', 'loadBalancerSourceRanges'], 'belongs to type: LoadBalancer');
-  ports.forEach((port, index) => {
-    const path: FieldPath = ['spec', 'ports', index];
-    const one = `${port.port}/${port.protocol}`;
-    if (seen.has(one)) report([...path, 'port'], `port ${one} is there twice`);
-    seen.add(one);
-    if (ports.length > 1 && port.name === undefined)
-      report(path, 'a Service with several ports names each', 'add name');
-    if (type === 'ClusterIP' && port.nodePort !== undefined)
-      report([...path, 'nodePort'], 'belongs to type: NodePort');
-    if (type === 'ClusterIP') return;
-    for (const field of ['nodePort', 'port'] as const) {
-      const number = port[field];
-      if (number === undefined || (field === 'port' && type !== 'LoadBalancer')) continue;
-      const key = `${number}/${port.protocol}`;
-      const other = hostPorts.get(key);
-      if (other !== undefined)
-        report([...path, field], `${field} ${number} is that of Service ${other} already`);
-      hostPorts.set(key, service.metadata.name);
-    }
   });
 }
 

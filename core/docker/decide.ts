@@ -5,7 +5,7 @@ import type { KeptPods } from '#core/docker/keep-pods.ts';
 import { KIND_ORDER } from '#core/docker/kinds.ts';
 import { usersOf } from '#core/docker/ingress-users.ts';
 import type { Ingress } from '#core/docker/kinds-ingress.ts';
-import { isHeadless } from '#core/docker/kinds-service.ts';
+import { hasAddress, isHeadless } from '#core/docker/kinds-service.ts';
 import type { Service } from '#core/docker/kinds-service.ts';
 import {
   askedPorts,
@@ -186,14 +186,14 @@ function recordsAfter(owners: readonly PlannedOwner[], world: World): LiveRecord
     for (const { action, key } of plan) if (action === 'delete') byKey.delete(key);
   }
   const services = [...byKey.values()]
-    .filter(({ resource }) => serviceOf(resource) !== undefined && !isHeadlessService(resource))
+    .filter(({ resource }) => isAddressed(resource))
     .map(({ key }) => key);
   const addresses = assignAddresses(services, [...byKey.values()], world.serviceRange);
   const nodePorts = assignNodePorts([...byKey.values()], world.takenPorts);
   return [...byKey.values()].map(({ nodePorts: _before, clusterIp: _ip, ...record }) => ({
     ...record,
     ...given({
-      clusterIp: isHeadlessService(record.resource) ? undefined : addresses.get(record.key),
+      clusterIp: isAddressed(record.resource) ? addresses.get(record.key) : undefined,
       nodePorts: nodePorts.get(record.key),
     }),
   }));
@@ -317,12 +317,13 @@ function trafficSteps(
   const gone = new Set(leaving.map(podKey));
   const pods = world.pods.filter((pod) => !gone.has(podKey(pod)));
   const isNeeded = records.length > 0 || world.pods.length > 0;
+  const { nameServer } = world;
   const [dns, proxy, edge] = [
-    dnsConfig(services, headless(records), pods, now),
+    dnsConfig({ services, unaddressed: unaddressed(records), pods, nameServer, now }),
     proxyConfig(services, pods, now),
     edgeConfig(services, pods, now, ingressesOf(records, world, secrets, now)),
   ];
-  const udp = { services, pods, nameServer: world.nameServer, now };
+  const udp = { services, pods, nameServer, now };
   const needsEdge = edge.ports.length > 0 || world.edge !== undefined;
   const names: Step[] =
     isNeeded && world.dns !== dns.hash ? [{ kind: 'configureDns', config: dns }] : [];
@@ -376,16 +377,16 @@ function withNamespace({ metadata }: Service): { namespace: string; name: string
   return { namespace: metadata.namespace ?? 'default', name: metadata.name };
 }
 
-function headless(records: readonly LiveRecord[]): Service[] {
+function unaddressed(records: readonly LiveRecord[]): Service[] {
   return records.flatMap(({ resource }) => {
     const service = serviceOf(resource);
-    return service !== undefined && isHeadless(service) ? [service] : [];
+    return service === undefined || hasAddress(service) ? [] : [service];
   });
 }
 
-function isHeadlessService(resource: Resource): boolean {
+function isAddressed(resource: Resource): boolean {
   const service = serviceOf(resource);
-  return service !== undefined && isHeadless(service);
+  return service !== undefined && hasAddress(service);
 }
 
 function serviceOf(resource: Resource): Service | undefined {
@@ -497,6 +498,12 @@ function serviceStatus(
   service: Service,
   { world, records, now }: StatusScope,
 ): ResourceStatus {
+  if (service.spec.type === 'ExternalName')
+    return {
+      key,
+      health: { status: 'Healthy', reason: '' },
+      summary: `leads to ${service.spec.externalName}`,
+    };
   const endpoints = endpointsOf(service, world.pods, now).length;
   const record = records.find((each) => each.key === key);
   const address = isHeadless(service) ? 'headless' : (record?.clusterIp ?? 'no address yet');

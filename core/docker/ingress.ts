@@ -56,9 +56,11 @@ export function ingressServicePort(
   service: Service,
   { backend: { service: wanted } }: Route,
 ): Service['spec']['ports'][number] | undefined {
-  return service.spec.ports.find(({ name, port }) =>
-    wanted.port.name === undefined ? port === wanted.port.number : name === wanted.port.name,
-  );
+  return service.spec.ports
+    .filter(({ protocol }) => protocol === 'TCP')
+    .find(({ name, port }) =>
+      wanted.port.name === undefined ? port === wanted.port.number : name === wanted.port.name,
+    );
 }
 
 /** Anybody may have it, and nobody trusts what comes of it by that. */

@@ -1,5 +1,13 @@
 import { z } from 'zod';
-import { Label, metadata, Port, PortName, Protocol, Strings } from '#core/docker/kind-words.ts';
+import {
+  Label,
+  metadata,
+  Port,
+  PortName,
+  Protocol,
+  Strings,
+  Subdomain,
+} from '#core/docker/kind-words.ts';
 
 /** Where nodePorts lie, as Kubernetes has it by default. */
 export const NODE_PORTS = { first: 30_000, last: 32_767 };
@@ -14,16 +22,26 @@ const ServicePort = z
   })
   .transform((port) => ({ ...port, targetPort: port.targetPort ?? port.port }));
 
+/** A dot at its end is not part of it. */
+const HostName = z
+  .string()
+  .transform((name) => name.replace(/\.$/, ''))
+  .pipe(Subdomain);
+
 export const Service = z.strictObject({
   apiVersion: z.literal('v1'),
   kind: z.literal('Service'),
   metadata: metadata(Label),
   spec: z.strictObject({
-    type: z.enum(['ClusterIP', 'NodePort', 'LoadBalancer']).default('ClusterIP'),
+    type: z.enum(['ClusterIP', 'NodePort', 'LoadBalancer', 'ExternalName']).default('ClusterIP'),
     clusterIP: z
       .literal('None', 'must be None, or left out: the cluster gives addresses')
       .optional(),
-    selector: Strings.refine((selector) => Object.keys(selector).length > 0, 'must not be empty'),
+    externalName: HostName.optional(),
+    selector: Strings.refine(
+      (selector) => Object.keys(selector).length > 0,
+      'must not be empty',
+    ).optional(),
     ports: z.array(ServicePort).default([]),
     publishNotReadyAddresses: z.boolean().default(false),
     sessionAffinity: z.enum(['None', 'ClientIP']).default('None'),
@@ -40,4 +58,8 @@ export type ServicePort = z.infer<typeof ServicePort>;
 /** It has no address of its own: its name answers with those of the pods. */
 export function isHeadless({ spec }: Service): boolean {
   return spec.clusterIP === 'None';
+}
+
+export function hasAddress(service: Service): boolean {
+  return !isHeadless(service) && service.spec.type !== 'ExternalName';
 }

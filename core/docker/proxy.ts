@@ -172,6 +172,8 @@ function takesFrom(one: OpenPort, other: OpenPort): boolean {
 
 /** Pods of the Service's namespace with its labels that are ready, or will be in a moment; else all that stay, if it says so. */
 export function endpointsOf(service: Service, pods: readonly LivePod[], now: number): LivePod[] {
+  const { type, selector } = service.spec;
+  if (type === 'ExternalName' || selector === undefined) return [];
   return pods
     .filter((pod) => pod.namespace === namespaceOf(service))
     .filter((pod) =>
@@ -180,7 +182,7 @@ export function endpointsOf(service: Service, pods: readonly LivePod[], now: num
         : isReady(pod) || blinksUntil(pod, now) !== undefined,
     )
     .filter((pod) =>
-      Object.entries(service.spec.selector).every(([label, value]) => pod.labels[label] === value),
+      Object.entries(selector).every(([label, value]) => pod.labels[label] === value),
     )
     .toSorted((one, other) => (one.name < other.name ? -1 : 1));
 }

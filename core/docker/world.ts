@@ -328,6 +328,9 @@ export interface UdpConfig {
 export interface DnsConfig {
   /** Full name to addresses. */
   hosts: Record<string, string[]>;
+  /** Domains whose records the other name server has, and its configuration; empty: none is needed. */
+  domains: string[];
+  unbound: string;
   hash: string;
 }
 

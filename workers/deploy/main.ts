@@ -23,6 +23,7 @@ const Environment = z.object({
   WINDLASS_PROXY_IMAGE: z.string().min(1).default(SYSTEM_IMAGES.proxy),
   WINDLASS_NAME_SERVER_IMAGE: z.string().min(1).default(SYSTEM_IMAGES.nameServer),
   WINDLASS_UDP_PROXY_IMAGE: z.string().min(1).default(SYSTEM_IMAGES.udpProxy),
+  WINDLASS_RECORD_SERVER_IMAGE: z.string().min(1).default(SYSTEM_IMAGES.recordServer),
   DOCKER_CONFIG: z.string().optional(),
   LOG_LEVEL: z.enum(LOG_LEVELS).default('info'),
 });
@@ -50,6 +51,7 @@ async function main(): Promise<void> {
       proxy: environment.WINDLASS_PROXY_IMAGE,
       nameServer: environment.WINDLASS_NAME_SERVER_IMAGE,
       udpProxy: environment.WINDLASS_UDP_PROXY_IMAGE,
+      recordServer: environment.WINDLASS_RECORD_SERVER_IMAGE,
     },
     dockerConfig: join(environment.DOCKER_CONFIG ?? join(homedir(), '.docker'), 'config.json'),
     server,

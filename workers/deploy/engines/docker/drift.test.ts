@@ -20,6 +20,8 @@ function inspected(
     Name: `/${made.name}`,
     Created: '2026-01-01T00:00:00Z',
     RestartCount: 0,
+    Path: 'sh',
+    Args: [],
     State: { Status: 'running', StartedAt: '', FinishedAt: '', ExitCode: 0, OOMKilled: false },
     Config: { Labels: {} },
     Mounts: [],

@@ -15,6 +15,9 @@ export interface InspectedContainer {
   /** As text of a time. */
   Created: string;
   RestartCount: number;
+  /** Program and arguments. */
+  Path: string;
+  Args: string[];
   State: {
     Status: string;
     StartedAt: string;

@@ -43,7 +43,8 @@ export type Role =
   | 'name-server'
   | 'edge'
   | 'udp-proxy'
-  | 'udp-edge';
+  | 'udp-edge'
+  | 'name-records';
 
 export function marks(context: DockerContext, role: Role): Record<string, string> {
   return {

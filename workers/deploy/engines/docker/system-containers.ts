@@ -26,6 +26,7 @@ export const SYSTEM_ROLES = [
   'edge',
   'udp-proxy',
   'udp-edge',
+  'name-records',
 ] as const;
 export type SystemRole = (typeof SYSTEM_ROLES)[number];
 
@@ -65,6 +66,17 @@ export function haproxyIn(
   return { role, image: context.images.proxy, command, networkMode };
 }
 
+export function recordServerIn(context: DockerContext, sandboxId: string): SystemSpec {
+  const role = 'name-records';
+  const command = ['unbound', '-d', '-c', `${systemFolder(role)}/unbound.conf`];
+  return {
+    role,
+    image: context.images.recordServer,
+    command,
+    networkMode: `container:${sandboxId}`,
+  };
+}
+
 export function nginxIn(context: DockerContext, role: UdpRole, networkMode: string): SystemSpec {
   const command = ['nginx', '-e', 'stderr', '-c', `${systemFolder(role)}/nginx.conf`];
   return { role, image: context.images.udpProxy, command, networkMode };
@@ -86,6 +98,7 @@ export function nameServerIn(
       '--server=127.0.0.11',
       '--local=/cluster.local/',
       `--addn-hosts=${systemFolder('name-server')}/hosts`,
+      `--servers-file=${systemFolder('name-server')}/servers`,
       `--listen-address=${network.systemIp}`,
       '--bind-interfaces',
       '--user=root',
@@ -121,13 +134,16 @@ export function isOfSpec(
 ): boolean {
   return (
     found.HostConfig.NetworkMode === spec.networkMode &&
+    [found.Path, ...found.Args].join(' ') === spec.command.join(' ') &&
     found.Mounts.some((mount) => isSystemMount(context, mount)) &&
     !lostAddress(spec, found)
   );
 }
 
 /** Whether nobody altered it and it runs. */
-export function isSound(container: InspectedContainer | undefined): boolean {
+export function isSound(
+  container: InspectedContainer | undefined,
+): container is InspectedContainer {
   if (container?.State.Status !== 'running') return false;
   const made = parseMade(labelsOf(container)[LABEL.made]);
   return made === undefined || findDrift(made, container).length === 0;

@@ -25,6 +25,7 @@ import {
 import type { SystemSpec } from './system-containers.ts';
 import { createSystemContent } from './system-content.ts';
 import { createSystemFiles, removeSystemVolume } from './system-files.ts';
+import { createRecordServer, serversFile } from './record-server.ts';
 import { createUdpProxies } from './udp-proxies.ts';
 
 /** A port that somebody else has is not tried again at once: each try may make the other NodePorts wait. */
@@ -53,6 +54,9 @@ done
 exit 1
 `;
 }
+
+/** In the hash that the name server has: it leaves names to another one. */
+const NEEDS_RECORDS = 'records';
 
 /** What the cluster's own containers run with. */
 export interface SystemState {
@@ -134,6 +138,7 @@ export function createSystemPod(
   }
 
   const carryUdp = createUdpProxies({ context, files, content, ensure });
+  const configureRecords = createRecordServer({ context, files, content, ensure });
 
   /** The hash of what one on the host's network runs with, where it is as good as can be had for now. */
   async function hashOnHost(
@@ -260,7 +265,11 @@ export function createSystemPod(
         const container = byRole.get(role);
         if (container === undefined || !isSound(container) || !isJoined(container, sandbox))
           continue;
-        const [hash = '', startedAt] = (await content.hashOf(container, role, signal)).split(' ');
+        const [hash = '', startedAt, needs] = (await content.hashOf(container, role, signal)).split(
+          ' ',
+        );
+        const records = byRole.get('name-records');
+        if (needs === NEEDS_RECORDS && !(isSound(records) && isJoined(records, sandbox))) continue;
         // After a restart of the sandbox its addresses are gone.
         if (startedAt === sandbox.State.StartedAt) state[key] = hash;
       }
@@ -302,13 +311,17 @@ export function createSystemPod(
         addresses.map((address) => `${address} ${name}\n`),
       );
       await content.writeHash(target, '', signal);
-      await files.write(sandbox.Id, 'name-server', { hosts: hosts.join('') }, signal);
+      await configureRecords(sandbox, config, signal);
+      const written = { hosts: hosts.join(''), servers: serversFile(config) };
+      await files.write(sandbox.Id, 'name-server', written, signal);
       if (server.State.Status !== 'running') await startContainer(context, server.Id, signal);
       else if (isJoined(server, sandbox))
         await signalContainer(context, server.Id, 'SIGHUP', signal);
       else await restartContainer(context, server.Id, 0, signal);
       await shell.run(sandbox.Id, dnsWaitScript(network.systemIp), signal);
-      await content.writeHash(target, `${config.hash} ${sandbox.State.StartedAt}`, signal);
+      const needs = config.unbound === '' ? '' : ` ${NEEDS_RECORDS}`;
+      const hash = `${config.hash} ${sandbox.State.StartedAt}${needs}`;
+      await content.writeHash(target, hash, signal);
     },
     async configureEdge(network, config, signal) {
       withheld.delete('edge');
