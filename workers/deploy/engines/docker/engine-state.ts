@@ -3,6 +3,7 @@ import type { DockerContext } from './context.ts';
 import type { Evictions } from './evictions.ts';
 import type { Images } from './images.ts';
 import type { Inspections } from './inspections.ts';
+import type { NotedTimes } from './noted-times.ts';
 import type { Problems } from './problems.ts';
 import type { Prober } from './prober.ts';
 import type { Readiness } from './readiness.ts';
@@ -17,6 +18,7 @@ import type { VolumeHashes } from './volume-hashes.ts';
 export interface EngineState {
   ingressPorts: World['ingressPorts'];
   context: DockerContext;
+  times: NotedTimes;
   inspections: Inspections;
   volumeHashes: VolumeHashes;
   images: Images;

@@ -27,6 +27,7 @@ import { locate } from './locate.ts';
 import { ensureNetwork, findNetwork, foreseeLayout, removeNetwork } from './network.ts';
 import { listOurs, observe } from './observe.ts';
 import type { Observed } from './observe.ts';
+import { createNotedTimes } from './noted-times.ts';
 import { createProber } from './prober.ts';
 import { createProblems } from './problems.ts';
 import { createReadiness } from './readiness.ts';
@@ -197,9 +198,11 @@ function createState(
   const shell = createSandboxShell(context);
   const prober = createProber(context, shell, onChange);
   const endings = createEndings(context);
+  const times = createNotedTimes(Date.now);
   let servedOnce: Set<string> | undefined;
   return {
     context,
+    times,
     ingressPorts,
     inspections: createInspections(context),
     volumeHashes: createVolumeHashes(context),
@@ -215,7 +218,7 @@ function createState(
     }),
     endings,
     terminations: createTerminations(context, onChange),
-    restarts: createRestarts(context, endings, onChange),
+    restarts: createRestarts(context, endings, times, onChange),
     async served(read) {
       if (servedOnce !== undefined) return new Set();
       servedOnce = await read();

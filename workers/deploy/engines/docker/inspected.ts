@@ -38,6 +38,23 @@ export interface InspectedContainer {
   NetworkSettings: { Networks: Record<string, { IPAddress: string }> | null };
 }
 
+/** Ms since the epoch; Docker's zero time, year 1, is 0 here. */
+export function timeOf(text: string): number {
+  return Math.max(0, Date.parse(text));
+}
+
+/**
+ * Whether it runs in what its sandbox is by now: one that was started again since has a network namespace of its own.
+ * A sandbox whose start lies ahead was started before the clock was set back; what came after it cannot be told.
+ */
+export function isStartedSince(
+  container: InspectedContainer,
+  sandbox: InspectedContainer,
+): boolean {
+  const since = timeOf(sandbox.State.StartedAt);
+  return timeOf(container.State.StartedAt) >= since || since > Date.now();
+}
+
 export function nameOf(container: { Names: string[] }): string {
   // A container that others link to has several names; its own has one slash only.
   const own =

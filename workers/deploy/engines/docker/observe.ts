@@ -5,7 +5,7 @@ import { findDrift, parseMade } from './drift.ts';
 import type { DockerContext } from './context.ts';
 import type { EngineState } from './engine-state.ts';
 import { initRole } from './end-containers.ts';
-import { nameOf } from './inspected.ts';
+import { isStartedSince, nameOf, timeOf } from './inspected.ts';
 import type { InspectedContainer, ListedContainer } from './inspected.ts';
 import { filterOurs, LABEL } from './marks.ts';
 import { parseDeletingName, podKey } from './names.ts';
@@ -188,13 +188,13 @@ async function readPod({ sandbox, containers }: WholeGroup, scope: Scope): Promi
     templateHash: labels[LABEL.templateHash] ?? '',
     graceSeconds: evicted === undefined ? graceSeconds : Math.min(graceSeconds, EVICTION_SECONDS),
     ports: JSON.parse(labels[LABEL.ports] ?? '{}') as Record<string, number>,
-    createdAt: created.get(sandbox.Id) ?? 0,
+    createdAt: state.times.of(created.get(sandbox.Id) ?? 0),
     ...(ip === '' || sandbox.State.Status !== 'running' ? {} : { ip }),
     sandbox: await readContainer(sandbox, sandbox, scope),
     containers: Object.fromEntries(live),
     volumeHashes: hasFiles ? await state.volumeHashes.of(sandbox, signal) : {},
     probes: {},
-    ...(since === undefined ? {} : { deletingSince: since }),
+    ...(since === undefined ? {} : { deletingSince: state.times.of(since) }),
     ...(problem === undefined ? {} : { problem }),
     ...(evicted === undefined ? {} : { evicted }),
   };
@@ -214,8 +214,8 @@ async function readContainer(
   return {
     id: Id,
     state: State.Status as LiveContainer['state'],
-    startedAt: time(State.StartedAt),
-    finishedAt: time(State.FinishedAt),
+    startedAt: state.times.of(timeOf(State.StartedAt)),
+    finishedAt: state.times.of(timeOf(State.FinishedAt)),
     exitCode: ending?.exitCode ?? State.ExitCode,
     oomKilled: ending?.oomKilled ?? State.OOMKilled,
     ...life,
@@ -223,7 +223,7 @@ async function readContainer(
     joined:
       isSandbox ||
       (container.HostConfig.NetworkMode === `container:${sandbox.Id}` &&
-        time(State.StartedAt) >= time(sandbox.State.StartedAt)),
+        isStartedSince(container, sandbox)),
     ...(ending === undefined ? {} : { lastLog: ending.lastLog }),
     ...(init === undefined ? {} : { init }),
   };
@@ -243,22 +243,21 @@ function probeTargets(
   return containers.flatMap((container) => {
     const live = pod.containers[labelsOf(container)[LABEL.container] ?? ''];
     const isUp = live?.state === 'running' && live.joined;
-    return isUp ? (probeTarget(container, target) ?? []) : [];
+    return isUp ? (probeTarget(container, { ...target, startedAt: live.startedAt }) ?? []) : [];
   });
 }
 
-function withProbes(pod: LivePod, group: Group | undefined, { prober }: EngineState): LivePod {
+function withProbes(
+  pod: LivePod,
+  group: Group | undefined,
+  { prober, times }: EngineState,
+): LivePod {
   const probed = (group?.containers ?? []).flatMap((container) => {
     const probes = probesOf(container);
     if (Object.keys(probes).length === 0) return [];
-    const startedAt = time(container.State.StartedAt);
+    const startedAt = times.of(timeOf(container.State.StartedAt));
     const state = prober.stateOf(probeKey(container), probes, startedAt);
     return [[labelsOf(container)[LABEL.container] ?? '', state] as const];
   });
   return { ...pod, probes: Object.fromEntries(probed) };
-}
-
-/** Docker's zero time, year 1, is 0 here. */
-function time(text: string): number {
-  return Math.max(0, Date.parse(text));
 }

@@ -13,6 +13,7 @@ import {
 } from './containers.ts';
 import { findDrift, parseMade } from './drift.ts';
 import type { EngineState } from './engine-state.ts';
+import { isStartedSince, timeOf } from './inspected.ts';
 import type { InspectedContainer } from './inspected.ts';
 import { inspectContainer } from './inspections.ts';
 import { LABEL } from './marks.ts';
@@ -140,11 +141,11 @@ async function run(
   signal: AbortSignal,
 ): Promise<void> {
   if (found === undefined) return startContainer(context, id, signal);
-  const { Status: status, StartedAt: startedAt } = found.State;
+  const { Status: status } = found.State;
   if (status === 'paused') return unpauseContainer(context, id, signal);
   if (status === 'exited' || status === 'created') return startContainer(context, id, signal);
   // It runs on in the network namespace that the sandbox had before.
-  if (Date.parse(startedAt) < Date.parse(sandbox.State.StartedAt))
+  if (!isStartedSince(found, sandbox))
     await restartContainer(context, id, pod.graceSeconds, signal);
 }
 
@@ -153,7 +154,7 @@ async function run(
  * one look out of two.
  */
 async function probeAtOnce(
-  { context, prober }: EngineState,
+  { context, prober, times }: EngineState,
   network: ClusterNetwork,
   sandbox: InspectedContainer,
   id: string,
@@ -162,7 +163,12 @@ async function probeAtOnce(
   const address = podAddress(sandbox, network);
   const container = await inspectContainer(context, id, signal);
   if (container?.State.Status !== 'running' || address === undefined) return;
-  const target = probeTarget(container, { address, served: false, ...onHost(sandbox) });
+  const target = probeTarget(container, {
+    address,
+    served: false,
+    startedAt: times.of(timeOf(container.State.StartedAt)),
+    ...onHost(sandbox),
+  });
   if (target === undefined) return;
   const probed = prober.watch(target);
   const first = target.probes.startup ?? target.probes.readiness;

@@ -7,12 +7,11 @@ import type { Probed } from './prober.ts';
 /** What to probe of a running container; absent where it has no probe. */
 export function probeTarget(
   container: InspectedContainer,
-  where: Pick<Probed, 'address' | 'served' | 'hostSandbox'>,
+  where: Pick<Probed, 'address' | 'served' | 'startedAt' | 'hostSandbox'>,
 ): Probed | undefined {
   const probes = probesOf(container);
   if (Object.keys(probes).length === 0) return undefined;
-  const startedAt = Date.parse(container.State.StartedAt);
-  return { key: probeKey(container), id: container.Id, startedAt, probes, ...where };
+  return { key: probeKey(container), id: container.Id, probes, ...where };
 }
 
 export function probesOf(container: InspectedContainer): Probes {

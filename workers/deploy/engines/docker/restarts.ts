@@ -7,9 +7,11 @@ import type { ContainerLife } from './container-life.ts';
 import { startContainer, stopContainer } from './containers.ts';
 import type { DockerContext } from './context.ts';
 import type { Endings } from './endings.ts';
+import { timeOf } from './inspected.ts';
 import type { InspectedContainer } from './inspected.ts';
 import { inspectContainer } from './inspections.ts';
 import { LABEL } from './marks.ts';
+import type { NotedTimes } from './noted-times.ts';
 
 const FOLDER = 'windlass/restarts';
 const CLOSE_MS = 3_000;
@@ -36,6 +38,7 @@ export interface Restarts {
 export function createRestarts(
   context: DockerContext,
   endings: Endings,
+  times: NotedTimes,
   onChange: (what: string) => void,
 ): Restarts {
   const lives = new Map<string, ContainerLife>();
@@ -72,7 +75,7 @@ export function createRestarts(
     if (container.State.Status !== 'restarting') return;
     void endings.of(container, signal).catch(() => undefined);
     const { cause: _before, ...crashed } = life;
-    const restartAt = restartTime(life.backoff, Date.parse(container.State.FinishedAt));
+    const restartAt = restartTime(life.backoff, times.of(timeOf(container.State.FinishedAt)));
     lives.set(id, { ...crashed, ...(restartAt > Date.now() ? { restartAt } : {}) });
     if (restartAt <= Date.now()) return;
     await stopContainer(context, id, 0, signal);

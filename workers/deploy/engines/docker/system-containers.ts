@@ -11,6 +11,7 @@ import {
 } from './containers.ts';
 import type { DockerContext } from './context.ts';
 import { findDrift, parseMade } from './drift.ts';
+import { isStartedSince } from './inspected.ts';
 import type { InspectedContainer, ListedContainer } from './inspected.ts';
 import { inspectContainer } from './inspections.ts';
 import { filterOurs, LABEL, marks } from './marks.ts';
@@ -153,7 +154,7 @@ export function isSound(
 export function isJoined(container: InspectedContainer, sandbox: InspectedContainer): boolean {
   return (
     container.HostConfig.NetworkMode === `container:${sandbox.Id}` &&
-    Date.parse(container.State.StartedAt) >= Date.parse(sandbox.State.StartedAt)
+    isStartedSince(container, sandbox)
   );
 }
 
