@@ -91,9 +91,19 @@ export function checkPullSecret(secret: Secret, report: Report): void {
   if (entries === undefined)
     report(['data', format.key], `a Secret of type ${secret.type} must have it`);
   else if (!entries.success) {
-    const said = entries.error.issues.map(({ path, message }) => [...path, message].join(': '));
-    report(['data', format.key], `is not what a ${secret.type} holds: ${said.join(', ')}`);
+    report(['data', format.key], `is not what a ${secret.type} holds: ${said(entries.error)}`);
   }
+}
+
+/** Without what it holds, which is secret. */
+function said({ issues }: z.ZodError): string {
+  if (issues.some(({ path }) => path.length === 0)) return 'it is no JSON mapping';
+  return issues
+    .map(
+      ({ path, code, message }) =>
+        `${path.join('.')}: ${code === 'custom' ? message : 'is of another type'}`,
+    )
+    .join(', ');
 }
 
 /** Absent where the Secret holds no logins. */
