@@ -25,6 +25,23 @@ const Percent = z.string().regex(/^(100|[1-9]?[0-9])%$/, 'must be a percentage, 
 
 const HostPort = z.int().min(1).max(65_535);
 
+export const Issuer = z.strictObject({
+  name: Name.describe('What Ingresses say in `cert-manager.io/cluster-issuer`'),
+  server: z
+    .url({ protocol: /^https$/, error: 'must be an https:// URL' })
+    .describe(
+      "URL of the ACME server's directory, e.g. https://acme-v02.api.letsencrypt.org/directory; to name it is to agree to its terms of service",
+    ),
+  email: z.email().optional().describe('Where the server writes to'),
+  ca: z
+    .string()
+    .regex(/^\s*-----BEGIN CERTIFICATE-----/, 'must be a certificate in PEM')
+    .optional()
+    .describe(
+      'PEM: the authority by which the ACME server itself is known, where no public one vouches for it',
+    ),
+});
+
 const ClusterSpec = z.strictObject({
   engine: z.literal('docker').describe('What runs the containers'),
   servers: z
@@ -41,8 +58,13 @@ const ClusterSpec = z.strictObject({
     .strictObject({
       httpPort: HostPort.default(80).describe('Port of the host for http://'),
       httpsPort: HostPort.default(443).describe('Port of the host for https://'),
+      issuers: z
+        .array(Issuer)
+        .refine(haveNames, 'must have names of their own')
+        .default([])
+        .describe('Who gives certificates for Ingresses that ask for them, by ACME'),
     })
-    .default({ httpPort: 80, httpsPort: 443 })
+    .default({ httpPort: 80, httpsPort: 443, issuers: [] })
     .describe('Where Ingresses are served; nothing listens there until there is one'),
   prune: z
     .strictObject({
@@ -77,10 +99,15 @@ export const Cluster = z
   })
   .describe('An engine, its servers and how it is kept as released');
 export type Cluster = z.infer<typeof Cluster>;
+export type Issuer = z.infer<typeof Issuer>;
 
 /** The cluster's prune guard, as a planner wants it. */
 export function pruneGuard({ spec }: Cluster): PruneGuard {
   return { share: Number.parseInt(spec.prune.guard, 10) / 100, atLeast: spec.prune.atLeast };
+}
+
+function haveNames(issuers: readonly { name: string }[]): boolean {
+  return new Set(issuers.map(({ name }) => name)).size === issuers.length;
 }
 
 function prefixOf(subnet: string): number {

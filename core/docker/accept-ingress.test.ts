@@ -17,16 +17,23 @@ stringData: { auth: "ali:$apr1$abc$def" }
 
 interface Told {
   annotations?: object;
+  tls?: object[];
   path?: object;
   port?: object;
 }
 
-function problems({ annotations = {}, path = {}, port = { number: 80 } }: Told): string[] {
+function problems({
+  annotations = {},
+  tls = [],
+  path = {},
+  port = { number: 80 },
+}: Told): string[] {
   const ingress = {
     apiVersion: 'networking.k8s.io/v1',
     kind: 'Ingress',
     metadata: { name: 'web', annotations },
     spec: {
+      tls,
       rules: [
         {
           http: {
@@ -49,6 +56,7 @@ function problems({ annotations = {}, path = {}, port = { number: 80 } }: Told):
     .map((line) => line.replace(/^\S+ /, ''));
 }
 
+const ISSUER = 'cert-manager.io/cluster-issuer';
 const NGINX = 'nginx.ingress.kubernetes.io/';
 const AT = 'spec.rules[0].http.paths[0]';
 
@@ -83,6 +91,23 @@ it.each([
     told: [
       `metadata.annotations["${NGINX}auth-secret"]: Secret users has for ali no hash that the edge can check (openssl passwd -5 makes one)`,
     ],
+  },
+  {
+    name: 'a certificate that cannot be asked for',
+    given: {
+      annotations: { [ISSUER]: 'letsencrypt' },
+      tls: [{}, { hosts: ['a.test', '*.a.test'], secretName: 'a' }],
+    },
+    told: [
+      'spec.tls[0].secretName: must name the Secret that is for the certificate',
+      'spec.tls[0].hosts: must name the hosts that the certificate is for',
+      'spec.tls[1].hosts[1]: no certificate for a wildcard can be had, since hosts are proved by HTTP',
+    ],
+  },
+  {
+    name: 'an issuer for nothing',
+    given: { annotations: { [ISSUER]: 'letsencrypt' } },
+    told: [`metadata.annotations["${ISSUER}"]: means nothing without spec.tls`],
   },
   {
     name: "somebody else's annotation",

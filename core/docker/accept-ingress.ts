@@ -1,4 +1,5 @@
 import { decodeBase64 } from '#core/base64.ts';
+import { issuerOf } from '#core/docker/acme.ts';
 import { checkAnnotations, readAnnotations } from '#core/docker/ingress-annotations.ts';
 import { parseUsers } from '#core/docker/ingress-users.ts';
 import type { Secret } from '#core/docker/kinds.ts';
@@ -60,6 +61,7 @@ export function checkIngress(
     if (lacking !== undefined)
       report(['spec', 'tls', index, 'secretName'], `Secret ${secretName} has no key ${lacking}`);
   });
+  checkIssuer(ingress, report);
   const isRegex = annotations['use-regex'] === true || annotations['rewrite-target'] !== undefined;
   spec.rules.forEach(({ http }, rule) => {
     http.paths.forEach(({ path, pathType, backend }, index) => {
@@ -70,6 +72,29 @@ export function checkIngress(
         report([...at, 'pathType'], 'must be ImplementationSpecific for a regular expression');
       if (pathType === 'ImplementationSpecific' && !isExpression(path))
         report([...at, 'path'], 'is not a regular expression that the edge can have');
+    });
+  });
+}
+
+/** As cert-manager wants it, and as a host can be proved by HTTP. */
+function checkIssuer(ingress: Ingress, report: Report): void {
+  const annotation = issuerOf(ingress)?.annotation;
+  if (annotation === undefined) return;
+  const { tls } = ingress.spec;
+  if (tls.length === 0)
+    report(['metadata', 'annotations', annotation], 'means nothing without spec.tls');
+  tls.forEach(({ hosts, secretName }, index) => {
+    const at: FieldPath = ['spec', 'tls', index];
+    if (secretName === undefined)
+      report([...at, 'secretName'], 'must name the Secret that is for the certificate');
+    if (hosts.length === 0)
+      report([...at, 'hosts'], 'must name the hosts that the certificate is for');
+    hosts.forEach((host, place) => {
+      if (host.startsWith('*.'))
+        report(
+          [...at, 'hosts', place],
+          'no certificate for a wildcard can be had, since hosts are proved by HTTP',
+        );
     });
   });
 }

@@ -1,31 +1,35 @@
 import { decodeBase64 } from '#core/base64.ts';
+import { orderFor } from '#core/docker/acme.ts';
 import { tlsHostsOf } from '#core/docker/ingress-routes.ts';
 import type { RecordedIngress } from '#core/docker/ingress-routes.ts';
-import type { EdgeCertificate, LiveRecord } from '#core/docker/world.ts';
+import type { Ingress } from '#core/docker/kinds-ingress.ts';
+import type { AcmeWorld, EdgeCertificate, LiveRecord } from '#core/docker/world.ts';
 import { contentHash } from '#core/hash.ts';
 import type { Resource } from '#core/resources/resource.ts';
 
 type Data = Record<string, string>;
+type Tls = Ingress['spec']['tls'][number];
 
 const DAY_MS = 86_400_000;
 const PERIOD_MS = 30 * DAY_MS;
 const VALID_MS = 90 * DAY_MS;
 
 /**
- * The files with certificates that Ingresses ask for, the elder Ingress' first: of a Secret, else one that the internal CA
- * signs. A name says what is in it, so that a changed Secret is another file, and so is the next one of the internal CA;
+ * The files with certificates that Ingresses ask for, the elder Ingress' first: of a Secret, else of an ACME server, else one
+ * that the internal CA signs. A name says what is in it, so that a changed Secret is another file, and so is the next one of the internal CA;
  * the content is there where the Secret is among those in clear.
  */
 export function certificatesOf(
   ingresses: readonly RecordedIngress[],
   records: readonly LiveRecord[],
   inClear: readonly { clear: Resource; sealed: Resource }[],
-  now: number,
+  { now, acme }: { now: number; acme: AcmeWorld | undefined },
 ): EdgeCertificate[] {
   const contents = new Map(
     inClear.map(({ clear, sealed }) => [fileOf(sealed), pemOf(dataOf(clear))]),
   );
   const secrets = new Map(records.map(({ key, resource }) => [key, resource]));
+  const keys = new Set(secrets.keys());
   const found = ingresses
     .toSorted((one, other) => one.recordedAt - other.recordedAt)
     .flatMap(({ ingress }) => ingress.spec.tls.map((tls) => ({ ingress, tls })))
@@ -33,12 +37,19 @@ export function certificatesOf(
       const { namespace = 'default' } = ingress.metadata;
       const secret = secrets.get(`Secret/${namespace}/${tls.secretName}`);
       if (secret === undefined || !isPair(dataOf(secret)))
-        return own(tlsHostsOf(ingress, tls), now);
+        return issued(ingress, tls) ?? own(tlsHostsOf(ingress, tls), now);
       const file = fileOf(secret);
       const pem = contents.get(file);
       return [pem === undefined ? { file } : { file, pem }];
     });
   return [...new Map(found.map((each) => [each.file, each])).values()];
+
+  function issued(ingress: Ingress, tls: Tls): EdgeCertificate[] | undefined {
+    if (acme === undefined) return undefined;
+    const order = orderFor(ingress, tls, acme, keys);
+    const had = order === undefined ? undefined : acme.certificates[order.id]?.issued;
+    return had === undefined || had.until <= now ? undefined : [{ file: had.file, pem: had.pem }];
+  }
 }
 
 /** Of the current period: the next one's follows long before it ends. */

@@ -1,8 +1,11 @@
+import { orderAt, ordersOf } from '#core/docker/acme.ts';
 import { assignAddresses } from '#core/docker/addresses.ts';
 import { certificatesOf } from '#core/docker/certificates.ts';
 import { earliest, keepPods } from '#core/docker/keep-pods.ts';
 import type { KeptPods } from '#core/docker/keep-pods.ts';
 import { KIND_ORDER } from '#core/docker/kinds.ts';
+import { ingressesIn } from '#core/docker/ingress-routes.ts';
+import { ingressHealth } from '#core/docker/ingress-status.ts';
 import { usersOf } from '#core/docker/ingress-users.ts';
 import type { Ingress } from '#core/docker/kinds-ingress.ts';
 import { hasAddress, isHeadless } from '#core/docker/kinds-service.ts';
@@ -80,6 +83,7 @@ export function decide(
     ...traffic.proxies,
     ...leaving.map(deleteStep),
     ...acting.flatMap((owner) => forgetSteps(owner, world)),
+    ...traffic.orders,
   ];
   return {
     steps,
@@ -95,6 +99,7 @@ export function decide(
     ...earliest([
       ...keeping.map(({ wakeAt }) => wakeAt),
       ...world.pods.map((pod) => blinksUntil(pod, now)),
+      traffic.orderAt,
     ]),
   };
 }
@@ -296,6 +301,10 @@ interface Traffic {
   proxies: Step[];
   /** Names and proxies are as they should be already. */
   settled: boolean;
+  /** Of certificates that are due, once the edge answers for them. */
+  orders: Step[];
+  /** When the next one is due. */
+  orderAt: number | undefined;
 }
 
 /** Names and proxies for every Service there is, of owners that are not asked about too. */
@@ -318,10 +327,11 @@ function trafficSteps(
   const pods = world.pods.filter((pod) => !gone.has(podKey(pod)));
   const isNeeded = records.length > 0 || world.pods.length > 0;
   const { nameServer } = world;
+  const web = ingressesOf(records, world, secrets, now);
   const [dns, proxy, edge] = [
     dnsConfig({ services, unaddressed: unaddressed(records), pods, nameServer, now }),
     proxyConfig(services, pods, now),
-    edgeConfig(services, pods, now, ingressesOf(records, world, secrets, now)),
+    edgeConfig(services, pods, now, web),
   ];
   const udp = { services, pods, nameServer, now };
   const needsEdge = edge.ports.length > 0 || world.edge !== undefined;
@@ -337,7 +347,26 @@ function trafficSteps(
     ...udpSteps('udp-proxy', udpProxyConfig(udp), world.udpProxy),
     ...udpSteps('udp-edge', udpEdgeConfig(udp), world.udpEdge),
   ];
-  return { names, proxies, settled: names.length === 0 && proxies.length === 0 };
+  const orders = world.edge === edge.hash ? dueOrders(web, world, now) : { orders: [] };
+  const settled = names.length === 0 && proxies.length === 0;
+  return { names, proxies, settled, orderAt: undefined, ...orders };
+}
+
+function dueOrders(
+  { orders }: EdgeIngresses,
+  { acme }: World,
+  now: number,
+): Pick<Traffic, 'orders' | 'orderAt'> {
+  const timed = orders.flatMap((order) => {
+    const at = acme === undefined ? undefined : orderAt(order, acme);
+    return at === undefined ? [] : [{ order, at }];
+  });
+  return {
+    orders: timed
+      .filter(({ at }) => at <= now)
+      .map(({ order }) => ({ kind: 'orderCertificate', order })),
+    orderAt: earliest(timed.map(({ at }) => (at <= now ? undefined : at))).wakeAt,
+  };
 }
 
 function udpSteps(role: UdpRole, config: UdpConfig, running: string | undefined): Step[] {
@@ -360,13 +389,13 @@ function ingressesOf(
   secrets: readonly { clear: Resource; sealed: Resource }[],
   now: number,
 ): EdgeIngresses {
-  const ingresses = records.flatMap(({ resource, recordedAt }) =>
-    resource.kind === 'Ingress' ? [{ ingress: resource as unknown as Ingress, recordedAt }] : [],
-  );
+  const ingresses = ingressesIn(records);
   const services = records.flatMap(({ resource }) => serviceOf(resource) ?? []);
   return {
     ingresses,
-    certificates: certificatesOf(ingresses, records, secrets, now),
+    certificates: certificatesOf(ingresses, records, secrets, { now, acme: world.acme }),
+    orders: world.acme === undefined ? [] : ordersOf(ingresses, world.acme, records),
+    thumbprint: world.acme?.thumbprint ?? '',
     users: usersOf(ingresses, records, secrets),
     ports: world.ingressPorts,
     services: new Map(services.map((each) => [podKey(withNamespace(each)), each])),
@@ -423,10 +452,15 @@ function ownerStatus(
       plan.length === 0 &&
       scope.settled &&
       !ending &&
-      resources.every(({ health }) => health.status === 'Healthy') &&
+      resources.every(({ key, health }) => health.status === 'Healthy' || isIngress(key)) &&
       conflict === undefined,
     ...(failure === undefined ? {} : { failure }),
   };
+}
+
+/** What it lacks is a certificate, which holds no release up. */
+function isIngress(key: ResourceKey): boolean {
+  return key.startsWith('Ingress/');
 }
 
 function isKept(pod: LivePod, { resources, held }: PlannedOwner): boolean {
@@ -453,15 +487,22 @@ function resourceStatus(
   const key = keyOf(resource);
   const pods = kept.find((each) => each.key === key);
   if (pods !== undefined) return workloadStatus(keeper(resource), pods, scope.now);
-  if (resource.kind !== 'Service')
-    return { key, health: { status: 'Healthy', reason: '' }, summary: summaryOf(resource) };
-  return serviceStatus(key, resource as unknown as Service, scope);
+  if (resource.kind === 'Service') return serviceStatus(key, resource as unknown as Service, scope);
+  if (resource.kind === 'Ingress') return ingressStatus(key, resource as unknown as Ingress, scope);
+  return { key, health: { status: 'Healthy', reason: '' }, summary: '' };
 }
 
-function summaryOf(resource: Resource): string {
-  if (resource.kind !== 'Ingress') return '';
-  const { spec } = resource as unknown as Ingress;
-  return spec.rules.map(({ host = '*' }) => host).join(', ');
+function ingressStatus(
+  key: ResourceKey,
+  ingress: Ingress,
+  { world, records, now }: StatusScope,
+): ResourceStatus {
+  const keys = new Set(records.map((record) => record.key));
+  return {
+    key,
+    health: ingressHealth(ingress, world, keys, now),
+    summary: ingress.spec.rules.map(({ host = '*' }) => host).join(', '),
+  };
 }
 
 function workloadStatus(workload: Workload, kept: KeptPods, now: number): ResourceStatus {

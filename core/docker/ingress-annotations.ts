@@ -2,10 +2,16 @@ import { z } from 'zod';
 import { Subdomain } from '#core/docker/kind-words.ts';
 
 const PREFIX = 'nginx.ingress.kubernetes.io/';
+/** By which an Ingress asks for certificates; as cert-manager has them. */
+export const ISSUER_ANNOTATIONS = ['cert-manager.io/cluster-issuer', 'cert-manager.io/issuer'];
 /** Annotations by which other controllers are told what to do: here they would be ignored. */
 const OTHERS =
   /(^|[.-])(ingress|haproxy|traefik|cert-manager|acme)[./-]|^kubernetes\.io\/tls-acme$/;
-const KNOWN_OTHERS = ['kubernetes.io/ingress.class', 'ingressclass.kubernetes.io/is-default-class'];
+const KNOWN_OTHERS: readonly string[] = [
+  'kubernetes.io/ingress.class',
+  'ingressclass.kubernetes.io/is-default-class',
+  ...ISSUER_ANNOTATIONS,
+];
 
 const Flag = z
   .enum(['true', 'false'], 'must be "true" or "false"')

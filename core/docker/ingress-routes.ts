@@ -1,11 +1,18 @@
 import type { Backend, Ingress, PathRule } from '#core/docker/kinds-ingress.ts';
 import { readAnnotations } from '#core/docker/ingress-annotations.ts';
 import type { IngressAnnotations } from '#core/docker/ingress-annotations.ts';
+import type { LiveRecord } from '#core/docker/world.ts';
 
 export interface RecordedIngress {
   ingress: Ingress;
   /** Milliseconds since the epoch; of two that say the same the elder is heard. */
   recordedAt: number;
+}
+
+export function ingressesIn(records: readonly LiveRecord[]): RecordedIngress[] {
+  return records.flatMap(({ resource, recordedAt }) =>
+    resource.kind === 'Ingress' ? [{ ingress: resource as unknown as Ingress, recordedAt }] : [],
+  );
 }
 
 /** What is to be asked for one path of one host. */

@@ -5,6 +5,7 @@ import type { Service } from '#core/docker/kinds-service.ts';
 import type { EdgeConfig, LivePod } from '#core/docker/world.ts';
 
 const CA_PATH = '/.well-known/windlass/ca.pem';
+const CHALLENGE = '^/\\.well-known/acme-challenge/[A-Za-z0-9_-]+$';
 const NOTHING = 'ingress.nothing';
 const NOT_FOUND = `backend ${NOTHING}
   mode http
@@ -22,6 +23,9 @@ interface IngressParts {
   ports: IngressPorts;
   /** Files with certificate and key, of those that were asked for. */
   certificates: readonly string[];
+  /** Hosts of which ACME servers ask whether they are ours, and what they know us by. */
+  challenged: readonly string[];
+  thumbprint: string;
   /** The file with the internal CA's certificate, where that signed one of them. */
   ca?: string;
   users: EdgeConfig['users'];
@@ -45,7 +49,10 @@ export function ingressSections(parts: IngressParts): string[] {
     ...parts.users.map(({ list, file }) =>
       [`userlist ${list}`, ...(file === undefined ? [] : [usersMark(file)]), ''].join('\n'),
     ),
-    frontend('http', `*:${ports.http}`, { port: ports.http, lines: [...caLines(parts), ...lines] }),
+    frontend('http', `*:${ports.http}`, {
+      port: ports.http,
+      lines: [...caLines(parts), ...challengeLines(parts), ...lines],
+    }),
     ...(certificates.length === 0 ? [] : [secure]),
     ...[...routes, ...defaults].map((route) => backend(route, parts)),
     NOT_FOUND,
@@ -70,6 +77,14 @@ function caLines({ ca }: IngressParts): string[] {
     : [
         `  http-request return status 200 content-type application/x-pem-file file ${ca} if { path ${CA_PATH} }`,
       ];
+}
+
+/** The answer to any challenge follows from its token: nothing is to be told to the edge when one comes. */
+function challengeLines({ challenged, thumbprint }: IngressParts): string[] {
+  return challenged.map(
+    (host) =>
+      `  http-request return status 200 content-type text/plain lf-string "%[path,field(4,/)].${thumbprint}" if { path -m reg '${CHALLENGE}' } ${hostCondition(host)}`,
+  );
 }
 
 function frontend(

@@ -6,7 +6,7 @@ import type { Service, ServicePort } from '#core/docker/kinds-service.ts';
 import { portOf } from '#core/docker/named-ports.ts';
 import { opensHostPorts } from '#core/docker/node-ports.ts';
 import { blinksUntil, isReady } from '#core/docker/readiness.ts';
-import type { EdgeConfig, LivePod, ProxyConfig } from '#core/docker/world.ts';
+import type { CertificateOrder, EdgeConfig, LivePod, ProxyConfig } from '#core/docker/world.ts';
 import { contentHash } from '#core/hash.ts';
 
 /** A Service with its address, whoever owns it. */
@@ -93,6 +93,8 @@ export function edgeConfig(
       ? { ca: `${EDGE_FOLDER}/${CA_FILE}` }
       : {}),
     certificates: certificates.map(({ file }) => `${EDGE_FOLDER}/${file}`),
+    challenged: [...new Set(web.orders.flatMap((order) => order.hosts))].toSorted(),
+    thumbprint: web.thumbprint,
     serversOf: (route) => serversOf(route, web.services, pods, now),
   });
   const haproxy = [GLOBAL, ...sections, ...http].join('\n');
@@ -109,6 +111,9 @@ export function edgeConfig(
 export interface EdgeIngresses {
   ingresses: readonly RecordedIngress[];
   certificates: EdgeConfig['certificates'];
+  /** Certificates that are to be had of ACME servers, and what those know our key by. */
+  orders: readonly CertificateOrder[];
+  thumbprint: string;
   users: EdgeConfig['users'];
   ports: IngressPorts;
   /** Those that backends may name, by the namespace and name. */

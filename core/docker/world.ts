@@ -24,10 +24,47 @@ export interface World {
   takenPorts?: readonly number[];
   /** Where the edge listens for what Ingresses are for. */
   ingressPorts: { http: number; https: number };
+  acme?: AcmeWorld;
   /** First address of the part of the network that Services use, and how many there are. */
   serviceRange: { first: string; size: number };
   /** Address of the cluster's name server. */
   nameServer: string;
+}
+
+/** Certificates of authorities that are asked by ACME. */
+export interface AcmeWorld {
+  /** Those that the Cluster declares. */
+  issuers: readonly { name: string; server: string }[];
+  /** Of the key of our accounts, by which hosts are known to be ours. */
+  thumbprint: string;
+  /** How orders stand, by their id; absent where it is not known. */
+  certificates: Readonly<Record<string, AcmeCertificate>>;
+}
+
+export interface AcmeCertificate {
+  /** The last that was had. */
+  issued?: IssuedCertificate;
+  /** It is being asked for. */
+  ordering?: true;
+  /** What became of the last order, where that failed. */
+  failed?: { times: number; message: string; retryAt: number };
+}
+
+/** Times are milliseconds since the epoch. */
+export interface IssuedCertificate {
+  file: string;
+  /** Certificate and key. Memory only. */
+  pem: string;
+  from: number;
+  until: number;
+  issuedAt: number;
+}
+
+/** A certificate that is to be had. */
+export interface CertificateOrder {
+  id: string;
+  issuer: string;
+  hosts: string[];
 }
 
 /** A resource as it was last recorded in the engine (a labelled, empty volume). It is the inventory. */
@@ -303,7 +340,9 @@ export type Step =
   | { kind: 'configureProxy'; config: ProxyConfig }
   | { kind: 'configureDns'; config: DnsConfig }
   | { kind: 'configureEdge'; config: EdgeConfig }
-  | { kind: 'configureUdp'; role: UdpRole; config: UdpConfig };
+  | { kind: 'configureUdp'; role: UdpRole; config: UdpConfig }
+  /** Begins to ask for a certificate; the edge answers for its hosts by then. */
+  | { kind: 'orderCertificate'; order: CertificateOrder };
 
 /** Rendered configuration and its hash; the engine ships it, checks it and reloads without losing a connection. */
 export interface ProxyConfig {

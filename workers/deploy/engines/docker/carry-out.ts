@@ -69,6 +69,7 @@ const handlers: Handlers = {
     await state.system.configureEdge(network, config, signal);
     return true;
   },
+  orderCertificate: ({ order }, { state }) => Promise.resolve(state.certificateOrders.begin(order)),
 };
 
 /** Carries one step out; done twice it is done once. */

@@ -1,14 +1,16 @@
-import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { userLines, usersMark } from '#core/docker/ingress-users.ts';
 import { CA_FILE } from '#core/docker/proxy.ts';
 import type { EdgeCertificate, EdgeConfig } from '#core/docker/world.ts';
-import { messageOf } from '#core/errors.ts';
+import { certificateProblem } from './certificate-problem.ts';
 import type { DockerContext } from './context.ts';
 import type { InspectedContainer } from './inspected.ts';
 import type { InternalCa } from './internal-ca.ts';
 import type { SandboxShell } from './sandbox-shell.ts';
 import type { SystemFiles } from './system-files.ts';
 import { systemFolder } from './system-files.ts';
+
+/** So long what an authority gave is kept though nobody asks for it: who puts an Ingress back needs no other. */
+const KEPT_DAYS = 90;
 
 /**
  * What the edge has of Secrets: certificates, and who is let in. A certificate that HAProxy would refuse is left out, so that
@@ -74,7 +76,7 @@ export function createEdgeSecrets(
   }
 
   function isUsable(file: string, pem: string | undefined): boolean {
-    const problem = pem === undefined ? 'it is not known' : problemOf(pem);
+    const problem = pem === undefined ? 'it is not known' : certificateProblem(pem);
     if (problem === undefined) return true;
     context.log.warn({ cluster: context.cluster, file, problem }, 'certificate left out');
     return false;
@@ -107,21 +109,16 @@ export function createEdgeSecrets(
   };
 }
 
-/** Why HAProxy would not have it; absent where it would. */
-function problemOf(pem: string): string | undefined {
-  try {
-    const isPair = new X509Certificate(pem).checkPrivateKey(createPrivateKey(pem));
-    return isPair ? undefined : 'tls.key is not the key of tls.crt';
-  } catch (error) {
-    return messageOf(error);
-  }
-}
-
 function pruneScript(wanted: readonly string[]): string {
   return `
 cd ${systemFolder('edge')}
 for file in tls-*.pem own-*.pem users-*; do
   case " ${wanted.join(' ')} " in *" $file "*) ;; *) rm -f "$file" ;; esac
+done
+for file in acme-*.json; do
+  [ -e "$file" ] || continue
+  id="\${file#acme-}"
+  case " ${wanted.join(' ')} " in *" tls-acme.\${id%.json}-"*) ;; *) find "$file" -mtime +${KEPT_DAYS} -exec rm -f {} + ;; esac
 done
 `;
 }

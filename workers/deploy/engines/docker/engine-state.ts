@@ -1,4 +1,5 @@
 import type { World } from '#core/docker/world.ts';
+import type { CertificateOrders } from './certificate-orders.ts';
 import type { DockerContext } from './context.ts';
 import type { Evictions } from './evictions.ts';
 import type { Images } from './images.ts';
@@ -28,6 +29,7 @@ export interface EngineState {
   prober: Prober;
   readiness: Readiness;
   system: SystemPod;
+  certificateOrders: CertificateOrders;
   endings: Endings;
   /** Pods that got traffic when this worker first looked; none later. */
   served(read: () => Promise<Set<string>>): Promise<Set<string>>;

@@ -11,7 +11,9 @@ import type { OwnerKey } from '#core/owner.ts';
 import type { Plan } from '#core/plan/change.ts';
 import { carryOutAll, ownersOfPort, withFailures } from './carry-out-all.ts';
 import type { StepFailure } from './carry-out-all.ts';
+import { createCertificateOrders } from './certificate-orders.ts';
 import { connectTo } from './connect-to.ts';
+import { derivePrivateKey } from './derived-keys.ts';
 import { createEndings } from './endings.ts';
 import type { EngineState } from './engine-state.ts';
 import { createEvictions } from './evictions.ts';
@@ -21,7 +23,6 @@ import { followChanges } from './follow-changes.ts';
 import { portTaken } from './port-taken.ts';
 import { createImages } from './images.ts';
 import { createInternalCa } from './internal-ca.ts';
-import type { InternalCa } from './internal-ca.ts';
 import { createInspections } from './inspections.ts';
 import { locate } from './locate.ts';
 import { ensureNetwork, findNetwork, foreseeLayout, removeNetwork } from './network.ts';
@@ -60,10 +61,7 @@ export function createDockerEngine(options: DockerEngineOptions): Engine {
   const context = { docker, cluster: cluster.metadata.name, installation, images, log };
   const subnet = cluster.spec.network?.subnet;
   const listeners = new Set<(what: string) => void>();
-  const { httpPort: http, httpsPort: https } = cluster.spec.ingress;
-  const ingressPorts = { http, https };
-  const ca = createInternalCa(options.sealKey, installation);
-  const state = createState(context, ingressPorts, ca, options.readCredentials, tell);
+  const state = createState(context, options, tell);
 
   function tell(what: string): void {
     for (const listener of listeners) listener(what);
@@ -121,7 +119,7 @@ export function createDockerEngine(options: DockerEngineOptions): Engine {
       return {
         owners: withFailures(decision.owners, [
           ...failures,
-          ...takenPorts(observed, desired, Object.values(ingressPorts)),
+          ...takenPorts(observed, desired, Object.values(state.ingressPorts)),
         ]),
         orphans: decision.orphans,
         done: [...done].map(([owner, changes]) => ({ owner, plan: changes })),
@@ -182,6 +180,7 @@ export function createDockerEngine(options: DockerEngineOptions): Engine {
         state.terminations.close(),
         state.restarts.close(),
         state.evictions.close(),
+        state.certificateOrders.close(),
       ]);
     },
   };
@@ -189,11 +188,11 @@ export function createDockerEngine(options: DockerEngineOptions): Engine {
 
 function createState(
   context: EngineState['context'],
-  ingressPorts: EngineState['ingressPorts'],
-  ca: InternalCa,
-  readCredentials: ReadCredentials,
+  { cluster, installation, sealKey, readCredentials }: DockerEngineOptions,
   onChange: (what: string) => void,
 ): EngineState {
+  const { httpPort: http, httpsPort: https, issuers } = cluster.spec.ingress;
+  const ca = createInternalCa(sealKey, installation);
   const images = createImages(context, readCredentials, onChange);
   const shell = createSandboxShell(context);
   const prober = createProber(context, shell, onChange);
@@ -203,7 +202,7 @@ function createState(
   return {
     context,
     times,
-    ingressPorts,
+    ingressPorts: { http, https },
     inspections: createInspections(context),
     volumeHashes: createVolumeHashes(context),
     images,
@@ -216,6 +215,12 @@ function createState(
       const connects = { address, action: { kind: 'tcp', port }, timeoutSeconds: 1 } as const;
       return (await shell.probe(connects))?.ok;
     }),
+    certificateOrders: createCertificateOrders(
+      context,
+      shell,
+      { issuers, accountKey: derivePrivateKey(sealKey, 'ACME account') },
+      onChange,
+    ),
     endings,
     terminations: createTerminations(context, onChange),
     restarts: createRestarts(context, endings, times, onChange),

@@ -1,4 +1,6 @@
 import { callDocker } from '#adapters/docker/call.ts';
+import { ordersOf } from '#core/docker/acme.ts';
+import { ingressesIn } from '#core/docker/ingress-routes.ts';
 import type { LiveContainer, LivePod, World } from '#core/docker/world.ts';
 import { labelsOf } from './containers.ts';
 import { findDrift, parseMade } from './drift.ts';
@@ -90,9 +92,12 @@ export async function observe(
   state.evictions.setTargets(whole.map(({ sandbox }) => sandbox));
   const stored = readRecords(context, volumes);
   const records = newestRecords(stored);
+  const { certificateOrders } = state;
+  const orders = ordersOf(ingressesIn(records), certificateOrders, records);
   return {
     world: {
       records,
+      acme: await certificateOrders.look(orders, fileReader(system), signal),
       pods: state.readiness.follow(pods.map((pod, index) => withProbes(pod, whole[index], state))),
       ...running,
       ...(taken === undefined ? {} : { takenPorts: taken.ports.map(({ port }) => port) }),
@@ -104,6 +109,13 @@ export async function observe(
     ...(taken === undefined ? {} : { taken }),
     strays: findStrays(groups, volumes),
   };
+}
+
+/** One that has the system's files, running or not. */
+function fileReader(system: readonly InspectedContainer[]): string | undefined {
+  return ['proxy-sandbox', 'edge']
+    .flatMap((role) => system.filter((container) => labelsOf(container)[LABEL.role] === role))
+    .map(({ Id }) => Id)[0];
 }
 
 /** What a hand or a crash left: containers without a sandbox, volumes without a container. */

@@ -6,6 +6,7 @@ import { callDocker, isStatus } from '#adapters/docker/call.ts';
 import { connectDocker } from '#adapters/docker/connect.ts';
 import { runInContainer } from '#adapters/docker/exec.ts';
 import { Cluster } from '#core/declarations/cluster.ts';
+import type { Issuer } from '#core/declarations/cluster.ts';
 import type { DesiredState, Engine, OwnerStatus } from '#core/engine.ts';
 import { SYSTEM_IMAGES } from '#core/images.ts';
 import type { SystemImages } from '#core/images.ts';
@@ -32,6 +33,7 @@ export interface DockerCluster {
     installation?: string;
     images?: SystemImages;
     docker?: Docker;
+    issuers?: Issuer[];
   }): Engine;
   /** Containers with that role (`sandbox`, `container`, `proxy`, …). */
   parts(role: string): Promise<ListedPart[]>;
@@ -75,13 +77,17 @@ export function createDockerCluster(): DockerCluster {
   return {
     installation,
     ingress,
-    startEngine(overrides = {}) {
+    startEngine({ issuers = [], ...overrides } = {}) {
       const engine = createDockerEngine({
         cluster: Cluster.parse({
           apiVersion: 'windlass.dev/v1',
           kind: 'Cluster',
           metadata: { name: 'test' },
-          spec: { engine: 'docker', servers: [{ name: 'me', docker: SOCKET }], ingress },
+          spec: {
+            engine: 'docker',
+            servers: [{ name: 'me', docker: SOCKET }],
+            ingress: { ...ingress, issuers },
+          },
         }),
         docker,
         installation,
