@@ -4,6 +4,7 @@ import { isKind, KIND_ORDER, KINDS } from '#core/docker/kinds.ts';
 import type { DaemonSet, Deployment, InitContainer, Volume } from '#core/docker/kinds.ts';
 import type { DownwardItem, Item } from '#core/docker/kinds-volumes.ts';
 import { resourceValue } from '#core/docker/field-refs.ts';
+import { checkHostPorts } from '#core/docker/host-ports.ts';
 import { checkSharing } from '#core/docker/host-sharing.ts';
 import { checkNames } from '#core/docker/pod-names.ts';
 import { checkPullSecret } from '#core/docker/pull-secrets.ts';
@@ -115,6 +116,7 @@ function checkPods(
   const namespace = metadata.namespace ?? 'default';
   checkNames(template.spec, spec, report);
   checkSharing(template.spec, spec, report);
+  checkHostPorts(template.spec, spec, report);
   const { initContainers = [] } = template.spec;
   const all: InitContainer[] = [...template.spec.containers, ...initContainers];
   checkUnique(template.spec.containers, [...spec, 'containers'], report);

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { decide } from '#core/docker/decide.ts';
+import { createClaims } from '#core/docker/host-ports.ts';
 import { keepPods } from '#core/docker/keep-pods.ts';
 import { isAvailable, isReady } from '#core/docker/readiness.ts';
 import { carryOut, emptyWorld, running } from '#core/docker/testing/simulator.ts';
@@ -649,6 +650,7 @@ describe('keepPods', () => {
       owner: 'shop/local',
       workloads,
       pods: world.pods,
+      claims: createClaims(world.pods),
       recordedAt: 0,
       now: at,
     });

@@ -1,6 +1,8 @@
 import { orderAt, ordersOf } from '#core/docker/acme.ts';
 import { assignAddresses } from '#core/docker/addresses.ts';
 import { certificatesOf } from '#core/docker/certificates.ts';
+import { createClaims } from '#core/docker/host-ports.ts';
+import type { HostPortClaims } from '#core/docker/host-ports.ts';
 import { earliest, keepPods } from '#core/docker/keep-pods.ts';
 import type { KeptPods } from '#core/docker/keep-pods.ts';
 import { KIND_ORDER } from '#core/docker/kinds.ts';
@@ -64,8 +66,16 @@ export function decide(
   const owners = desired.map((state) => planOwner(state, world, seal));
   const acting = owners.filter(({ state }) => state.suspended !== true);
   const records = recordsAfter(acting, world);
+  const claims = createClaims(world.pods);
+  // Who is suspended takes nothing from others.
+  function claimsOf({ state }: PlannedOwner): HostPortClaims {
+    return state.suspended === true ? createClaims(world.pods) : claims;
+  }
   const kept = new Map(
-    owners.map((owner) => [owner.state.owner, keepOwner(owner, records, world, now)]),
+    owners.map((owner) => [
+      owner.state.owner,
+      keepOwner(owner, records, { world, claims: claimsOf(owner) }, now),
+    ]),
   );
   const keeping = acting.flatMap(({ state }) => kept.get(state.owner) ?? []);
   const unwanted = acting.flatMap((owner) => podsToDrop(owner, world));
@@ -249,7 +259,7 @@ function given({
 function keepOwner(
   { state, resources }: PlannedOwner,
   records: readonly LiveRecord[],
-  world: World,
+  { world, claims }: { world: World; claims: HostPortClaims },
   now: number,
 ): KeptPods[] {
   const workloads = sortWorkloads(resources);
@@ -261,6 +271,7 @@ function keepOwner(
       owner: state.owner,
       workloads,
       pods: world.pods,
+      claims,
       recordedAt: Math.min(recordedAt, now),
       now,
     });
@@ -517,7 +528,7 @@ function workloadStatus(workload: Workload, kept: KeptPods, now: number): Resour
   const warning = kept.warning === undefined ? '' : `; ${kept.warning}`;
   const summary = `${ready} of ${replicas} ready${paused ? ', paused' : ''}${warning}`;
   const unready = staying.find((pod) => !isReady(pod));
-  const reason = unready === undefined ? summary : unreadyReason(unready, now);
+  const reason = unready === undefined ? (kept.pending ?? summary) : unreadyReason(unready, now);
   return {
     key: kept.key,
     health: kept.complete

@@ -1,5 +1,6 @@
 import type { Workload } from '#core/docker/workload.ts';
 import { isEvicted, withoutEvicted } from '#core/docker/eviction.ts';
+import type { HostPortClaims } from '#core/docker/host-ports.ts';
 import { turnOf } from '#core/docker/init.ts';
 import { keeperOf, podSpec, templateHash } from '#core/docker/pod-spec.ts';
 import { pullSecretsOf } from '#core/docker/pull-secrets.ts';
@@ -23,6 +24,8 @@ export interface KeptPods {
   /** What the steps do, for a person; empty when nothing is to be done. */
   why: string[];
   complete: boolean;
+  /** Why a pod is not made yet. */
+  pending?: string;
   /** What may be wrong with it; it goes on all the same. */
   warning?: string;
   /** Set when it will not get there by itself. */
@@ -35,6 +38,7 @@ interface Kept {
   owner: OwnerKey;
   workloads: Workloads;
   pods: readonly LivePod[];
+  claims: HostPortClaims;
   /** When this version was recorded (ms): the rollout's clock begins there. */
   recordedAt: number;
   now: number;
@@ -46,6 +50,7 @@ export function keepPods({
   owner,
   workloads,
   pods: all,
+  claims,
   recordedAt,
   now,
 }: Kept): KeptPods {
@@ -63,14 +68,18 @@ export function keepPods({
     staying.map((pod) => [pod.name, podSpec(workload, pod.name, owner, workloads)]),
   );
   const care = staying.map((pod) => careFor(pod, specs.get(pod.name), now));
-  const create = rollout.create.map((name): Step => {
+  const wanted = rollout.create.map((name) => {
     const pod = podSpec(workload, name, owner, workloads);
-    return { kind: 'createPod', pod, run: turnOf(pod).run };
+    return { pod, pending: claims.claim(pod, pod.hostPorts) };
   });
+  const pending = wanted.find((each) => each.pending !== undefined)?.pending;
+  const create = wanted
+    .filter((each) => each.pending === undefined)
+    .map(({ pod }): Step => ({ kind: 'createPod', pod, run: turnOf(pod).run }));
   const { paused } = workload.spec;
   const warning = warningOf(pullSecretsOf(workload, workloads).lacked);
   const failure =
-    rollout.complete || paused ? undefined : failureOf(workload, staying, recordedAt, now);
+    rollout.complete || paused ? undefined : failureOf(workload, staying, pending, recordedAt, now);
   const deadline =
     progressedAt(workload, pods, recordedAt) + workload.spec.progressDeadlineSeconds * 1_000;
   const wakes = [
@@ -91,6 +100,7 @@ export function keepPods({
       ...evicted.map((pod) => `evict pod ${pod.name}: ${pod.evicted}`),
     ],
     complete: rollout.complete,
+    ...(pending === undefined ? {} : { pending }),
     ...(warning === undefined ? {} : { warning }),
     ...(failure === undefined ? {} : { failure: [failure, warning ?? []].flat().join('; ') }),
     ...earliest(wakes),
@@ -199,6 +209,7 @@ const PULL_GIVEN_UP = ['ImagePullBackOff', 'ErrImageNeverPull'];
 function failureOf(
   workload: Workload,
   pods: readonly LivePod[],
+  pending: string | undefined,
   recordedAt: number,
   now: number,
 ): string | undefined {
@@ -213,7 +224,8 @@ function failureOf(
   if (now < progressedAt(workload, pods, recordedAt) + progressDeadlineSeconds * 1_000)
     return undefined;
   const [first] = unready;
-  const reason = first === undefined ? 'its pods are not available yet' : unreadyReason(first, now);
+  const reason =
+    first === undefined ? (pending ?? 'its pods are not available yet') : unreadyReason(first, now);
   return `no progress for ${progressDeadlineSeconds} s: ${reason}`;
 }
 

@@ -172,7 +172,15 @@ const Container = z.strictObject({
   env: z.array(EnvVar).default([]),
   envFrom: z.array(EnvFrom).default([]),
   ports: z
-    .array(z.strictObject({ name: PortName.optional(), containerPort: Port, protocol: Protocol }))
+    .array(
+      z.strictObject({
+        name: PortName.optional(),
+        containerPort: Port,
+        protocol: Protocol,
+        hostPort: Port.optional(),
+        hostIP: z.ipv4().optional(),
+      }),
+    )
     .default([]),
   volumeMounts: z.array(VolumeMount).default([]),
   resources: z

@@ -10,6 +10,7 @@ import { probesOf } from '#core/docker/probes.ts';
 import { portKey } from '#core/docker/named-ports.ts';
 import { namesOf } from '#core/docker/pod-names.ts';
 import type { Source } from '#core/docker/kinds-volumes.ts';
+import { hostPortsOf } from '#core/docker/host-ports.ts';
 import { sharingOf } from '#core/docker/host-sharing.ts';
 import { loginsFor, pullSecretsOf } from '#core/docker/pull-secrets.ts';
 import { filesOf } from '#core/docker/volume-files.ts';
@@ -92,6 +93,7 @@ export function podSpec(
     volumes: spec.volumes.map((volume) => volumeSpec(volume, scope)),
     names: namesOf(spec, namespace),
     sharing: sharingOf(spec),
+    hostPorts: hostPortsOf(spec),
     graceSeconds: spec.terminationGracePeriodSeconds,
   };
 }

@@ -21,6 +21,7 @@ function pod(change: Partial<LivePod> = {}, main: Partial<LiveContainer> = {}): 
     createdAt: 0,
     ip: '10.88.0.2',
     ports: {},
+    hostPorts: [],
     sandbox: running(0),
     containers: { main: { ...running(0), ...main }, sidecar: running(0) },
     volumeHashes: {},

@@ -31,6 +31,7 @@ function pod(number: number, port = 5353): LivePod {
     volumeHashes: {},
     probes: {},
     ports: { 'dns/UDP': port, tcp: 53 },
+    hostPorts: [],
   };
 }
 

@@ -1,3 +1,4 @@
+import type { HostPort } from '#core/docker/host-ports.ts';
 import type { Sharing } from '#core/docker/host-sharing.ts';
 import type { PodTemplate } from '#core/docker/kinds.ts';
 import type { Login } from '#core/docker/pull-secrets.ts';
@@ -107,6 +108,8 @@ export interface LivePod {
   probes: Record<string, ContainerProbes>;
   /** Named container ports, for Services that target them by name; those of UDP as `name/UDP`. */
   ports: Record<string, number>;
+  /** Ports of the host that it has, until it is gone. */
+  hostPorts: HostPort[];
   /** Deletion has begun at this time (ms): it gets no traffic and is not counted. Its name is taken until it is gone. */
   deletingSince?: number;
   /** Why it has to go, whoever wants it. */
@@ -128,7 +131,8 @@ export interface PodProblem {
     | 'ErrImageNeverPull'
     | 'FailedMount'
     | 'CreateContainerConfigError'
-    | 'CreateContainerError';
+    | 'CreateContainerError'
+    | 'FailedCreatePodSandBox';
   /** What the registry or Docker answered, or what is wrong with the host's path. */
   message: string;
   /** Milliseconds since the epoch; `repairPod` before it does nothing. */
@@ -197,6 +201,7 @@ export interface PodSpec {
   volumes: VolumeSpec[];
   names: PodNames;
   sharing: Sharing;
+  hostPorts: HostPort[];
   graceSeconds: number;
 }
 

@@ -19,6 +19,7 @@ export const LABEL = {
   graceSeconds: 'windlass.dev/grace-seconds',
   probes: 'windlass.dev/probes',
   ports: 'windlass.dev/ports',
+  hostPorts: 'windlass.dev/host-ports',
   made: 'windlass.dev/made',
   recorded: 'windlass.dev/recorded',
   recordedAt: 'windlass.dev/recorded-at',

@@ -1,6 +1,7 @@
 import { callDocker } from '#adapters/docker/call.ts';
 import { ordersOf } from '#core/docker/acme.ts';
 import { ingressesIn } from '#core/docker/ingress-routes.ts';
+import type { HostPort } from '#core/docker/host-ports.ts';
 import type { LiveContainer, LivePod, World } from '#core/docker/world.ts';
 import { labelsOf } from './containers.ts';
 import { findDrift, parseMade } from './drift.ts';
@@ -201,6 +202,7 @@ async function readPod({ sandbox, containers }: WholeGroup, scope: Scope): Promi
     graceSeconds: evicted === undefined ? graceSeconds : Math.min(graceSeconds, EVICTION_SECONDS),
     ports: JSON.parse(labels[LABEL.ports] ?? '{}') as Record<string, number>,
     createdAt: state.times.of(created.get(sandbox.Id) ?? 0),
+    hostPorts: JSON.parse(labels[LABEL.hostPorts] ?? '[]') as HostPort[],
     ...(ip === '' || sandbox.State.Status !== 'running' ? {} : { ip }),
     sandbox: await readContainer(sandbox, sandbox, scope),
     containers: Object.fromEntries(live),

@@ -1,3 +1,4 @@
+import type { HostPort } from '#core/docker/host-ports.ts';
 import type {
   ContainerSecurity,
   ContainerSpec,
@@ -41,6 +42,7 @@ export function podMarks(context: DockerContext, pod: PodSpec): Record<string, s
     [LABEL.podLabels]: JSON.stringify(pod.labels),
     [LABEL.graceSeconds]: String(pod.graceSeconds),
     [LABEL.ports]: JSON.stringify(pod.ports),
+    [LABEL.hostPorts]: JSON.stringify(pod.hostPorts),
     [LABEL.fileVolumes]: fileVolumes(pod)
       .map(({ name }) => name)
       .join(','),
@@ -65,8 +67,10 @@ export function sandboxBody(context: DockerContext, network: ClusterNetwork, pod
       [LABEL.made]: JSON.stringify(made),
     },
     Healthcheck: { Test: ['NONE'] },
+    ExposedPorts: Object.fromEntries(published(pod).map((port) => [dockerPort(port), {}])),
     HostConfig: {
       NetworkMode: networkMode,
+      PortBindings: portBindings(pod),
       IpcMode: hostIpc ? 'host' : 'shareable',
       ...nameServing(network, pod),
       RestartPolicy: { Name: RESTART_POLICY },
@@ -130,6 +134,25 @@ export function containerBody(
       ...mountsOf(context, pod, container, volumeRoots),
     },
   };
+}
+
+/** On the host's network there is nothing to be led there. */
+function published({ hostPorts, sharing }: PodSpec): HostPort[] {
+  return sharing.hostNetwork ? [] : hostPorts;
+}
+
+function portBindings(pod: PodSpec): Record<string, object[]> {
+  const byPort = Object.groupBy(published(pod), dockerPort);
+  return Object.fromEntries(
+    Object.entries(byPort).map(([name, ports = []]) => [
+      name,
+      ports.map(({ ip, port }) => ({ HostIp: ip, HostPort: String(port) })),
+    ]),
+  );
+}
+
+function dockerPort({ containerPort, protocol }: HostPort): string {
+  return `${containerPort}/${protocol.toLowerCase()}`;
 }
 
 function pidMode({ sharing }: PodSpec, sandboxId: string): string {

@@ -1,4 +1,4 @@
-import { callDocker } from '#adapters/docker/call.ts';
+import { callDocker, DockerError } from '#adapters/docker/call.ts';
 import { turnOf } from '#core/docker/init.ts';
 import type { ContainerSpec, PodSpec, Step } from '#core/docker/world.ts';
 import {
@@ -61,7 +61,14 @@ export async function ensurePod(
     starting,
     bringing.then((here) => prepare(state, pod, here, making, signal)),
   ]);
-  if (started.status === 'rejected') throw started.reason;
+  if (started.status === 'rejected') {
+    // Another program has a port of the host that it is to have.
+    if (pod.hostPorts.length === 0 || !(started.reason instanceof DockerError))
+      throw started.reason;
+    const [first] = containers;
+    state.problems.failed(key, first?.name ?? '', started.reason.message, 'FailedCreatePodSandBox');
+    return true;
+  }
   if (prepared.status === 'rejected') throw prepared.reason;
   const sandbox = started.value;
   const running = await Promise.all(
