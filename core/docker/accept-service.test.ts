@@ -52,3 +52,49 @@ describe('a Service', () => {
     ]);
   });
 });
+
+describe('what a Service says beside something else', () => {
+  it.each([
+    ['sessionAffinityConfig', { sessionAffinityConfig: { clientIP: { timeoutSeconds: 5 } } }],
+    ['clusterIPs', { clusterIPs: ['None'] }],
+    ['externalTrafficPolicy', { externalTrafficPolicy: 'Cluster' }],
+    ['allocateLoadBalancerNodePorts', { allocateLoadBalancerNodePorts: false }],
+    ['loadBalancerSourceRanges', { loadBalancerSourceRanges: ['192.0.2.0/24'] }],
+  ])('%s is refused without it', (field, spec) => {
+    const problems = problemsOf({ selector, ports: [tcp], ...spec });
+    expect(problems).toEqual([expect.stringMatching(`^spec\\.${field}: `)]);
+  });
+
+  it('is taken with it', () => {
+    const sticky = {
+      sessionAffinity: 'ClientIP',
+      sessionAffinityConfig: { clientIP: { timeoutSeconds: 86_400 } },
+    };
+    expect(problemsOf({ selector, ports: [tcp], ...sticky })).toEqual([]);
+    expect(problemsOf({ selector, clusterIP: 'None', clusterIPs: ['None'] })).toEqual([]);
+    const balanced = {
+      type: 'LoadBalancer',
+      externalTrafficPolicy: 'Cluster',
+      allocateLoadBalancerNodePorts: false,
+    };
+    expect(problemsOf({ selector, ports: [tcp], ...balanced })).toEqual([]);
+  });
+
+  it.each([
+    ['externalIPs', { externalIPs: ['192.0.2.1'] }, 'answers on every address of the host'],
+    ['loadBalancerIP', { loadBalancerIP: '192.0.2.1' }, 'the address is that of the host'],
+    ['externalTrafficPolicy', { externalTrafficPolicy: 'Local' }, "pods see the proxy's address"],
+    ['clusterIP', { clusterIP: '10.0.0.1' }, 'the cluster gives addresses'],
+    ['selector', { selector: undefined }, 'addresses of an EndpointSlice are not taken'],
+  ])('%s that has no meaning here is refused with the reason', (field, spec, reason) => {
+    const problems = problemsOf({ type: 'NodePort', selector, ports: [tcp], ...spec });
+    expect(problems).toEqual([expect.stringContaining(`spec.${field}: `)]);
+    expect(problems[0]).toContain(reason);
+  });
+
+  it('of a port may be any protocol above TCP or UDP', () => {
+    for (const appProtocol of ['http', 'kubernetes.io/h2c'])
+      expect(problemsOf({ selector, ports: [{ ...tcp, appProtocol }] })).toEqual([]);
+    expect(problemsOf({ selector, ports: [{ ...tcp, appProtocol: 'a b' }] })).toHaveLength(1);
+  });
+});

@@ -11,14 +11,13 @@ export function checkService(
   hostPorts: Map<string, string>,
   report: Report,
 ): void {
-  const { type, ports, loadBalancerSourceRanges } = service.spec;
+  const { type, ports } = service.spec;
   const seen = new Set<string>();
   checkExternalName(service, report);
+  checkBelongings(service, report);
   if (ports.length === 0 && hasAddress(service)) report(['spec', 'ports'], 'must not be empty');
   if (isHeadless(service) && type !== 'ClusterIP')
     report(['spec', 'clusterIP'], `a Service of type ${type} is not headless`);
-  if (type !== 'LoadBalancer' && loadBalancerSourceRanges !== undefined)
-    report(['spec', 'loadBalancerSourceRanges'], 'belongs to type: LoadBalancer');
   ports.forEach((port, index) => {
     const path: FieldPath = ['spec', 'ports', index];
     const one = `${port.port}/${port.protocol}`;
@@ -50,5 +49,23 @@ function checkExternalName({ spec }: Service, report: Report): void {
   if (!isExternal && spec.externalName !== undefined)
     report(['spec', 'externalName'], 'belongs to type: ExternalName');
   if (!isExternal && spec.selector === undefined)
-    report(['spec', 'selector'], 'says which pods it leads to');
+    report(
+      ['spec', 'selector'],
+      'says which pods it leads to: addresses of an EndpointSlice are not taken',
+      'what is elsewhere has a name: type: ExternalName',
+    );
+}
+
+/** What Kubernetes takes only beside something else. */
+function checkBelongings({ spec }: Service, report: Report): void {
+  const isBalancer = spec.type === 'LoadBalancer';
+  for (const field of ['loadBalancerSourceRanges', 'allocateLoadBalancerNodePorts'] as const)
+    if (!isBalancer && spec[field] !== undefined)
+      report(['spec', field], 'belongs to type: LoadBalancer');
+  if (!isBalancer && spec.type !== 'NodePort' && spec.externalTrafficPolicy !== undefined)
+    report(['spec', 'externalTrafficPolicy'], 'belongs to types NodePort and LoadBalancer');
+  if (spec.sessionAffinity === 'None' && spec.sessionAffinityConfig !== undefined)
+    report(['spec', 'sessionAffinityConfig'], 'belongs to sessionAffinity: ClientIP');
+  if (spec.clusterIPs !== undefined && spec.clusterIP === undefined)
+    report(['spec', 'clusterIPs'], 'is the same as clusterIP, which is not said', 'add clusterIP');
 }

@@ -17,10 +17,20 @@ const ServicePort = z
     name: PortName.optional(),
     port: Port,
     targetPort: z.union([Port, PortName]).optional(),
+    // Told to whoever cares: Services carry any protocol on TCP or UDP as it is.
+    appProtocol: z
+      .string()
+      .regex(
+        /^([a-z0-9]([a-z0-9.-]*[a-z0-9])?\/)?[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$/,
+        'must be a name such as http or kubernetes.io/h2c',
+      )
+      .optional(),
     nodePort: z.int().min(NODE_PORTS.first).max(NODE_PORTS.last).optional(),
     protocol: Protocol,
   })
   .transform((port) => ({ ...port, targetPort: port.targetPort ?? port.port }));
+
+const NoAddress = z.literal('None', 'must be None, or left out: the cluster gives addresses');
 
 /** A dot at its end is not part of it. */
 const HostName = z
@@ -34,9 +44,8 @@ export const Service = z.strictObject({
   metadata: metadata(Label),
   spec: z.strictObject({
     type: z.enum(['ClusterIP', 'NodePort', 'LoadBalancer', 'ExternalName']).default('ClusterIP'),
-    clusterIP: z
-      .literal('None', 'must be None, or left out: the cluster gives addresses')
-      .optional(),
+    clusterIP: NoAddress.optional(),
+    clusterIPs: z.array(NoAddress).length(1).optional(),
     externalName: HostName.optional(),
     selector: Strings.refine(
       (selector) => Object.keys(selector).length > 0,
@@ -45,10 +54,18 @@ export const Service = z.strictObject({
     ports: z.array(ServicePort).default([]),
     publishNotReadyAddresses: z.boolean().default(false),
     sessionAffinity: z.enum(['None', 'ClientIP']).default('None'),
+    sessionAffinityConfig: z
+      .strictObject({
+        clientIP: z
+          .strictObject({ timeoutSeconds: z.int().min(1).max(86_400).optional() })
+          .optional(),
+      })
+      .optional(),
+    allocateLoadBalancerNodePorts: z.boolean().optional(),
     loadBalancerSourceRanges: z.array(z.cidrv4('must be an IPv4 network')).optional(),
     externalTrafficPolicy: z
-      .literal('Cluster', 'must be Cluster: traffic goes through a proxy')
-      .default('Cluster'),
+      .literal('Cluster', "must be Cluster: pods see the proxy's address, not that of the client")
+      .optional(),
     internalTrafficPolicy: z.enum(['Cluster', 'Local']).default('Cluster'),
   }),
 });

@@ -116,6 +116,7 @@ export function askedPorts(service: Service | undefined): HostPort[] {
 }
 
 function unaskedNames({ spec }: Service): string[] {
+  if (spec.allocateLoadBalancerNodePorts === false) return [];
   return spec.ports.flatMap(({ name, nodePort }) => (nodePort === undefined ? [name ?? ''] : []));
 }
 

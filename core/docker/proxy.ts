@@ -21,6 +21,8 @@ export interface AddressedService {
 
 /** Connections of the configuration before last a reload; after this they are cut. */
 const HARD_STOP = '5m';
+/** What Kubernetes says of a Service that does not. */
+const AFFINITY_SECONDS = 10_800;
 /** Where the edge finds its files. */
 const EDGE_FOLDER = '/windlass/edge';
 export const CA_FILE = 'ca.pem';
@@ -28,10 +30,12 @@ export const CA_FILE = 'ca.pem';
 /**
  * Some hosts allow a billion files, for which HAProxy would reserve memory: hence its bound. Two HAProxies of one user
  * would share a port and each get half the connections: hence `noreuseport`; workers hand over their sockets anyway.
- * A server that refused the first check, as when all starts at once, is asked again soon: hence `downinter`.
+ * A server that refused the first check, as when all starts at once, is asked again soon: hence `downinter`. A worker
+ * that ends tells its successor which client met which server: hence the peer.
  */
 const GLOBAL = `global
   fd-hard-limit 50000
+  localpeer windlass
   hard-stop-after ${HARD_STOP}
   noreuseport
 
@@ -46,6 +50,9 @@ defaults
   timeout server 1h
   timeout client-fin 30s
   default-server check inter 2s fastinter 500ms downinter 100ms fall 2 rise 1
+
+peers affinity
+  peer windlass unix@/tmp/affinity.sock
 `;
 
 /** The cluster's own proxy: each Service's address and ports, to its ready pods. */
@@ -197,12 +204,19 @@ function section(
   { bind, port }: { bind: string; port: number },
   lines: readonly string[],
 ): string {
+  const { sessionAffinity, sessionAffinityConfig } = service.spec;
+  const seconds = sessionAffinityConfig?.clientIP?.timeoutSeconds ?? AFFINITY_SECONDS;
   const balance =
-    service.spec.sessionAffinity === 'ClientIP'
-      ? ['  balance source', '  hash-type consistent']
+    sessionAffinity === 'ClientIP'
+      ? ['  balance source', '  hash-type consistent', ...stick(seconds)]
       : ['  balance roundrobin'];
   const head = [`listen ${idOf(service)}:${port}`, `  bind ${bind}:${port}`];
   return [...head, ...balance, ...lines, ''].join('\n');
+}
+
+/** Who met which server, for as long after the last time. */
+function stick(seconds: number): string[] {
+  return [`  stick-table type ip size 100k expire ${seconds}s peers affinity`, '  stick on src'];
 }
 
 /** Of a LoadBalancer: whom its ports answer. */

@@ -124,8 +124,13 @@ const GROUPS: readonly { reason: string; of: Readonly<Record<string, readonly st
   {
     reason: 'balancers of a cloud are not there: the address is that of the host',
     of: {
-      ServiceSpec: ['allocateLoadBalancerNodePorts', 'healthCheckNodePort', 'loadBalancerClass'],
+      ServiceSpec: ['healthCheckNodePort', 'loadBalancerClass', 'loadBalancerIP'],
     },
+  },
+  {
+    reason:
+      'a NodePort or a LoadBalancer answers on every address of the host, and others do not lead to it',
+    of: { ServiceSpec: ['externalIPs'] },
   },
   {
     reason: 'the network of the cluster is IPv4',
