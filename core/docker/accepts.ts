@@ -11,6 +11,7 @@ import { checkPullSecret } from '#core/docker/pull-secrets.ts';
 import { environment } from '#core/docker/pod-spec.ts';
 import { checkSecurity } from '#core/docker/security.ts';
 import { checkSubPaths } from '#core/docker/sub-paths.ts';
+import { checkSelector } from '#core/docker/selectors.ts';
 import { describeUnknownField } from '#core/docker/unknown-field.ts';
 import type { Workload } from '#core/docker/workload.ts';
 import { keeper, keepsPods, normalise, sortWorkloads } from '#core/docker/workloads.ts';
@@ -20,7 +21,6 @@ import type { FieldPath } from '#core/field-path.ts';
 import type { Origin, ParsedManifests } from '#core/resources/parse.ts';
 import { asSubmitted } from '#core/resources/as-submitted.ts';
 import { keyOf } from '#core/resources/resource.ts';
-import type { Resource } from '#core/resources/resource.ts';
 import { suggestion } from '#core/suggest.ts';
 import { checkDocument, problemAt } from '#core/zod-problems.ts';
 
@@ -44,7 +44,11 @@ export function acceptResources({
   const workloads = sortWorkloads(normalised);
   for (const resource of normalised.filter(keepsPods)) {
     const report = reporter(problems, origins.get(keyOf(resource)));
-    checkSelector(resource, report);
+    // A Pod has none.
+    if (resource.kind !== 'Pod') {
+      const { selector, template } = (resource as unknown as Deployment | DaemonSet).spec;
+      checkSelector(selector, template.metadata.labels, report);
+    }
     checkPods(keeper(resource), workloads, named, report);
   }
   for (const secret of workloads.secrets.values())
@@ -88,22 +92,6 @@ function reporter(problems: Problem[], origin: Origin | undefined): Report {
   return (path, message, hint) => {
     if (origin !== undefined) problems.push(problemAt({ ...origin, path, message, hint }));
   };
-}
-
-/** A Pod has none. */
-function checkSelector(resource: Resource, report: Report): void {
-  if (resource.kind === 'Pod') return;
-  const { selector, template } = (resource as unknown as Deployment | DaemonSet).spec;
-  for (const [label, value] of Object.entries(selector.matchLabels)) {
-    if (template.metadata.labels[label] === value) continue;
-    report(
-      ['spec', 'selector', 'matchLabels', label],
-      `the template's labels do not have ${label}: ${value}`,
-      `the selector must match the pods of the ${resource.kind}`,
-    );
-  }
-  if (Object.keys(selector.matchLabels).length === 0)
-    report(['spec', 'selector', 'matchLabels'], 'must not be empty');
 }
 
 function checkPods(

@@ -13,6 +13,7 @@ import {
   VolumeMount,
 } from '#core/docker/kinds-volumes.ts';
 import { Ingress, IngressClass } from '#core/docker/kinds-ingress.ts';
+import { Selector } from '#core/docker/selectors.ts';
 import { Service } from '#core/docker/kinds-service.ts';
 import {
   Base64,
@@ -289,7 +290,7 @@ export const Deployment = z.strictObject({
   metadata: metadata(Label),
   spec: z.strictObject({
     replicas: z.int().min(0).max(1_000).default(1),
-    selector: z.strictObject({ matchLabels: Strings }),
+    selector: Selector,
     template: PodTemplate,
     strategy: Strategy.default({ type: 'RollingUpdate', rollingUpdate: DEFAULT_ROLLING }),
     minReadySeconds: z.int().min(0).default(0),
@@ -322,13 +323,14 @@ export const DaemonSet = z.strictObject({
   kind: z.literal('DaemonSet'),
   metadata: metadata(Label),
   spec: z.strictObject({
-    selector: z.strictObject({ matchLabels: Strings }),
+    selector: Selector,
     template: PodTemplate,
     updateStrategy: UpdateStrategy.default({
       type: 'RollingUpdate',
       rollingUpdate: DEFAULT_DAEMON_ROLLING,
     }),
     minReadySeconds: z.int().min(0).default(0),
+    revisionHistoryLimit: z.int().min(0).optional(),
   }),
 });
 export type DaemonSet = z.infer<typeof DaemonSet>;
