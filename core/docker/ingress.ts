@@ -1,3 +1,4 @@
+import { bodySizeLines } from '#core/docker/body-size.ts';
 import { defaultFor, defaultRoutes, routesOf } from '#core/docker/ingress-routes.ts';
 import type { RecordedIngress, Route } from '#core/docker/ingress-routes.ts';
 import { userlistOf, usersMark } from '#core/docker/ingress-users.ts';
@@ -222,9 +223,7 @@ function redirect({ tlsHosts, annotations }: Route, { https }: IngressPorts): st
 
 function limit({ annotations }: Route): string[] {
   const bytes = annotations['proxy-body-size'] ?? 0;
-  return bytes === 0
-    ? []
-    : [`  http-request deny deny_status 413 if { req.hdr_val(content-length) gt ${bytes} }`];
+  return bytes === 0 ? [] : bodySizeLines(bytes);
 }
 
 function password({ users, annotations }: Route): string[] {

@@ -1,3 +1,4 @@
+import { BODY_SIZE_FILE } from '#core/docker/body-size.ts';
 import { ingressSections, ingressServicePort } from '#core/docker/ingress.ts';
 import type { IngressPorts } from '#core/docker/ingress.ts';
 import type { RecordedIngress, Route } from '#core/docker/ingress-routes.ts';
@@ -104,9 +105,12 @@ export function edgeConfig(
     thumbprint: web.thumbprint,
     serversOf: (route) => serversOf(route, web.services, pods, now),
   });
-  const haproxy = [GLOBAL, ...sections, ...http].join('\n');
+  const scripts = http.some((section) => section.includes('filter lua.')) ? [BODY_SIZE_FILE] : [];
+  const loads = scripts.map(({ file }) => `global\n  lua-load ${EDGE_FOLDER}/${file}\n`);
+  const haproxy = [GLOBAL, ...loads, ...sections, ...http].join('\n');
   return {
     haproxy,
+    scripts,
     certificates,
     users,
     ports: [...open.map(({ hostPort }) => hostPort), ...ours],

@@ -394,6 +394,8 @@ export interface OwnCertificate {
 
 export interface EdgeConfig {
   haproxy: string;
+  /** Files that the configuration loads; a name is for one content. */
+  scripts: { file: string; text: string }[];
   /** Files that the configuration names: certificate and key, which are known of who is asked about. Memory only. */
   certificates: EdgeCertificate[];
   /** Of userlists: the file with names and hashes of passwords, and what is in it where that is known. Memory only. */

@@ -83,8 +83,9 @@ export function createEdgeSecrets(
   }
 
   return {
-    async put(sandbox, edge, { haproxy, certificates, users }, signal) {
+    async put(sandbox, edge, { haproxy, scripts, certificates, users }, signal) {
       let text = haproxy;
+      for (const script of scripts) await contentOf(sandbox, edge, script, signal);
       if (certificates.some(({ own }) => own !== undefined))
         await madeOnce(sandbox, edge, { file: CA_FILE, make: () => ca.certificate() }, signal);
       for (const certificate of certificates) {
@@ -99,9 +100,9 @@ export function createEdgeSecrets(
       }
       return text;
     },
-    async keepOnly(sandbox, { certificates, users }, signal) {
+    async keepOnly(sandbox, { scripts, certificates, users }, signal) {
       if (contents.size === 0) return;
-      const wanted = [...certificates, ...users].flatMap(({ file }) => file ?? []);
+      const wanted = [...scripts, ...certificates, ...users].flatMap(({ file }) => file ?? []);
       await shell.run(sandbox.Id, pruneScript(wanted), signal);
       const kept = new Set([...wanted, CA_FILE].map((file) => `${sandbox.Id} ${file}`));
       for (const place of contents.keys()) if (!kept.has(place)) contents.delete(place);
@@ -112,7 +113,7 @@ export function createEdgeSecrets(
 function pruneScript(wanted: readonly string[]): string {
   return `
 cd ${systemFolder('edge')}
-for file in tls-*.pem own-*.pem users-*; do
+for file in tls-*.pem own-*.pem users-* body-size-*.lua; do
   case " ${wanted.join(' ')} " in *" $file "*) ;; *) rm -f "$file" ;; esac
 done
 for file in acme-*.json; do

@@ -33,6 +33,11 @@ describe("HAProxy's configuration", () => {
     expect(rest).toContain('mode tcp');
     expect(withoutPorts(config, new Set())).toBe(config);
   });
+
+  it('keeps users that come after a port that is left out', () => {
+    const users = 'userlist users.shop.auth\n  user ali password x\n';
+    expect(withoutPorts(config + users, new Set([30_080, 30_081]))).toContain(users);
+  });
 });
 
 const MARK = /"(.*)"/.exec(marked(config))?.[1] ?? '';

@@ -8,7 +8,7 @@ import type { SystemFiles } from './system-files.ts';
 
 const CONFIG = 'haproxy.cfg';
 const SERVER_LINE = /^ {2}server (\S+) /gm;
-const SECTION = /^(?=(?:listen|frontend|backend) )/m;
+const SECTION = /^(?=(?:userlist|listen|frontend|backend) )/m;
 const BIND_LINE = /^ {2}bind \S*:(\d+)/gm;
 
 /** The HAProxy that is meant, and the sandbox that writes its files. */
