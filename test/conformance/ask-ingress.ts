@@ -3,6 +3,7 @@ import { request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
+import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import type { IngressAnswer, IngressRequest } from './cluster.ts';
 
@@ -19,7 +20,7 @@ export function askIngress(
 }
 
 function ask(
-  { method, headers, bytes }: IngressRequest,
+  { method, headers, bytes, enough }: IngressRequest,
   url: URL,
   ports: { httpPort: number; httpsPort: number },
 ): Promise<IngressAnswer> {
@@ -39,7 +40,7 @@ function ask(
   return new Promise((resolve, reject) => {
     const request = (isSecure ? requestHttps : requestHttp)(options, (response) => {
       const certificate = certificateOf(response.socket);
-      text(response).then(
+      read(response, enough).then(
         (body) =>
           resolve({
             status: response.statusCode ?? 0,
@@ -64,7 +65,7 @@ function ask(
 }
 
 function askHttp2(
-  { method, headers }: IngressRequest,
+  { method, headers, enough }: IngressRequest,
   url: URL,
   port: number,
 ): Promise<IngressAnswer> {
@@ -83,7 +84,7 @@ function askHttp2(
     });
     stream.on('error', reject);
     stream.on('response', (answered) => {
-      text(stream)
+      read(stream, enough)
         .then((body) =>
           resolve({ status: Number(answered[':status']), headers: texts(answered), body }),
         )
@@ -92,6 +93,15 @@ function askHttp2(
     });
     stream.end();
   });
+}
+
+async function read(stream: Readable, enough = Infinity): Promise<string> {
+  let body = '';
+  for await (const chunk of stream.setEncoding('utf8')) {
+    body += chunk;
+    if (body.length >= enough) break;
+  }
+  return body;
 }
 
 /** Whose certificate was shown, as if it were a header. */

@@ -31,6 +31,8 @@ export interface IngressRequest {
   /** How many bytes to send. */
   bytes: number;
   version: '1.1' | '2';
+  /** So many characters of the body are enough; absent: all of it. */
+  enough?: number;
 }
 
 export interface IngressAnswer {

@@ -97,6 +97,8 @@ const IngressAnswers = z.strictObject({
       status: z.int().default(200),
       headers: z.record(z.string(), Text).default({}),
       body: Text.optional(),
+      /** Text with which the body begins, before it ends. */
+      begins: z.string().optional(),
     }),
     z.literal(false),
   ]),

@@ -204,7 +204,9 @@ async function ingressAnswers(
   step: Extract<Step, { ingress: string }>,
 ): Promise<string | undefined> {
   const { ingress: url, method, headers, bytes, version, answers } = step;
-  const asked = cluster.askIngress({ url, method, headers, bytes, version });
+  const begins = answers === false ? undefined : answers.begins;
+  const enough = begins === undefined ? {} : { enough: begins.length };
+  const asked = cluster.askIngress({ url, method, headers, bytes, version, ...enough });
   if (answers === false) {
     const answer = await asked.catch(() => undefined);
     return answer === undefined ? undefined : `it answers ${answer.status}`;
@@ -213,6 +215,7 @@ async function ingressAnswers(
   const wrong = [
     same('status', answers.status, status),
     compare('body', answers.body, body.trim()),
+    same('beginning', begins, begins === undefined ? undefined : body.slice(0, begins.length)),
     ...Object.entries(answers.headers).map(([name, value]) =>
       compare(name, value, had[name] ?? ''),
     ),
