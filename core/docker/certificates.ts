@@ -3,7 +3,7 @@ import { orderFor } from '#core/docker/acme.ts';
 import { tlsHostsOf } from '#core/docker/ingress-routes.ts';
 import type { RecordedIngress } from '#core/docker/ingress-routes.ts';
 import type { Ingress } from '#core/docker/kinds-ingress.ts';
-import type { AcmeWorld, EdgeCertificate, LiveRecord } from '#core/docker/world.ts';
+import type { EdgeCertificate, LiveRecord, World } from '#core/docker/world.ts';
 import { contentHash } from '#core/hash.ts';
 import type { Resource } from '#core/resources/resource.ts';
 
@@ -16,14 +16,15 @@ const VALID_MS = 90 * DAY_MS;
 
 /**
  * The files with certificates that Ingresses ask for, the elder Ingress' first: of a Secret, else of an ACME server, else one
- * that the internal CA signs. A name says what is in it, so that a changed Secret is another file, and so is the next one of the internal CA;
- * the content is there where the Secret is among those in clear.
+ * that the internal CA signs, as where the Secret's is of no use. A name says what is in it, so that a changed Secret is
+ * another file, and so is the next one of the internal CA; the content is there where the Secret is among those in clear.
  */
 export function certificatesOf(
   ingresses: readonly RecordedIngress[],
   records: readonly LiveRecord[],
   inClear: readonly { clear: Resource; sealed: Resource }[],
-  { now, acme }: { now: number; acme: AcmeWorld | undefined },
+  { acme, certificates = {} }: Pick<World, 'acme' | 'certificates'>,
+  now: number,
 ): EdgeCertificate[] {
   const contents = new Map(
     inClear.map(({ clear, sealed }) => [fileOf(sealed), pemOf(dataOf(clear))]),
@@ -39,6 +40,7 @@ export function certificatesOf(
       if (secret === undefined || !isPair(dataOf(secret)))
         return issued(ingress, tls) ?? own(tlsHostsOf(ingress, tls), now);
       const file = fileOf(secret);
+      if (certificates[file]?.problem !== undefined) return own(tlsHostsOf(ingress, tls), now);
       const pem = contents.get(file);
       return [pem === undefined ? { file } : { file, pem }];
     });
@@ -48,8 +50,27 @@ export function certificatesOf(
     if (acme === undefined) return undefined;
     const order = orderFor(ingress, tls, acme, keys);
     const had = order === undefined ? undefined : acme.certificates[order.id]?.issued;
-    return had === undefined || had.until <= now ? undefined : [{ file: had.file, pem: had.pem }];
+    if (had === undefined || had.until <= now) return undefined;
+    const { file, pem } = had;
+    return certificates[file]?.problem === undefined ? [{ file, pem }] : undefined;
   }
+}
+
+/** What is wrong with the certificate in a Secret, as far as it is known; `fatal`: it is not served. */
+export function secretTrouble(
+  secret: Resource,
+  { certificates = {} }: Pick<World, 'certificates'>,
+  now: number,
+): { message: string; fatal: boolean } | undefined {
+  const lacking = ['tls.crt', 'tls.key'].find((key) => !(key in dataOf(secret)));
+  if (lacking !== undefined) return { message: `it has no key ${lacking}`, fatal: true };
+  const { problem, until = Infinity } = certificates[fileOf(secret)] ?? {};
+  if (problem !== undefined) return { message: problem, fatal: true };
+  return until <= now ? { message: `it expired at ${timeOf(until)}`, fatal: false } : undefined;
+}
+
+export function timeOf(time: number): string {
+  return `${new Date(time).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
 }
 
 /** Of the current period: the next one's follows long before it ends. */

@@ -7,7 +7,7 @@ import { earliest, keepPods } from '#core/docker/keep-pods.ts';
 import type { KeptPods } from '#core/docker/keep-pods.ts';
 import { KIND_ORDER } from '#core/docker/kinds.ts';
 import { ingressesIn } from '#core/docker/ingress-routes.ts';
-import { ingressHealth } from '#core/docker/ingress-status.ts';
+import { ingressHealth, uselessSecret } from '#core/docker/ingress-status.ts';
 import { usersOf } from '#core/docker/ingress-users.ts';
 import type { Ingress } from '#core/docker/kinds-ingress.ts';
 import { hasAddress, isHeadless } from '#core/docker/kinds-service.ts';
@@ -44,6 +44,7 @@ import type { OwnerKey } from '#core/owner.ts';
 import type { Change, Plan } from '#core/plan/change.ts';
 import { planResources } from '#core/plan/plan.ts';
 import { guardPrune } from '#core/plan/prune-guard.ts';
+import { displayKey } from '#core/present/display.ts';
 import { keyOf } from '#core/resources/resource.ts';
 import type { Resource, ResourceKey } from '#core/resources/resource.ts';
 
@@ -404,7 +405,7 @@ function ingressesOf(
   const services = records.flatMap(({ resource }) => serviceOf(resource) ?? []);
   return {
     ingresses,
-    certificates: certificatesOf(ingresses, records, secrets, { now, acme: world.acme }),
+    certificates: certificatesOf(ingresses, records, secrets, world, now),
     orders: world.acme === undefined ? [] : ordersOf(ingresses, world.acme, records),
     thumbprint: world.acme?.thumbprint ?? '',
     users: usersOf(ingresses, records, secrets),
@@ -449,7 +450,8 @@ function ownerStatus(
   const plan = withPodChanges(owner.plan, kept);
   const resources = owner.resources.map((resource) => resourceStatus(resource, kept, scope));
   const stuck = kept.find((pods) => pods.failure !== undefined)?.failure;
-  const failure = conflict ?? (state.suspended === true ? undefined : stuck);
+  const useless = uselessSecretOf(owner, scope);
+  const failure = conflict ?? (state.suspended === true ? undefined : (stuck ?? useless));
   const ending = scope.world.pods.some(
     (pod) => pod.owner === state.owner && pod.deletingSince === undefined && !isKept(pod, owner),
   );
@@ -464,12 +466,32 @@ function ownerStatus(
       scope.settled &&
       !ending &&
       resources.every(({ key, health }) => health.status === 'Healthy' || isIngress(key)) &&
-      conflict === undefined,
+      conflict === undefined &&
+      useless === undefined,
     ...(failure === undefined ? {} : { failure }),
   };
 }
 
-/** What it lacks is a certificate, which holds no release up. */
+/** A release with it would serve no certificate but the internal CA's. */
+function uselessSecretOf(
+  { resources }: PlannedOwner,
+  { world, records, now }: StatusScope,
+): string | undefined {
+  const known = resourcesOf(records);
+  return resources
+    .filter(({ kind }) => kind === 'Ingress')
+    .map((resource) => {
+      const why = uselessSecret(resource as unknown as Ingress, world, known, now);
+      return why === undefined ? undefined : `${displayKey(keyOf(resource))}: ${why}`;
+    })
+    .find((why) => why !== undefined);
+}
+
+function resourcesOf(records: readonly LiveRecord[]): Map<ResourceKey, Resource> {
+  return new Map(records.map(({ key, resource }) => [key, resource]));
+}
+
+/** What it lacks is a certificate that is on its way, or will be asked for: no release waits for that. */
 function isIngress(key: ResourceKey): boolean {
   return key.startsWith('Ingress/');
 }
@@ -508,10 +530,9 @@ function ingressStatus(
   ingress: Ingress,
   { world, records, now }: StatusScope,
 ): ResourceStatus {
-  const keys = new Set(records.map((record) => record.key));
   return {
     key,
-    health: ingressHealth(ingress, world, keys, now),
+    health: ingressHealth(ingress, world, resourcesOf(records), now),
     summary: ingress.spec.rules.map(({ host = '*' }) => host).join(', '),
   };
 }

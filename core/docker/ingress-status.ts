@@ -1,26 +1,65 @@
 import { issuerOf, orderFor } from '#core/docker/acme.ts';
+import { secretTrouble, timeOf } from '#core/docker/certificates.ts';
 import type { Ingress } from '#core/docker/kinds-ingress.ts';
 import type { AcmeCertificate, AcmeWorld, CertificateOrder, World } from '#core/docker/world.ts';
 import type { Health } from '#core/health.ts';
+import type { Resource, ResourceKey } from '#core/resources/resource.ts';
 
-/** How the certificates stand that an Ingress asks for; `records`: the keys of what there is. */
+type Resources = ReadonlyMap<ResourceKey, Resource>;
+
+/** How the certificates stand that an Ingress asks for. */
 export function ingressHealth(
   ingress: Ingress,
-  { acme }: Pick<World, 'acme'>,
-  records: ReadonlySet<string>,
+  world: Pick<World, 'acme' | 'certificates'>,
+  records: Resources,
   now: number,
 ): Health {
+  const { acme } = world;
+  const keys = new Set(records.keys());
   const asked = ingress.spec.tls.map((tls, index) => {
-    const order = acme === undefined ? undefined : orderFor(ingress, tls, acme, records);
+    const order = acme === undefined ? undefined : orderFor(ingress, tls, acme, keys);
     const health = order === undefined ? undefined : orderHealth(order, acme, now);
     return health === undefined
       ? undefined
       : { ...health, reason: `spec.tls[${index}]: ${health.reason}` };
   });
-  const told = [unknownIssuer(ingress, acme), ...asked].filter((health) => health !== undefined);
+  const secrets = secretTroubles(ingress, world, records, now);
+  const told = [
+    ...secrets.map(({ message }): Health => ({ status: 'Degraded', reason: message })),
+    unknownIssuer(ingress, acme),
+    ...asked,
+  ].filter((health) => health !== undefined);
   return (
     told.find(({ status }) => status === 'Degraded') ?? told[0] ?? { status: 'Healthy', reason: '' }
   );
+}
+
+/** Why a Secret that the Ingress names is not served: what is in it has to be put right. */
+export function uselessSecret(
+  ingress: Ingress,
+  world: Pick<World, 'certificates'>,
+  records: Resources,
+  now: number,
+): string | undefined {
+  return secretTroubles(ingress, world, records, now).find(({ fatal }) => fatal)?.message;
+}
+
+function secretTroubles(
+  ingress: Ingress,
+  world: Pick<World, 'certificates'>,
+  records: Resources,
+  now: number,
+): { message: string; fatal: boolean }[] {
+  const { namespace = 'default' } = ingress.metadata;
+  return ingress.spec.tls.flatMap(({ secretName }, index) => {
+    const secret = records.get(`Secret/${namespace}/${secretName}`);
+    const trouble = secret === undefined ? undefined : secretTrouble(secret, world, now);
+    if (trouble === undefined) return [];
+    const { message, fatal } = trouble;
+    const served = fatal ? "; the internal CA's is served" : '';
+    const place = `spec.tls[${index}].secretName: the certificate of Secret ${secretName}`;
+    return [{ message: `${place} is of no use: ${message}${served}`, fatal }];
+  });
 }
 
 function unknownIssuer(ingress: Ingress, acme: AcmeWorld | undefined): Health | undefined {
@@ -53,8 +92,4 @@ function failure({ failed, issued }: AcmeCertificate, what: string, isServed: bo
       ? `the one there is lasts until ${timeOf(issued.until)}`
       : "the internal CA's is served";
   return `no certificate of ${what}: ${failed?.message}; asked again at ${timeOf(failed?.retryAt ?? 0)}, ${meanwhile}`;
-}
-
-function timeOf(time: number): string {
-  return `${new Date(time).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
 }

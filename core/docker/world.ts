@@ -26,6 +26,8 @@ export interface World {
   /** Where the edge listens for what Ingresses are for. */
   ingressPorts: { http: number; https: number };
   acme?: AcmeWorld;
+  /** What is known of certificates' files that the edge was to have. */
+  certificates?: Readonly<Record<string, CertificateFacts>>;
   /** First address of the part of the network that Services use, and how many there are. */
   serviceRange: { first: string; size: number };
   /** Address of the cluster's name server. */
@@ -40,6 +42,13 @@ export interface AcmeWorld {
   thumbprint: string;
   /** How orders stand, by their id; absent where it is not known. */
   certificates: Readonly<Record<string, AcmeCertificate>>;
+}
+
+export interface CertificateFacts {
+  /** Why the edge cannot have it. */
+  problem?: string;
+  /** Milliseconds since the epoch. */
+  until?: number;
 }
 
 export interface AcmeCertificate {

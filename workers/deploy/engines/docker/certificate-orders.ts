@@ -12,7 +12,7 @@ import type {
 } from '#core/docker/world.ts';
 import { messageOf, UserError } from '#core/errors.ts';
 import { contentHash } from '#core/hash.ts';
-import { certificateProblem } from './certificate-problem.ts';
+import { certificateFacts } from './certificate-facts.ts';
 import type { DockerContext } from './context.ts';
 import type { SandboxShell } from './sandbox-shell.ts';
 import { createSystemFiles } from './system-files.ts';
@@ -87,7 +87,7 @@ export function createCertificateOrders(
         },
         signal,
       );
-      const problem = certificateProblem(pem);
+      const { problem } = certificateFacts(pem);
       if (problem !== undefined) throw new Error(`what it gave is no certificate: ${problem}`);
       await keep(id, { pem, issuedAt: Date.now() }, signal);
       log.info({ cluster, issuer: name, hosts }, 'certificate issued');
@@ -173,7 +173,7 @@ function issuedOf(id: string, pem: string, issuedAt: number): IssuedCertificate 
 function parse(text: string | undefined): Kept {
   try {
     const kept = Kept.parse(JSON.parse(text ?? '{}'));
-    return kept.pem === undefined || certificateProblem(kept.pem) === undefined ? kept : {};
+    return kept.pem === undefined || certificateFacts(kept.pem).problem === undefined ? kept : {};
   } catch {
     return {};
   }

@@ -1,7 +1,7 @@
 import { userLines, usersMark } from '#core/docker/ingress-users.ts';
 import { CA_FILE } from '#core/docker/proxy.ts';
-import type { EdgeCertificate, EdgeConfig } from '#core/docker/world.ts';
-import { certificateProblem } from './certificate-problem.ts';
+import type { CertificateFacts, EdgeCertificate, EdgeConfig } from '#core/docker/world.ts';
+import { certificateFacts } from './certificate-facts.ts';
 import type { DockerContext } from './context.ts';
 import type { InspectedContainer } from './inspected.ts';
 import type { InternalCa } from './internal-ca.ts';
@@ -24,6 +24,10 @@ export interface EdgeSecrets {
     config: EdgeConfig,
     signal: AbortSignal,
   ): Promise<string>;
+  /** The edge would not have that one, whatever it looks like. */
+  refuse(file: string): void;
+  /** What is known of certificates, by file. */
+  facts(): Readonly<Record<string, CertificateFacts>>;
   /** Removes those that are not meant any more. */
   keepOnly(sandbox: InspectedContainer, config: EdgeConfig, signal: AbortSignal): Promise<void>;
 }
@@ -36,6 +40,8 @@ export function createEdgeSecrets(
 ): EdgeSecrets {
   /** Content of files that are there, by sandbox and file. */
   const contents = new Map<string, string>();
+  /** Of those too that were left out: who asks for one again is told the same. */
+  const facts = new Map<string, CertificateFacts>();
 
   /** What is in the file, which is put down where that is known; absent where it is neither known nor there. */
   async function contentOf(
@@ -75,11 +81,10 @@ export function createEdgeSecrets(
       : madeOnce(sandbox, edge, { file, make: () => ca.issue(own) }, signal);
   }
 
-  function isUsable(file: string, pem: string | undefined): boolean {
-    const problem = pem === undefined ? 'it is not known' : certificateProblem(pem);
-    if (problem === undefined) return true;
-    context.log.warn({ cluster: context.cluster, file, problem }, 'certificate left out');
-    return false;
+  function learn(file: string, pem: string): CertificateFacts {
+    const known = facts.get(file) ?? certificateFacts(pem);
+    facts.set(file, known);
+    return known;
   }
 
   return {
@@ -90,7 +95,10 @@ export function createEdgeSecrets(
         await madeOnce(sandbox, edge, { file: CA_FILE, make: () => ca.certificate() }, signal);
       for (const certificate of certificates) {
         const { file } = certificate;
-        if (isUsable(file, await certificateOf(sandbox, edge, certificate, signal))) continue;
+        const pem = await certificateOf(sandbox, edge, certificate, signal);
+        const problem = pem === undefined ? 'it is not known' : learn(file, pem).problem;
+        if (problem === undefined) continue;
+        context.log.warn({ cluster: context.cluster, file, problem }, 'certificate left out');
         text = text.replaceAll(` crt ${systemFolder('edge')}/${file}`, '');
       }
       for (const { file, text: given } of users) {
@@ -100,12 +108,20 @@ export function createEdgeSecrets(
       }
       return text;
     },
+    refuse: (file) => {
+      facts.set(file, {
+        problem: 'HAProxy cannot load it: its chain is broken or its key too weak',
+      });
+    },
+    facts: () => Object.fromEntries(facts),
     async keepOnly(sandbox, { scripts, certificates, users }, signal) {
       if (contents.size === 0) return;
       const wanted = [...scripts, ...certificates, ...users].flatMap(({ file }) => file ?? []);
       await shell.run(sandbox.Id, pruneScript(wanted), signal);
       const kept = new Set([...wanted, CA_FILE].map((file) => `${sandbox.Id} ${file}`));
       for (const place of contents.keys()) if (!kept.has(place)) contents.delete(place);
+      for (const [file, { problem }] of facts)
+        if (problem === undefined && !wanted.includes(file)) facts.delete(file);
     },
   };
 }

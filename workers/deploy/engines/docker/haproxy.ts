@@ -1,4 +1,5 @@
 import type { ContainerLine } from '#adapters/docker/logs.ts';
+import { messageOf } from '#core/errors.ts';
 import { contentHash } from '#core/hash.ts';
 import type { DockerContext } from './context.ts';
 import type { InspectedContainer } from './inspected.ts';
@@ -72,6 +73,11 @@ export function withoutPorts(text: string, ports: ReadonlySet<number>): string {
 
 export function portsIn(text: string): number[] {
   return [...text.matchAll(BIND_LINE)].map(([, port]) => Number(port));
+}
+
+/** The file of a Secret's certificate that HAProxy would not load, where it was that. */
+export function refusedCertificate(error: unknown): string | undefined {
+  return /unable to load [^']*'[^']*\/(tls-[^'/]+\.pem)'/.exec(messageOf(error))?.[1];
 }
 
 /** The configuration with a first line that HAProxy tells when it reads it: its verdict is of that one and no other. */

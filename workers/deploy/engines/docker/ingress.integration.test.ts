@@ -6,6 +6,7 @@ import { TLSSocket } from 'node:tls';
 import { afterAll, describe, expect, it } from 'vitest';
 import { SYSTEM_IMAGES } from '#core/images.ts';
 import type { Resource } from '#core/resources/resource.ts';
+import { createInternalCa } from './internal-ca.ts';
 import { ask, createDockerCluster, desire, settle } from './testing/docker-cluster.ts';
 
 const cluster = createDockerCluster();
@@ -13,9 +14,6 @@ const { httpPort, httpsPort } = cluster.ingress;
 afterAll(() => cluster.remove());
 
 function app(...hosts: string[]): Resource[] {
-  const paths = [
-    { path: '/', pathType: 'Prefix', backend: { service: { name: 'web', port: { number: 80 } } } },
-  ];
   const command = ['sh', '-c', 'mkdir /www; echo hello > /www/index.html; httpd -f -p 80 -h /www'];
   return [
     {
@@ -39,13 +37,33 @@ function app(...hosts: string[]): Resource[] {
       metadata: { name: 'web' },
       spec: { selector: { app: 'web' }, ports: [{ port: 80 }] },
     },
-    {
-      apiVersion: 'networking.k8s.io/v1',
-      kind: 'Ingress',
-      metadata: { name: 'web' },
-      spec: { rules: hosts.map((host) => ({ host, http: { paths } })), tls: [{ hosts }] },
-    },
+    ingress('web', hosts, { hosts }),
   ];
+}
+
+function ingress(name: string, hosts: string[], tls: object): Resource {
+  const backend = { service: { name: 'web', port: { number: 80 } } };
+  const http = { paths: [{ path: '/', pathType: 'Prefix', backend }] };
+  return {
+    apiVersion: 'networking.k8s.io/v1',
+    kind: 'Ingress',
+    metadata: { name },
+    spec: { rules: hosts.map((host) => ({ host, http })), tls: [tls] },
+  };
+}
+
+function certificateIn(pem: string): string {
+  return pem.slice(0, Math.max(0, pem.indexOf('-----BEGIN PRIVATE'))) || pem;
+}
+
+function keyIn(pem: string): string {
+  return pem.slice(pem.indexOf('-----BEGIN PRIVATE'));
+}
+
+function secretOf(name: string, certificate: string, key: string): Resource {
+  const [crt, secret] = [certificate, key].map((text) => Buffer.from(text).toString('base64'));
+  const data = { 'tls.crt': crt, 'tls.key': secret };
+  return { apiVersion: 'v1', kind: 'Secret', metadata: { name }, type: 'kubernetes.io/tls', data };
 }
 
 /** Over HTTPS by a client that trusts only that authority. */
@@ -99,6 +117,53 @@ describe.sequential('the edge', () => {
     isOver = true;
     await watched;
     for (const agent of agents) agent.destroy();
+  });
+
+  it('tells of Secrets whose certificate is of no use, and serves the others', async () => {
+    const authority = createInternalCa('another', 'test');
+    const day = 86_400_000;
+    const hosts = ['good.test', 'old.test', 'garbage.test', 'stranger.test', 'broken.test'];
+    const [good = '', old = '', stranger = '', broken = ''] = await Promise.all(
+      [0, 30, 0, 0].map((age, index) => {
+        const from = Date.now() - (age + 1) * day;
+        return authority.issue({ hosts: [hosts[index] ?? ''], from, until: from + 9 * day });
+      }),
+    );
+    const ingresses = hosts.map((host) =>
+      ingress(host, [host], { hosts: [host], secretName: host }),
+    );
+    const wrong = '-----BEGIN CERTIFICATE-----\nZm9v\n-----END CERTIFICATE-----\n';
+    const all = {
+      'good.test': [good, good],
+      'old.test': [old, old],
+      'garbage.test': ['nonsense', good],
+      'stranger.test': [stranger, good],
+      'broken.test': [`${certificateIn(broken)}${wrong}`, broken],
+    };
+    const secrets = Object.entries(all).map(([name, [crt = '', key = '']]) =>
+      secretOf(name, certificateIn(crt), keyIn(key)),
+    );
+    const desired = desire([...app().slice(0, 2), ...ingresses, ...secrets]);
+    const status = await settle(engine, desired, ({ resources, plan }) => {
+      const told = resources.filter(({ health }) => health.status === 'Degraded');
+      return plan.length === 0 && told.length === 4;
+    });
+    const place = 'spec.tls[0].secretName: the certificate of Secret';
+    const reasons = status.resources.flatMap(({ health: { reason } }) =>
+      reason === '' ? [] : [reason.replace(`${place} `, '')],
+    );
+    expect(reasons.toSorted()).toEqual([
+      "broken.test is of no use: HAProxy cannot load it: its chain is broken or its key too weak; the internal CA's is served",
+      expect.stringMatching(/^garbage.test is of no use: it cannot be read: .*PEM/),
+      expect.stringMatching(/^old.test is of no use: it expired at .* UTC$/),
+      "stranger.test is of no use: tls.key is not the key of tls.crt; the internal CA's is served",
+    ]);
+    expect(status.failure).toContain(`Ingress/default/garbage.test: ${place} garbage.test`);
+    await settle(engine, desired, ({ failure }) => failure !== undefined);
+    expect(await askSecurely('good.test', await authority.certificate())).toBe('hello');
+    const own = await ask(httpPort, '/.well-known/windlass/ca.pem');
+    for (const host of ['garbage.test', 'stranger.test', 'broken.test'])
+      expect(await askSecurely(host, own)).toBe('hello');
   });
 
   it('serves the one port and tells of the other where somebody has that', async () => {

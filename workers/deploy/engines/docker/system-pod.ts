@@ -1,9 +1,16 @@
 import type { HostPort } from '#core/docker/node-ports.ts';
-import type { DnsConfig, EdgeConfig, ProxyConfig, UdpConfig, UdpRole } from '#core/docker/world.ts';
+import type {
+  CertificateFacts,
+  DnsConfig,
+  EdgeConfig,
+  ProxyConfig,
+  UdpConfig,
+  UdpRole,
+} from '#core/docker/world.ts';
 import { createEdgeSecrets } from './edge-secrets.ts';
 import { labelsOf, restartContainer, signalContainer, startContainer } from './containers.ts';
 import type { DockerContext } from './context.ts';
-import { portsIn, serversIn, withoutPorts } from './haproxy.ts';
+import { portsIn, refusedCertificate, serversIn, withoutPorts } from './haproxy.ts';
 import type { InspectedContainer } from './inspected.ts';
 import { inspectContainer } from './inspections.ts';
 import type { InternalCa } from './internal-ca.ts';
@@ -65,6 +72,8 @@ export interface SystemState {
   edge?: string;
   udpProxy?: string;
   udpEdge?: string;
+  /** What is known of the edge's certificates, by file. */
+  certificates: Readonly<Record<string, CertificateFacts>>;
   /** The running sandbox of the proxy, from where pods are probed. */
   sandboxId?: string;
   /** NodePorts that are not served, since another program of the host has them; tried again at `retryAt` (ms). */
@@ -224,6 +233,11 @@ export function createSystemPod(
         await secrets.keepOnly(sandbox, config, signal);
         return taken;
       } catch (error) {
+        const refused = refusedCertificate(error);
+        if (refused !== undefined && secrets.facts()[refused]?.problem === undefined) {
+          secrets.refuse(refused);
+          continue;
+        }
         if (!(error instanceof PortTaken) || taken.has(error.port)) throw error;
         taken.add(error.port);
       }
@@ -237,7 +251,7 @@ export function createSystemPod(
       );
       seen = new Map(byRole);
       content.keepOnly(new Set(found.map(({ Id }) => Id)));
-      const state: SystemState = {};
+      const state: SystemState = { certificates: secrets.facts() };
       for (const [key, role] of [
         ['edge', 'edge'],
         ['udpEdge', 'udp-edge'],
