@@ -21,6 +21,7 @@ import {
 import { asPaused, keptTemplate, pausedTemplate } from '#core/docker/paused.ts';
 import { keeperOf } from '#core/docker/pod-spec.ts';
 import { podStatus } from '#core/docker/pod-status.ts';
+import { recordsConfig, recordsOf } from '#core/docker/dns-records.ts';
 import { dnsConfig } from '#core/docker/names.ts';
 import { edgeConfig, endpointsOf, proxyConfig } from '#core/docker/proxy.ts';
 import type { AddressedService, EdgeIngresses } from '#core/docker/proxy.ts';
@@ -339,9 +340,12 @@ function trafficSteps(
   const pods = world.pods.filter((pod) => !gone.has(podKey(pod)));
   const isNeeded = records.length > 0 || world.pods.length > 0;
   const { nameServer } = world;
+  const named = records.flatMap(({ resource }) => serviceOf(resource) ?? []);
+  const domains = recordsOf(named, pods, now);
+  const recordServer = recordsConfig(domains, nameServer);
   const web = ingressesOf(records, world, secrets, now);
   const [dns, proxy, edge] = [
-    dnsConfig({ services, unaddressed: unaddressed(records), pods, nameServer, now }),
+    dnsConfig({ services, unaddressed: unaddressed(records), pods, records: domains, now }),
     proxyConfig(services, pods, now),
     edgeConfig(services, pods, now, web),
   ];
@@ -355,6 +359,9 @@ function trafficSteps(
       : []),
     ...(needsEdge && world.edge !== edge.hash
       ? [{ kind: 'configureEdge' as const, config: edge }]
+      : []),
+    ...(isOther(recordServer.hash, recordServer.unbound, world.nameRecords)
+      ? [{ kind: 'configureRecords' as const, config: recordServer }]
       : []),
     ...udpSteps('udp-proxy', udpProxyConfig(udp), world.udpProxy),
     ...udpSteps('udp-edge', udpEdgeConfig(udp), world.udpEdge),
@@ -382,8 +389,14 @@ function dueOrders(
 }
 
 function udpSteps(role: UdpRole, config: UdpConfig, running: string | undefined): Step[] {
-  const isNeeded = config.nginx !== '' || running !== undefined;
-  return isNeeded && running !== config.hash ? [{ kind: 'configureUdp', role, config }] : [];
+  return isOther(config.hash, config.nginx, running)
+    ? [{ kind: 'configureUdp', role, config }]
+    : [];
+}
+
+/** Of what runs only where it has something to do. */
+function isOther(hash: string, config: string, running: string | undefined): boolean {
+  return (config !== '' || running !== undefined) && running !== hash;
 }
 
 function addressed(records: readonly LiveRecord[]): AddressedService[] {

@@ -1,9 +1,9 @@
-import { recordsOf, unboundConfig } from '#core/docker/dns-records.ts';
+import type { DomainRecords } from '#core/docker/dns-records.ts';
 import { isHeadless } from '#core/docker/kinds-service.ts';
 import type { Service } from '#core/docker/kinds-service.ts';
 import { endpointsOf } from '#core/docker/proxy.ts';
 import type { AddressedService } from '#core/docker/proxy.ts';
-import { fullName } from '#core/docker/service-name.ts';
+import { endpointName, fullName } from '#core/docker/service-name.ts';
 import { udpNames } from '#core/docker/udp.ts';
 import type { DnsConfig, LivePod } from '#core/docker/world.ts';
 import { contentHash } from '#core/hash.ts';
@@ -13,31 +13,34 @@ interface NamedWorld {
   /** Headless ones and names of what is elsewhere. */
   unaddressed: readonly Service[];
   pods: readonly LivePod[];
-  nameServer: string;
+  records: readonly DomainRecords[];
   now: number;
 }
 
-/** `<service>.<namespace>.svc.cluster.local`, the name that the pods' search domains lead to. */
-export function dnsConfig({ services, unaddressed, pods, nameServer, now }: NamedWorld): DnsConfig {
+/** The Services' full names, which the pods' search domains lead to, and of headless ones the pods' too. */
+export function dnsConfig({ services, unaddressed, pods, records, now }: NamedWorld): DnsConfig {
   const headless = unaddressed.filter(isHeadless);
   const named: [string, string[]][] = [
     ...services.map(({ service, address }): [string, string[]] => [fullName(service), [address]]),
-    ...headless.map((service): [string, string[]] => [
-      fullName(service),
-      podAddresses(service, pods, now),
-    ]),
+    ...headless.flatMap((service) => headlessNames(service, pods, now)),
     ...udpNames(services, pods, now),
   ];
   const hosts = Object.fromEntries(named.toSorted(([one], [other]) => (one < other ? -1 : 1)));
-  const records = recordsOf(unaddressed);
-  const config = {
-    hosts,
-    domains: records.map(({ domain }) => domain),
-    unbound: unboundConfig(records, nameServer),
-  };
-  return { ...config, hash: contentHash(config) };
+  const domains = records.map(({ domain }) => domain);
+  return { hosts, domains, hash: contentHash({ hosts, domains }) };
 }
 
-function podAddresses(service: Service, pods: readonly LivePod[], now: number): string[] {
-  return endpointsOf(service, pods, now).flatMap(({ ip }) => ip ?? []);
+function headlessNames(
+  service: Service,
+  pods: readonly LivePod[],
+  now: number,
+): [string, string[]][] {
+  const endpoints = endpointsOf(service, pods, now).flatMap((pod) => {
+    const name = endpointName(service, pod);
+    return name === undefined || pod.ip === undefined ? [] : [{ name, ip: pod.ip }];
+  });
+  return [
+    [fullName(service), endpoints.map(({ ip }) => ip)],
+    ...endpoints.map(({ name, ip }): [string, string[]] => [name, [ip]]),
+  ];
 }

@@ -2,37 +2,11 @@ import { describe, expect, it } from 'vitest';
 import { Service } from '#core/docker/kinds-service.ts';
 import { udpEdgeConfig, udpNames, udpProxyConfig } from '#core/docker/udp.ts';
 import type { AddressedService } from '#core/docker/proxy.ts';
+import { readyPod } from '#core/docker/testing/ready-pod.ts';
 import type { LivePod } from '#core/docker/world.ts';
 
 function pod(number: number, port = 5353): LivePod {
-  const container = {
-    id: 'c',
-    state: 'running' as const,
-    startedAt: 0,
-    finishedAt: 0,
-    exitCode: 0,
-    oomKilled: false,
-    restarts: 0,
-    drift: [],
-    joined: true,
-  };
-  return {
-    name: `names-${number}`,
-    namespace: 'default',
-    keeper: 'Deployment/default/names',
-    owner: 'o',
-    labels: { app: 'names' },
-    templateHash: '',
-    graceSeconds: 0,
-    createdAt: 0,
-    ip: `10.88.0.${number}`,
-    sandbox: container,
-    containers: { names: container },
-    volumeHashes: {},
-    probes: {},
-    ports: { 'dns/UDP': port, tcp: 53 },
-    hostPorts: [],
-  };
+  return { ...readyPod('names', number), ports: { 'dns/UDP': port, tcp: 53 } };
 }
 
 function service(spec: object): AddressedService {

@@ -21,6 +21,8 @@ export interface World {
   /** The same of what carries UDP to Services and to the host's ports. */
   udpProxy?: string;
   udpEdge?: string;
+  /** And of what answers for records that the name server does not serve. */
+  nameRecords?: string;
   /** NodePorts that turned out to be another program's. */
   takenPorts?: readonly number[];
   /** Where the edge listens for what Ingresses are for. */
@@ -355,6 +357,7 @@ export type Step =
   | { kind: 'configureDns'; config: DnsConfig }
   | { kind: 'configureEdge'; config: EdgeConfig }
   | { kind: 'configureUdp'; role: UdpRole; config: UdpConfig }
+  | { kind: 'configureRecords'; config: RecordsConfig }
   /** Begins to ask for a certificate; the edge answers for its hosts by then. */
   | { kind: 'orderCertificate'; order: CertificateOrder };
 
@@ -381,8 +384,13 @@ export interface UdpConfig {
 export interface DnsConfig {
   /** Full name to addresses. */
   hosts: Record<string, string[]>;
-  /** Domains whose records the other name server has, and its configuration; empty: none is needed. */
+  /** Domains that it leaves to the other name server. */
   domains: string[];
+  hash: string;
+}
+
+export interface RecordsConfig {
+  /** Empty: none is needed. */
   unbound: string;
   hash: string;
 }

@@ -67,6 +67,8 @@ export function carryOut(world: World, step: Step, now: number): World {
       return { ...world, dns: step.config.hash };
     case 'configureEdge':
       return { ...world, edge: step.config.hash };
+    case 'configureRecords':
+      return { ...world, nameRecords: step.config.hash };
     case 'configureUdp':
       return { ...world, [step.role === 'udp-proxy' ? 'udpProxy' : 'udpEdge']: step.config.hash };
     case 'orderCertificate':

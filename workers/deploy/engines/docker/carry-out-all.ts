@@ -11,7 +11,7 @@ import { mapAtOnce } from './inspections.ts';
 const AT_ONCE = 4;
 const NO_SPACE = /no space left on device/i;
 const PODS = new Set<Step['kind']>(['createPod', 'repairPod', 'writeVolume']);
-const PROXIES = new Set<Step['kind']>(['configureProxy', 'configureEdge']);
+const PROXIES = new Set<Step['kind']>(['configureProxy', 'configureEdge', 'configureRecords']);
 
 /** Something an operator has to put right before a step can be done. It holds up its owner, and nobody else. */
 export interface StepFailure {

@@ -61,6 +61,10 @@ const handlers: Handlers = {
     await state.system.configureDns(network, config, signal);
     return true;
   },
+  configureRecords: async ({ config }, { state, network, signal }) => {
+    await state.system.configureRecords(network, config, signal);
+    return true;
+  },
   configureUdp: async ({ role, config }, { state, network, signal }) => {
     await state.system.configureUdp(network, role, config, signal);
     return true;

@@ -1,10 +1,10 @@
 import type { ContainerLine } from '#adapters/docker/logs.ts';
 import { UNBOUND_PORT } from '#core/docker/dns-records.ts';
-import type { DnsConfig } from '#core/docker/world.ts';
+import type { DnsConfig, RecordsConfig } from '#core/docker/world.ts';
 import type { DockerContext } from './context.ts';
 import type { InspectedContainer } from './inspected.ts';
 import { ship } from './ship-config.ts';
-import { isJoined, recordServerIn, removeSystemContainers } from './system-containers.ts';
+import { recordServerIn, removeSystemContainers } from './system-containers.ts';
 import type { SystemSpec } from './system-containers.ts';
 import type { SystemContent } from './system-content.ts';
 import type { SystemFiles } from './system-files.ts';
@@ -22,7 +22,7 @@ interface RecordParts {
 /** Has unbound answer what dnsmasq cannot; where there is nothing of that, it is not needed. */
 export type ConfigureRecords = (
   sandbox: InspectedContainer,
-  config: DnsConfig,
+  config: RecordsConfig,
   signal: AbortSignal,
 ) => Promise<void>;
 
@@ -32,18 +32,14 @@ export function createRecordServer({
   content,
   ensure,
 }: RecordParts): ConfigureRecords {
-  return async (sandbox, { unbound }, signal) => {
+  return async (sandbox, { unbound, hash }, signal) => {
     if (unbound === '') return removeSystemContainers(context, [ROLE], signal);
     const container = await ensure(recordServerIn(context, sandbox.Id), signal);
-    const isUp = container.State.Status === 'running' && isJoined(container, sandbox);
-    const known = await content.hashOf(container, ROLE, signal);
-    const has = await files.read(container.Id, ROLE, CONFIG, signal);
-    if (isUp && known !== '' && has === unbound) return undefined;
     const target = { role: ROLE, container, sandbox } as const;
     await content.writeHash(target, '', signal);
     const program = { name: 'unbound', reloads: 'SIGHUP', judge: judgeUnbound } as const;
     await ship(context, files, { ...target, program, config: { [CONFIG]: unbound } }, signal);
-    return content.writeHash(target, 'loaded', signal);
+    return content.writeHash(target, `${hash} ${sandbox.State.StartedAt}`, signal);
   };
 }
 

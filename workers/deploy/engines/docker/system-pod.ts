@@ -4,6 +4,7 @@ import type {
   DnsConfig,
   EdgeConfig,
   ProxyConfig,
+  RecordsConfig,
   UdpConfig,
   UdpRole,
 } from '#core/docker/world.ts';
@@ -62,9 +63,6 @@ exit 1
 `;
 }
 
-/** In the hash that the name server has: it leaves names to another one. */
-const NEEDS_RECORDS = 'records';
-
 /** What the cluster's own containers run with. */
 export interface SystemState {
   proxy?: string;
@@ -74,6 +72,7 @@ export interface SystemState {
   udpEdge?: string;
   /** What is known of the edge's certificates, by file. */
   certificates: Readonly<Record<string, CertificateFacts>>;
+  nameRecords?: string;
   /** The running sandbox of the proxy, from where pods are probed. */
   sandboxId?: string;
   /** NodePorts that are not served, since another program of the host has them; tried again at `retryAt` (ms). */
@@ -99,6 +98,11 @@ export interface SystemPod {
   configureDns(network: ClusterNetwork, config: DnsConfig, signal: AbortSignal): Promise<void>;
   /** A port that somebody else has is left out, so that the others are served. */
   configureEdge(network: ClusterNetwork, config: EdgeConfig, signal: AbortSignal): Promise<void>;
+  configureRecords(
+    network: ClusterNetwork,
+    config: RecordsConfig,
+    signal: AbortSignal,
+  ): Promise<void>;
   /** After the others: it needs the Services' addresses and the pods' names. */
   configureUdp(
     network: ClusterNetwork,
@@ -147,7 +151,7 @@ export function createSystemPod(
   }
 
   const carryUdp = createUdpProxies({ context, files, content, ensure });
-  const configureRecords = createRecordServer({ context, files, content, ensure });
+  const serveRecords = createRecordServer({ context, files, content, ensure });
 
   /** The hash of what one on the host's network runs with, where it is as good as can be had for now. */
   async function hashOnHost(
@@ -268,6 +272,7 @@ export function createSystemPod(
       const sandbox = byRole.get('proxy-sandbox');
       // There, but not as it should be.
       if (byRole.has('udp-proxy')) state.udpProxy = '';
+      if (byRole.has('name-records')) state.nameRecords = '';
       if (sandbox?.State.Status !== 'running') return state;
       state.sandboxId = sandbox.Id;
       if (!isSound(sandbox)) return state;
@@ -275,15 +280,12 @@ export function createSystemPod(
         ['proxy', 'proxy'],
         ['dns', 'name-server'],
         ['udpProxy', 'udp-proxy'],
+        ['nameRecords', 'name-records'],
       ] as const) {
         const container = byRole.get(role);
         if (container === undefined || !isSound(container) || !isJoined(container, sandbox))
           continue;
-        const [hash = '', startedAt, needs] = (await content.hashOf(container, role, signal)).split(
-          ' ',
-        );
-        const records = byRole.get('name-records');
-        if (needs === NEEDS_RECORDS && !(isSound(records) && isJoined(records, sandbox))) continue;
+        const [hash = '', startedAt] = (await content.hashOf(container, role, signal)).split(' ');
         // After a restart of the sandbox its addresses are gone.
         if (startedAt === sandbox.State.StartedAt) state[key] = hash;
       }
@@ -325,7 +327,6 @@ export function createSystemPod(
         addresses.map((address) => `${address} ${name}\n`),
       );
       await content.writeHash(target, '', signal);
-      await configureRecords(sandbox, config, signal);
       const written = { hosts: hosts.join(''), servers: serversFile(config) };
       await files.write(sandbox.Id, 'name-server', written, signal);
       if (server.State.Status !== 'running') await startContainer(context, server.Id, signal);
@@ -333,9 +334,7 @@ export function createSystemPod(
         await signalContainer(context, server.Id, 'SIGHUP', signal);
       else await restartContainer(context, server.Id, 0, signal);
       await shell.run(sandbox.Id, dnsWaitScript(network.systemIp), signal);
-      const needs = config.unbound === '' ? '' : ` ${NEEDS_RECORDS}`;
-      const hash = `${config.hash} ${sandbox.State.StartedAt}${needs}`;
-      await content.writeHash(target, hash, signal);
+      await content.writeHash(target, `${config.hash} ${sandbox.State.StartedAt}`, signal);
     },
     async configureEdge(network, config, signal) {
       withheld.delete('edge');
@@ -346,6 +345,9 @@ export function createSystemPod(
         config,
         [...ports].map((port) => ({ port, protocol: 'TCP' })),
       );
+    },
+    async configureRecords(network, config, signal) {
+      await serveRecords(await ensureSandbox(network, signal), config, signal);
     },
     async configureUdp(network, role, config, signal) {
       const sandbox = await ensureSandbox(network, signal);
