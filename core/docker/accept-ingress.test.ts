@@ -93,6 +93,24 @@ it.each([
     ],
   },
   {
+    name: 'values that HAProxy could not have',
+    given: {
+      annotations: {
+        [`${NGINX}whitelist-source-range`]: '10.0.0.0/8, here',
+        [`${NGINX}permanent-redirect`]: 'https://a.test$args',
+        [`${NGINX}app-root`]: "/a' b",
+        [`${NGINX}enable-cors`]: 'true',
+        [`${NGINX}cors-allow-origin`]: "https://a.test'",
+      },
+    },
+    told: [
+      `metadata.annotations["${NGINX}permanent-redirect"]: must be a URL, of nginx variables with $request_uri and $host only`,
+      `metadata.annotations["${NGINX}app-root"]: must be a path`,
+      `metadata.annotations["${NGINX}cors-allow-origin"]: must be origins such as https://a.test, with commas between, or *`,
+      `metadata.annotations["${NGINX}whitelist-source-range"]: must be networks or addresses, with commas between`,
+    ],
+  },
+  {
     name: 'a certificate that cannot be asked for',
     given: {
       annotations: { [ISSUER]: 'letsencrypt' },

@@ -30,6 +30,37 @@ const Size = z
   });
 const Name = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'must be letters, digits, - and _');
 
+const Count = z
+  .string()
+  .regex(/^[1-9]\d{0,6}$/, 'must be a number')
+  .transform(Number);
+const Ranges = list(
+  z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()]),
+  'must be networks or addresses, with commas between',
+);
+/** `$request_uri` and `$host` are known of nginx's variables. */
+const Target = z
+  .string()
+  .regex(
+    /^(https?:\/\/|\/)([\x21\x23\x25\x26\x28-\x7e]|\$request_uri|\$host)*$/,
+    'must be a URL, of nginx variables with $request_uri and $host only',
+  );
+const Origins = list(
+  z.string().regex(/^(\*|https?:\/\/(\*\.)?[A-Za-z0-9.-]+(:\d+)?)$/),
+  'must be origins such as https://a.test, with commas between, or *',
+);
+const HeaderNames = z.string().regex(/^[A-Za-z0-9_, *-]+$/, 'must be names of headers');
+
+function list<Item extends z.ZodType<string>>(
+  item: Item,
+  message: string,
+): z.ZodType<string[], string> {
+  return z
+    .string()
+    .transform((text) => text.split(',').map((part) => part.trim()))
+    .refine((parts) => parts.every((part) => item.safeParse(part).success), message);
+}
+
 /** Those of ingress-nginx that are honoured, by its own names. */
 const Annotations = z.strictObject({
   'rewrite-target': z
@@ -44,6 +75,45 @@ const Annotations = z.strictObject({
   'proxy-read-timeout': Seconds.optional(),
   'proxy-send-timeout': Seconds.optional(),
   'backend-protocol': z.enum(['HTTP', 'HTTPS', 'GRPC']).optional(),
+  // What the edge does anyway.
+  'proxy-buffering': z.literal('off', 'the edge buffers nothing').optional(),
+  'proxy-request-buffering': z.literal('off', 'the edge buffers nothing').optional(),
+  'proxy-http-version': z.literal('1.1', 'the edge speaks 1.1').optional(),
+  'permanent-redirect': Target.optional(),
+  'permanent-redirect-code': z
+    .enum(['301', '302', '303', '307', '308'])
+    .transform(Number)
+    .optional(),
+  'temporal-redirect': Target.optional(),
+  'app-root': z
+    .string()
+    .regex(/^\/[\w\-./~]*$/, 'must be a path')
+    .optional(),
+  'from-to-www-redirect': Flag.optional(),
+  'enable-cors': Flag.optional(),
+  'cors-allow-origin': Origins.optional(),
+  'cors-allow-methods': z
+    .string()
+    .regex(/^[A-Za-z, *]+$/, 'must be methods')
+    .optional(),
+  'cors-allow-headers': HeaderNames.optional(),
+  'cors-expose-headers': HeaderNames.optional(),
+  'cors-allow-credentials': Flag.optional(),
+  'cors-max-age': Seconds.optional(),
+  'limit-rps': Count.optional(),
+  'limit-rpm': Count.optional(),
+  'limit-burst-multiplier': Count.optional(),
+  'whitelist-source-range': Ranges.optional(),
+  'allowlist-source-range': Ranges.optional(),
+  'denylist-source-range': Ranges.optional(),
+  'upstream-vhost': z
+    .string()
+    .regex(/^[A-Za-z0-9.-]+(:\d+)?$/, 'must be a host')
+    .optional(),
+  'x-forwarded-prefix': z
+    .string()
+    .regex(/^\/[\w\-./~]*$/, 'must be a path')
+    .optional(),
   affinity: z.literal('cookie').optional(),
   'session-cookie-name': Name.optional(),
   'session-cookie-secure': Flag.optional(),
@@ -99,6 +169,13 @@ const NEEDS: Partial<Record<keyof IngressAnnotations, keyof IngressAnnotations>>
   'auth-secret': 'auth-type',
   'auth-realm': 'auth-type',
   'session-cookie-name': 'affinity',
+  'permanent-redirect-code': 'permanent-redirect',
+  'cors-allow-origin': 'enable-cors',
+  'cors-allow-methods': 'enable-cors',
+  'cors-allow-headers': 'enable-cors',
+  'cors-expose-headers': 'enable-cors',
+  'cors-allow-credentials': 'enable-cors',
+  'cors-max-age': 'enable-cors',
   'canary-weight': 'canary',
   'canary-by-header': 'canary',
   'canary-by-header-value': 'canary-by-header',

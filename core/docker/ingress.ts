@@ -1,6 +1,13 @@
 import { bodySizeLines } from '#core/docker/body-size.ts';
 import { defaultFor, defaultRoutes, routesOf } from '#core/docker/ingress-routes.ts';
 import type { RecordedIngress, Route } from '#core/docker/ingress-routes.ts';
+import {
+  corsLines,
+  headerLines,
+  rateLines,
+  redirectLines,
+  sourceLines,
+} from '#core/docker/ingress-rules.ts';
 import { userlistOf, usersMark } from '#core/docker/ingress-users.ts';
 import type { Service } from '#core/docker/kinds-service.ts';
 import type { EdgeConfig, LivePod } from '#core/docker/world.ts';
@@ -44,7 +51,7 @@ export function ingressSections(parts: IngressParts): string[] {
   const crts = certificates.map((file) => ` crt ${file}`).join('');
   const secure = frontend('https', `*:${ports.https} ssl strict-sni alpn h2,http/1.1${crts}`, {
     port: ports.https,
-    lines,
+    lines: [...wwwLines(routes, { scheme: 'https', port: ports.https }), ...lines],
   });
   return [
     ...parts.users.map(({ list, file }) =>
@@ -52,7 +59,12 @@ export function ingressSections(parts: IngressParts): string[] {
     ),
     frontend('http', `*:${ports.http}`, {
       port: ports.http,
-      lines: [...caLines(parts), ...challengeLines(parts), ...lines],
+      lines: [
+        ...caLines(parts),
+        ...challengeLines(parts),
+        ...wwwLines(routes, { scheme: 'http', port: ports.http }),
+        ...lines,
+      ],
     }),
     ...(certificates.length === 0 ? [] : [secure]),
     ...[...routes, ...defaults].map((route) => backend(route, parts)),
@@ -109,6 +121,32 @@ function frontend(
     ...lines,
     '',
   ].join('\n');
+}
+
+/** Hosts with and without `www.`, of which one is meant and the other nobody's own. */
+function wwwLines(
+  routes: readonly Route[],
+  { scheme, port }: { scheme: 'http' | 'https'; port: number },
+): string[] {
+  const own = new Set(routes.map(({ host }) => host));
+  const to = routes
+    .filter(
+      ({ host, annotations }) => isNamed(host) && annotations['from-to-www-redirect'] === true,
+    )
+    .map(({ host }) => host);
+  const shown = port === (scheme === 'http' ? 80 : 443) ? '' : `:${port}`;
+  return [...new Set(to)].flatMap((host) => {
+    const from = host.startsWith('www.') ? host.slice('www.'.length) : `www.${host}`;
+    return own.has(from)
+      ? []
+      : [
+          `  http-request redirect prefix ${scheme}://${host}${shown} code 308 if ${hostCondition(from)}`,
+        ];
+  });
+}
+
+function isNamed(host: string): boolean {
+  return host !== '' && !host.startsWith('*.');
 }
 
 /** The first that holds is taken; a host of which no path is meant is nobody else's either. */
@@ -185,8 +223,13 @@ function backend(route: Route, parts: IngressParts): string {
     '  timeout tunnel 1h',
     ...timeouts(route),
     ...redirect(route, parts.ports),
+    ...redirectLines(annotations),
+    ...corsLines(annotations),
+    ...rateLines(annotations),
+    ...sourceLines(annotations),
     ...limit(route),
     ...password(route),
+    ...headerLines(annotations),
     ...rewrite(route),
     ...cookie(route),
     ...servers,
