@@ -4,6 +4,7 @@ import { Cluster } from '#core/declarations/cluster.ts';
 import { declarationsJsonSchema } from '#core/declarations/json-schema.ts';
 import { Pipeline } from '#core/declarations/pipeline.ts';
 import { commandReference } from './command-reference.ts';
+import { KINDS_NOT_RUN } from '#core/docker/kinds-not-run.ts';
 import { conformanceTables } from './conformance.ts';
 import { environmentReference } from './environment-reference.ts';
 import { fieldTable } from './field-table.ts';
@@ -20,7 +21,7 @@ export function generatedFiles(): Record<string, string> {
     'reference/kubernetes.md': page(
       'Kubernetes resources on the docker engine',
       KUBERNETES_INTRODUCTION,
-      conformanceTables(),
+      `${conformanceTables()}\n${kindsNotRun()}`,
     ),
     'reference/cli.md': page('The windlass command', CLI_INTRODUCTION, commandReference()),
     'reference/environment.md': page(
@@ -29,6 +30,11 @@ export function generatedFiles(): Record<string, string> {
       environmentReference(),
     ),
   };
+}
+
+function kindsNotRun(): string {
+  const rows = [...KINDS_NOT_RUN].map(([kind, why]) => `| ${kind} | ${why} |\n`);
+  return `## Other kinds\n\nNone of them is run; of these it is because the engine could not do what they mean:\n\n| Kind | Why |\n| --- | --- |\n${rows.join('')}`;
 }
 
 function page(title: string, introduction: string, body: string): string {

@@ -98,3 +98,17 @@ describe('what a Service says beside something else', () => {
     expect(problemsOf({ selector, ports: [{ ...tcp, appProtocol: 'a b' }] })).toHaveLength(1);
   });
 });
+
+it.each([
+  ['NetworkPolicy', 'networking.k8s.io/v1', 'comes to its pods from a proxy'],
+  ['EndpointSlice', 'discovery.k8s.io/v1', 'type: ExternalName'],
+  ['Endpoints', 'v1', 'type: ExternalName'],
+])('refuses a %s with the reason', (kind, apiVersion, reason) => {
+  const text = stringify({ apiVersion, kind, metadata: { name: 'web' }, spec: {} });
+  const parsed = parseManifests([{ path: 'web.yaml', text }]);
+  const [problem, ...others] = [...parsed.problems, ...acceptResources(parsed)];
+  expect(problem?.path).toBe('kind');
+  expect(problem?.message).toContain(`the docker engine does not run ${kind}: `);
+  expect(problem?.message).toContain(reason);
+  expect(others).toEqual([]);
+});

@@ -1,5 +1,6 @@
 import { checkIngress } from '#core/docker/accept-ingress.ts';
 import { checkService } from '#core/docker/accept-service.ts';
+import { KINDS_NOT_RUN } from '#core/docker/kinds-not-run.ts';
 import { isKind, KIND_ORDER, KINDS } from '#core/docker/kinds.ts';
 import type { DaemonSet, Deployment, InitContainer, Volume } from '#core/docker/kinds.ts';
 import type { DownwardItem, Item } from '#core/docker/kinds-volumes.ts';
@@ -72,12 +73,13 @@ function checkFields(resource: { kind: string }, { file, document }: Origin): Pr
   const { kind } = resource;
   if (!isKind(kind)) {
     const hint = suggestion(kind, KIND_ORDER) ?? `it runs ${KIND_ORDER.join(', ')}`;
+    const reason = KINDS_NOT_RUN.get(kind);
     return [
       problemAt({
         file,
         document,
         path: ['kind'],
-        message: `the docker engine does not run ${kind}`,
+        message: `the docker engine does not run ${kind}${reason === undefined ? '' : `: ${reason}`}`,
         hint,
       }),
     ];
