@@ -64,7 +64,7 @@ export function checkIngress(
   checkIssuer(ingress, report);
   const isRegex = annotations['use-regex'] === true || annotations['rewrite-target'] !== undefined;
   spec.rules.forEach(({ http }, rule) => {
-    http.paths.forEach(({ path, pathType, backend }, index) => {
+    http?.paths.forEach(({ path, pathType, backend }, index) => {
       const at: FieldPath = ['spec', 'rules', rule, 'http', 'paths', index];
       checkBackend(backend, [...at, 'backend']);
       if (!isRegex) return;

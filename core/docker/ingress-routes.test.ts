@@ -83,6 +83,19 @@ describe('routesOf', () => {
   });
 });
 
+it('leads all of a host without paths to the default backend, and nothing without one', () => {
+  const named = Ingress.parse({
+    ...ingress('named', [{}]),
+    spec: { defaultBackend: backendTo('rest'), rules: [{ host: 'a.test' }] },
+  });
+  const routes = routesOf([{ ingress: named, recordedAt: 1 }]);
+  expect(routes.map(({ host, path, backend }) => [host, path, backend.service.name])).toEqual([
+    ['a.test', '/', 'rest'],
+  ]);
+  const { defaultBackend: _none, ...spec } = named.spec;
+  expect(routesOf([{ ingress: { ...named, spec }, recordedAt: 1 }])).toEqual([]);
+});
+
 describe('defaultFor', () => {
   const any = { ...ingress('any', [{}]), spec: { defaultBackend: backendTo('any') } };
   const own = ingress('own', [{ host: 'a.test' }]);

@@ -39,7 +39,7 @@ export function routesOf(ingresses: readonly RecordedIngress[]): Route[] {
     .flatMap(({ ingress, recordedAt }) => {
       const annotations = readAnnotations(ingress.metadata.annotations);
       const rules = ingress.spec.rules.flatMap(({ host = '', http }) =>
-        http.paths.map((rule) => ({ host, rule })),
+        (http?.paths ?? wholeHost(ingress)).map((rule) => ({ host, rule })),
       );
       return rules.map(({ host, rule }, index): Route => ({
         id: `${idOf(ingress)}.${index}`,
@@ -58,6 +58,11 @@ export function routesOf(ingresses: readonly RecordedIngress[]): Route[] {
     .flatMap((route, _, all) =>
       route.annotations.canary === true ? besides(route, all) : [route],
     );
+}
+
+/** Of a rule that names no paths: all of its host goes where the rest goes. */
+function wholeHost({ spec: { defaultBackend: backend } }: Ingress): PathRule[] {
+  return backend === undefined ? [] : [{ path: '/', pathType: 'Prefix', backend }];
 }
 
 function usersFor(

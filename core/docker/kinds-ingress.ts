@@ -43,7 +43,7 @@ export const Ingress = z.strictObject({
         .array(
           z.strictObject({
             host: Host.optional(),
-            http: z.strictObject({ paths: z.array(PathRule).nonempty() }),
+            http: z.strictObject({ paths: z.array(PathRule).nonempty() }).optional(),
           }),
         )
         .default([]),
