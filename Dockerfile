@@ -4,6 +4,6 @@ WORKDIR /windlass
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci --omit=dev
 COPY . .
-ENV NODE_ENV=production
+ENV NODE_ENV=production NODE_OPTIONS=--max-semi-space-size=4
 ENTRYPOINT ["node", "apps/cli/windlass.mjs"]
 CMD ["server"]

@@ -92,6 +92,8 @@ export async function startWindlass(config: string, options: Options = {}): Prom
   const children = new Map<Role, ChildProcess>();
   const env = {
     PATH: process.env['PATH'] ?? '',
+    // As `npm start` and the Dockerfile have it.
+    NODE_OPTIONS: '--max-semi-space-size=4',
     HOME: folder,
     REDIS_URL: redis.url,
     WINDLASS_STATE: stateDir,
