@@ -1,6 +1,7 @@
 import { checkIngress } from '#core/docker/accept-ingress.ts';
 import { checkService } from '#core/docker/accept-service.ts';
 import { KINDS_NOT_RUN } from '#core/docker/kinds-not-run.ts';
+import { checkHostName } from '#core/docker/host-name.ts';
 import { isKind, KIND_ORDER, KINDS } from '#core/docker/kinds.ts';
 import type { DaemonSet, Deployment, InitContainer, Volume } from '#core/docker/kinds.ts';
 import type { DownwardItem, Item } from '#core/docker/kinds-volumes.ts';
@@ -105,6 +106,9 @@ function checkPods(
   const spec: FieldPath = kind === 'Pod' ? ['spec'] : ['spec', 'template', 'spec'];
   const namespace = metadata.namespace ?? 'default';
   checkNames(template.spec, spec, report);
+  // A workload gives its pods longer names than its own.
+  const pod = kind === 'Pod' ? metadata.name : `${metadata.name}-00000000-0`;
+  checkHostName(template.spec, { pod, namespace }, spec, report);
   checkSharing(template.spec, spec, report);
   checkHostPorts(template.spec, spec, report);
   const { initContainers = [] } = template.spec;

@@ -88,10 +88,11 @@ function portsOf(service: Service, pods: readonly LivePod[], now: number): Domai
             })
           : [{ host: fullName(service), port: port.port }];
         const weight = Math.max(1, Math.floor(100 / targets.length));
-        return targets.map(
+        const lines = targets.map(
           (target) =>
             `_${port.name}.${domain}. ${TTL} IN SRV 0 ${weight} ${target.port} ${target.host}.`,
         );
+        return [...new Set(lines)];
       });
       return { domain, isAlias: false, records };
     },

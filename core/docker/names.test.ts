@@ -66,3 +66,42 @@ it('knows the pods of a headless Service by their addresses', () => {
     '10-88-0-2.web.shop.svc.cluster.local': ['10.88.0.2'],
   });
 });
+
+it('knows pods by their hostnames in the headless Service that is their subdomain', () => {
+  const ports = [{ name: 'http', port: 80, targetPort: 'http' }];
+  const named = pods.map((each, index) => ({ ...each, published: `web-${index}.web` }));
+  const [web, other] = ['web', 'other'].map((name) =>
+    service(name, { selector, clusterIP: 'None', ports }),
+  );
+  if (web === undefined || other === undefined) throw new Error('there are two');
+  const { hosts } = dnsConfig({
+    services: [],
+    unaddressed: [web, other],
+    pods: named,
+    records: [],
+    now: 1,
+  });
+  expect(Object.keys(hosts)).toEqual([
+    '10-88-0-1.other.shop.svc.cluster.local',
+    '10-88-0-2.other.shop.svc.cluster.local',
+    'other.shop.svc.cluster.local',
+    'web-0.web.shop.svc.cluster.local',
+    'web-1.web.shop.svc.cluster.local',
+    'web.shop.svc.cluster.local',
+  ]);
+  const [tcp] = recordsOf([web], named, 1);
+  expect(tcp?.records[0]).toContain(' SRV 0 50 8080 web-0.web.shop.svc.cluster.local.');
+});
+
+it('answers with every pod of a hostname', () => {
+  const named = pods.map((each) => ({ ...each, published: 'same.web' }));
+  const web = service('web', { selector, clusterIP: 'None' });
+  const { hosts } = dnsConfig({
+    services: [],
+    unaddressed: [web],
+    pods: named,
+    records: [],
+    now: 1,
+  });
+  expect(hosts['same.web.shop.svc.cluster.local']).toEqual(['10.88.0.1', '10.88.0.2']);
+});

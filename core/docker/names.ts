@@ -39,8 +39,10 @@ function headlessNames(
     const name = endpointName(service, pod);
     return name === undefined || pod.ip === undefined ? [] : [{ name, ip: pod.ip }];
   });
+  // Pods may have the same hostname.
+  const byName = Map.groupBy(endpoints, ({ name }) => name);
   return [
     [fullName(service), endpoints.map(({ ip }) => ip)],
-    ...endpoints.map(({ name, ip }): [string, string[]] => [name, [ip]]),
+    ...[...byName].map(([name, found]): [string, string[]] => [name, found.map(({ ip }) => ip)]),
   ];
 }

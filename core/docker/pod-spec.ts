@@ -8,6 +8,7 @@ import type { Workload } from '#core/docker/workload.ts';
 import type { ContainerSpec, PodSpec, VolumeSpec } from '#core/docker/world.ts';
 import { probesOf } from '#core/docker/probes.ts';
 import { portKey } from '#core/docker/named-ports.ts';
+import { hostNameOf } from '#core/docker/host-name.ts';
 import { namesOf } from '#core/docker/pod-names.ts';
 import type { Source } from '#core/docker/kinds-volumes.ts';
 import { hostPortsOf } from '#core/docker/host-ports.ts';
@@ -92,6 +93,7 @@ export function podSpec(
     })),
     volumes: spec.volumes.map((volume) => volumeSpec(volume, scope)),
     names: namesOf(spec, namespace),
+    hostName: hostNameOf(spec, name, namespace),
     sharing: sharingOf(spec),
     hostPorts: hostPortsOf(spec),
     graceSeconds: spec.terminationGracePeriodSeconds,

@@ -119,6 +119,8 @@ export interface LivePod {
   probes: Record<string, ContainerProbes>;
   /** Named container ports, for Services that target them by name; those of UDP as `name/UDP`. */
   ports: Record<string, number>;
+  /** `<hostname>.<subdomain>`, where it has both. */
+  published?: string;
   /** Ports of the host that it has, until it is gone. */
   hostPorts: HostPort[];
   /** Deletion has begun at this time (ms): it gets no traffic and is not counted. Its name is taken until it is gone. */
@@ -211,9 +213,20 @@ export interface PodSpec {
   containers: ContainerSpec[];
   volumes: VolumeSpec[];
   names: PodNames;
+  hostName: HostName;
   sharing: Sharing;
   hostPorts: HostPort[];
   graceSeconds: number;
+}
+
+/** How a pod is called. */
+export interface HostName {
+  /** By itself. */
+  own: string;
+  /** With its domain, where it has one. */
+  full?: string;
+  /** `<hostname>.<subdomain>`: by others, where the subdomain is a headless Service of it. */
+  published?: string;
 }
 
 /** What is in /etc/hosts and resolv.conf of its containers. */

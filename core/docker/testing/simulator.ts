@@ -103,6 +103,7 @@ function livePod(
     createdAt: known?.createdAt ?? now,
     ip: `10.88.0.${(now % 250) + 2}`,
     ports: spec.ports,
+    ...(spec.hostName.published === undefined ? {} : { published: spec.hostName.published }),
     hostPorts: spec.hostPorts,
     sandbox: known?.sandbox.state === 'running' ? known.sandbox : running(now),
     containers: { ...known?.containers, ...Object.fromEntries(started) },

@@ -19,6 +19,7 @@ export const LABEL = {
   graceSeconds: 'windlass.dev/grace-seconds',
   probes: 'windlass.dev/probes',
   ports: 'windlass.dev/ports',
+  published: 'windlass.dev/published',
   hostPorts: 'windlass.dev/host-ports',
   made: 'windlass.dev/made',
   recorded: 'windlass.dev/recorded',

@@ -166,6 +166,10 @@ function podOf(labels: Record<string, string>): { name: string; namespace: strin
   return { name: labels[LABEL.pod] ?? '', namespace: labels[LABEL.namespace] ?? '' };
 }
 
+function publishedAs(published = ''): Pick<LivePod, 'published'> {
+  return published === '' ? {} : { published };
+}
+
 interface Scope {
   state: EngineState;
   network: Pick<ClusterNetwork, 'name' | 'gateway'>;
@@ -201,6 +205,7 @@ async function readPod({ sandbox, containers }: WholeGroup, scope: Scope): Promi
     templateHash: labels[LABEL.templateHash] ?? '',
     graceSeconds: evicted === undefined ? graceSeconds : Math.min(graceSeconds, EVICTION_SECONDS),
     ports: JSON.parse(labels[LABEL.ports] ?? '{}') as Record<string, number>,
+    ...publishedAs(labels[LABEL.published]),
     createdAt: state.times.of(created.get(sandbox.Id) ?? 0),
     hostPorts: JSON.parse(labels[LABEL.hostPorts] ?? '[]') as HostPort[],
     ...(ip === '' || sandbox.State.Status !== 'running' ? {} : { ip }),

@@ -27,8 +27,15 @@ const RESTART_FAILED = 'on-failure';
 /** Sleeps until told to end, and reaps what is orphaned to it, as process 1 must. */
 export const SLEEP = 'trap "exit 0" TERM INT; while :; do sleep 86400 & wait $!; done';
 
+/** In place: the file is a mount that the pod's containers share. */
+const FULL_NAME_FIRST = `if [ -n "$FULL_NAME" ]; then
+  hosts=$(sed "s/^\\([0-9.]*\\)[[:space:]]*$(hostname)$/\\1\t$FULL_NAME\t$(hostname)/" /etc/hosts) && echo "$hosts" > /etc/hosts
+fi`;
+
 /** emptyDir belongs to whoever the containers run as. Its arguments are lines for the host's /etc/hosts, which it got a copy of. */
-const SANDBOX_SCRIPT = `chmod 0777 ${EMPTY_FOLDER}/* 2>/dev/null; for line; do echo "$line" >> /etc/hosts; done; ${SLEEP}`;
+const SANDBOX_SCRIPT = `chmod 0777 ${EMPTY_FOLDER}/* 2>/dev/null; for line; do echo "$line" >> /etc/hosts; done
+${FULL_NAME_FIRST}
+${SLEEP}`;
 
 export function podMarks(context: DockerContext, pod: PodSpec): Record<string, string> {
   return {
@@ -43,6 +50,7 @@ export function podMarks(context: DockerContext, pod: PodSpec): Record<string, s
     [LABEL.graceSeconds]: String(pod.graceSeconds),
     [LABEL.ports]: JSON.stringify(pod.ports),
     [LABEL.hostPorts]: JSON.stringify(pod.hostPorts),
+    [LABEL.published]: pod.hostName.published ?? '',
     [LABEL.fileVolumes]: fileVolumes(pod)
       .map(({ name }) => name)
       .join(','),
@@ -59,7 +67,8 @@ export function sandboxBody(context: DockerContext, network: ClusterNetwork, pod
     Cmd: hostNetwork ? ['sh', ...hostLines(pod.names)] : [],
     User: '0',
     // On the host's network it has the name of the host.
-    ...(hostNetwork ? {} : { Hostname: pod.name.slice(0, 63) }),
+    ...(hostNetwork ? {} : { Hostname: pod.hostName.own }),
+    Env: hostNetwork ? [] : [`FULL_NAME=${pod.hostName.full ?? ''}`],
     Labels: {
       ...podMarks(context, pod),
       [LABEL.role]: 'sandbox',
