@@ -5,17 +5,16 @@ import { extract, pack } from 'tar-stream';
 import { callDocker, isStatus, openStream } from '#adapters/docker/call.ts';
 
 export type ArchiveEntry =
-  | { kind: 'file'; path: string; content: Buffer | string; mode: number }
-  | { kind: 'directory'; path: string; mode: number }
+  | { kind: 'file'; path: string; content: Buffer | string; mode: number; group?: number }
+  | { kind: 'directory'; path: string; mode: number; group?: number }
   | { kind: 'link'; path: string; target: string };
 
-/** A tar archive of the entries, in order, owned by root. */
+/** A tar archive of the entries, in order, owned by root, and by its group unless they say another. */
 export async function packArchive(entries: readonly ArchiveEntry[]): Promise<Buffer> {
   const tar = pack();
   for (const entry of entries) {
-    if (entry.kind === 'file') tar.entry({ name: entry.path, mode: entry.mode }, entry.content);
-    else if (entry.kind === 'directory')
-      tar.entry({ name: entry.path, type: 'directory', mode: entry.mode });
+    if (entry.kind === 'file') tar.entry(headerOf(entry), entry.content);
+    else if (entry.kind === 'directory') tar.entry({ ...headerOf(entry), type: 'directory' });
     else tar.entry({ name: entry.path, type: 'symlink', linkname: entry.target });
   }
   tar.finalize();
@@ -82,4 +81,12 @@ export async function readFile(
     if (isStatus(error, 404)) return undefined;
     throw error;
   }
+}
+
+function headerOf({ path, mode, group = 0 }: Exclude<ArchiveEntry, { kind: 'link' }>): {
+  name: string;
+  mode: number;
+  gid: number;
+} {
+  return { name: path, mode, gid: group };
 }

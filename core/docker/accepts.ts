@@ -11,9 +11,11 @@ import { checkSharing } from '#core/docker/host-sharing.ts';
 import { checkNames } from '#core/docker/pod-names.ts';
 import { checkPullSecret } from '#core/docker/pull-secrets.ts';
 import { environment } from '#core/docker/pod-spec.ts';
+import { checkPropagation } from '#core/docker/propagation.ts';
 import { checkSecurity } from '#core/docker/security.ts';
 import { checkSubPaths } from '#core/docker/sub-paths.ts';
 import { checkSelector } from '#core/docker/selectors.ts';
+import { checkSysctls } from '#core/docker/sysctls.ts';
 import { describeUnknownField } from '#core/docker/unknown-field.ts';
 import type { Workload } from '#core/docker/workload.ts';
 import { keeper, keepsPods, normalise, sortWorkloads } from '#core/docker/workloads.ts';
@@ -109,6 +111,7 @@ function checkPods(
   // A workload gives its pods longer names than its own.
   const pod = kind === 'Pod' ? metadata.name : `${metadata.name}-00000000-0`;
   checkHostName(template.spec, { pod, namespace }, spec, report);
+  checkSysctls(template.spec, spec, report);
   checkSharing(template.spec, spec, report);
   checkHostPorts(template.spec, spec, report);
   const { initContainers = [] } = template.spec;
@@ -145,6 +148,7 @@ function checkPods(
       const security = [...path, 'securityContext'];
       checkSecurity(template.spec.securityContext, container.securityContext, security, report);
       checkContainer(container, path, scope);
+      checkPropagation(container, template.spec.volumes, path, report);
       checkSubPaths(container, environment(container, fields, all, workloads), path, report);
     });
   }

@@ -60,6 +60,7 @@ export const VolumeMount = z
     readOnly: z.boolean().default(false),
     subPath: SubPath.optional(),
     subPathExpr: SubPath.optional(),
+    mountPropagation: z.enum(['None', 'HostToContainer', 'Bidirectional']).optional(),
   })
   .refine(
     ({ subPath = '', subPathExpr = '' }) => subPath === '' || subPathExpr === '',

@@ -3,6 +3,7 @@ import { expandVariables } from '#core/docker/expand.ts';
 import { fieldValue, resourceValue } from '#core/docker/field-refs.ts';
 import type { PodFields } from '#core/docker/field-refs.ts';
 import type { ConfigMap, Container, InitContainer, Volume } from '#core/docker/kinds.ts';
+import { propagationOf } from '#core/docker/propagation.ts';
 import { subPathOf } from '#core/docker/sub-paths.ts';
 import type { Workload } from '#core/docker/workload.ts';
 import type { ContainerSpec, PodSpec, VolumeSpec } from '#core/docker/world.ts';
@@ -14,9 +15,9 @@ import type { Source } from '#core/docker/kinds-volumes.ts';
 import { hostPortsOf } from '#core/docker/host-ports.ts';
 import { sharingOf } from '#core/docker/host-sharing.ts';
 import { loginsFor, pullSecretsOf } from '#core/docker/pull-secrets.ts';
-import { filesOf } from '#core/docker/volume-files.ts';
+import { filesOf, inGroup } from '#core/docker/volume-files.ts';
 import type { FileScope } from '#core/docker/volume-files.ts';
-import { securityOf } from '#core/docker/security.ts';
+import { securityOf, sysctlsOf } from '#core/docker/security.ts';
 import type { Workloads } from '#core/docker/workloads.ts';
 import { contentHash } from '#core/hash.ts';
 import type { OwnerKey } from '#core/owner.ts';
@@ -59,6 +60,7 @@ export function podSpec(
   );
   const fields = { ...metadata, name, namespace };
   const { initContainers = [] } = spec;
+  const fsGroup = spec.securityContext?.fsGroup;
   const { found: pullSecrets } = pullSecretsOf(workload, workloads);
   const all: InitContainer[] = [...initContainers, ...spec.containers];
   const scope: FileScope = {
@@ -91,7 +93,9 @@ export function podSpec(
         ? { init: { order, sidecar: container.restartPolicy === 'Always' } }
         : {}),
     })),
-    volumes: spec.volumes.map((volume) => volumeSpec(volume, scope)),
+    volumes: spec.volumes.map((volume) => volumeSpec(volume, scope, fsGroup)),
+    ...(fsGroup === undefined ? {} : { fsGroup }),
+    sysctls: sysctlsOf(spec.securityContext),
     names: namesOf(spec, namespace),
     hostName: hostNameOf(spec, name, namespace),
     sharing: sharingOf(spec),
@@ -123,6 +127,7 @@ function containerSpec(
       path: mount.mountPath,
       readOnly: mount.readOnly || files.has(mount.name),
       ...subPathOf(mount, env),
+      ...propagationOf(mount),
     })),
     ...(limits.cpu === undefined ? {} : { nanoCpus: Math.round(limits.cpu * 1e9) }),
     ...cpuShares(requests.cpu ?? limits.cpu),
@@ -207,7 +212,7 @@ function secretValues(
   return Object.fromEntries(Object.entries(data).map(([key, value]) => [key, decodeBase64(value)]));
 }
 
-function volumeSpec(volume: Volume, scope: FileScope): VolumeSpec {
+function volumeSpec(volume: Volume, scope: FileScope, fsGroup: number | undefined): VolumeSpec {
   const { name, configMap, secret, emptyDir, hostPath, projected, downwardAPI } = volume;
   if (emptyDir !== undefined)
     return {
@@ -224,7 +229,7 @@ function volumeSpec(volume: Volume, scope: FileScope): VolumeSpec {
     ...(secret === undefined ? {} : { secret: { ...secret, name: secret.secretName } }),
     ...(downwardAPI === undefined ? {} : { downwardAPI }),
   };
-  const files = filesOf(projected?.sources ?? [own], defaultMode, scope);
+  const files = inGroup(filesOf(projected?.sources ?? [own], defaultMode, scope), fsGroup);
   return { name, kind: 'files', files, hash: contentHash(files) };
 }
 

@@ -87,6 +87,21 @@ const GROUPS: readonly { reason: string; of: Readonly<Record<string, readonly st
     of: { PodSpec: ['resourceClaims'], ResourceRequirements: ['claims'] },
   },
   {
+    reason: 'labels of SELinux are given by Docker, where its host has them',
+    of: {
+      PodSecurityContext: ['seLinuxChangePolicy', 'seLinuxOptions'],
+      SecurityContext: ['seLinuxOptions'],
+    },
+  },
+  {
+    reason: 'containers are those of Linux',
+    of: { PodSecurityContext: ['windowsOptions'], SecurityContext: ['windowsOptions'] },
+  },
+  {
+    reason: 'which mounts below a mount are read-only is left to Docker and its kernel',
+    of: { VolumeMount: ['recursiveReadOnly'] },
+  },
+  {
     reason: 'resources change by a new pod, which the rollout makes without an interruption',
     of: { Container: ['resizePolicy'] },
   },

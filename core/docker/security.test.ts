@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { PodSecurityContext, SecurityContext } from '#core/docker/kinds-security.ts';
-import { checkSecurity, securityOf } from '#core/docker/security.ts';
+import { checkSecurity, securityOf, sysctlsOf } from '#core/docker/security.ts';
 
 function problemsOf(pod: object | undefined, container: object | undefined): string[] {
   const found: string[] = [];
@@ -21,7 +21,8 @@ describe('securityOf', () => {
       dropCapabilities: [],
       readOnlyRoot: false,
       noNewPrivileges: false,
-      unconfined: false,
+      privileged: false,
+      seccomp: 'default',
     });
   });
 
@@ -36,13 +37,54 @@ describe('securityOf', () => {
       runAsUser: 0,
       seccompProfile: { type: 'RuntimeDefault' },
     });
-    const { user, groups, unconfined } = securityOf(pod, container);
-    expect({ user, groups, unconfined }).toEqual({
+    const { user, groups, seccomp } = securityOf(pod, container);
+    expect({ user, groups, seccomp }).toEqual({
       user: '0:2000',
       groups: [3_000],
-      unconfined: false,
+      seccomp: 'default',
     });
-    expect(securityOf(pod, undefined)).toMatchObject({ user: '1000:2000', unconfined: true });
+    expect(securityOf(pod, undefined)).toMatchObject({
+      user: '1000:2000',
+      seccomp: 'unconfined',
+    });
+  });
+});
+
+it('runs containers in the group of their volumes, with the profile that is named', () => {
+  const pod = PodSecurityContext.parse({
+    supplementalGroups: [5, 7],
+    fsGroup: 7,
+    appArmorProfile: { type: 'Localhost', localhostProfile: 'strict' },
+    seccompProfile: { type: 'Localhost', localhostProfile: 'a/b.json' },
+    sysctls: [{ name: 'net/ipv4/tcp_syncookies', value: '0' }],
+  });
+  expect(securityOf(pod, undefined)).toMatchObject({
+    groups: [5, 7],
+    appArmor: { localhost: 'strict' },
+    seccomp: { localhost: 'a/b.json' },
+  });
+  expect(sysctlsOf(pod)).toEqual({ 'net.ipv4.tcp_syncookies': '0' });
+});
+
+describe('PodSecurityContext', () => {
+  it.each([
+    [{ sysctls: [{ name: 'vm.swappiness', value: '1' }] }, 'forbidden sysctl: "vm.swappiness" is'],
+    [
+      {
+        sysctls: [
+          { name: 'net.ipv4.tcp_rmem', value: '1' },
+          { name: 'net/ipv4/tcp_rmem', value: '2' },
+        ],
+      },
+      'has one twice',
+    ],
+    [{ seccompProfile: { type: 'Localhost' } }, 'localhostProfile belongs'],
+    [{ seccompProfile: { type: 'Unconfined', localhostProfile: 'a' } }, 'localhostProfile belongs'],
+    [{ seccompProfile: { type: 'Localhost', localhostProfile: '../a' } }, 'must be relative'],
+    [{ supplementalGroupsPolicy: 'Strict' }, 'Merge'],
+  ])('refuses %j', (said, message) => {
+    const [issue] = PodSecurityContext.safeParse(said).error?.issues ?? [];
+    expect(issue?.message).toContain(message);
   });
 });
 
@@ -55,6 +97,11 @@ describe('checkSecurity', () => {
       undefined,
       { allowPrivilegeEscalation: false, capabilities: { add: ['SYS_ADMIN'] } },
       'allowPrivilegeEscalation cannot be false with the capability',
+    ],
+    [
+      undefined,
+      { allowPrivilegeEscalation: false, privileged: true },
+      'allowPrivilegeEscalation cannot be false with privileged',
     ],
   ])('refuses %j with %j', (pod, container, problem) => {
     expect(problemsOf(pod, container)).toEqual([expect.stringContaining(problem)]);

@@ -1,5 +1,6 @@
-import type { PodSecurityContext, SecurityContext } from '#core/docker/kinds-security.ts';
-import type { ContainerSecurity } from '#core/docker/world.ts';
+import type { AppArmor, PodSecurityContext, SecurityContext } from '#core/docker/kinds-security.ts';
+import { sysctlName } from '#core/docker/sysctls.ts';
+import type { ContainerSecurity, SecurityProfile } from '#core/docker/world.ts';
 import type { FieldPath } from '#core/field-path.ts';
 
 type Report = (path: FieldPath, message: string, hint?: string) => void;
@@ -11,15 +12,35 @@ export function securityOf(
 ): ContainerSecurity {
   const { user, group } = whoRuns(pod, container);
   const seccomp = container?.seccompProfile ?? pod?.seccompProfile;
+  const appArmor = container?.appArmorProfile ?? pod?.appArmorProfile;
+  const groups = [
+    ...(pod?.supplementalGroups ?? []),
+    ...(pod?.fsGroup === undefined ? [] : [pod.fsGroup]),
+  ];
   return {
     ...(user === undefined ? {} : { user: group === undefined ? `${user}` : `${user}:${group}` }),
-    groups: pod?.supplementalGroups ?? [],
+    groups: [...new Set(groups)],
     addCapabilities: container?.capabilities?.add ?? [],
     dropCapabilities: container?.capabilities?.drop ?? [],
     readOnlyRoot: container?.readOnlyRootFilesystem ?? false,
     noNewPrivileges: container?.allowPrivilegeEscalation === false,
-    unconfined: seccomp?.type === 'Unconfined',
+    privileged: container?.privileged ?? false,
+    seccomp: profileOf(seccomp),
+    ...(appArmor === undefined ? {} : { appArmor: profileOf(appArmor) }),
   };
+}
+
+/** What the pod sets of its own kernel settings. */
+export function sysctlsOf(pod: PodSecurityContext | undefined): Record<string, string> {
+  return Object.fromEntries(
+    (pod?.sysctls ?? []).map(({ name, value }) => [sysctlName(name), value] as const),
+  );
+}
+
+function profileOf(profile: AppArmor | undefined): SecurityProfile {
+  const { type = 'RuntimeDefault', localhostProfile } = profile ?? {};
+  if (localhostProfile !== undefined) return { localhost: localhostProfile };
+  return type === 'Unconfined' ? 'unconfined' : 'default';
 }
 
 /** What could not start on Kubernetes, and what only the image could tell. */
@@ -40,6 +61,8 @@ export function checkSecurity(
     );
   if (nonRoot === true && user === 0)
     report([...path, 'runAsNonRoot'], 'the container runs as root: runAsUser is 0');
+  if (container?.allowPrivilegeEscalation === false && container.privileged === true)
+    report([...path, 'allowPrivilegeEscalation'], 'cannot be false with privileged');
   const adds = container?.capabilities?.add ?? [];
   if (container?.allowPrivilegeEscalation === false && adds.includes('SYS_ADMIN'))
     report([...path, 'allowPrivilegeEscalation'], 'cannot be false with the capability SYS_ADMIN');

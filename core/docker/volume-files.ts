@@ -4,6 +4,8 @@ import type { PodFields, Sized } from '#core/docker/field-refs.ts';
 import type { DownwardItem, Item, Source } from '#core/docker/kinds-volumes.ts';
 import type { VolumeFile } from '#core/docker/world.ts';
 
+const READABLE = 0o440;
+
 /** What sources are read from. */
 export interface FileScope {
   pod: PodFields;
@@ -19,6 +21,20 @@ export function filesOf(
   scope: FileScope,
 ): Record<string, VolumeFile> {
   return Object.assign({}, ...sources.map((source) => sourceFiles(source, defaultMode, scope)));
+}
+
+/** Files that the group may read, as the kubelet gives them to `fsGroup`. */
+export function inGroup(
+  files: Readonly<Record<string, VolumeFile>>,
+  group: number | undefined,
+): Record<string, VolumeFile> {
+  if (group === undefined) return { ...files };
+  return Object.fromEntries(
+    Object.entries(files).map(([path, file]) => [
+      path,
+      { ...file, mode: file.mode | READABLE, group },
+    ]),
+  );
 }
 
 function sourceFiles(

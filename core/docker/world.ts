@@ -212,6 +212,10 @@ export interface PodSpec {
   /** Init containers first, in their order. */
   containers: ContainerSpec[];
   volumes: VolumeSpec[];
+  /** The group that its volumes belong to. */
+  fsGroup?: number;
+  /** Kernel settings of its own. */
+  sysctls: Record<string, string>;
   names: PodNames;
   hostName: HostName;
   sharing: Sharing;
@@ -274,6 +278,8 @@ export interface Mount {
   readOnly: boolean;
   /** Of the volume, this file or folder only; a folder is made where there is nothing. */
   subPath?: string;
+  /** Of a path of the host: which mounts below it that are made later are seen by the other side too. */
+  propagation?: 'fromHost' | 'both';
 }
 
 export interface ContainerSecurity {
@@ -284,9 +290,14 @@ export interface ContainerSecurity {
   dropCapabilities: string[];
   readOnlyRoot: boolean;
   noNewPrivileges: boolean;
-  /** By no seccomp profile. */
-  unconfined: boolean;
+  privileged: boolean;
+  seccomp: SecurityProfile;
+  /** Absent: whatever Docker does on that host. */
+  appArmor?: SecurityProfile;
 }
+
+/** Docker's own, none, or one of the host by its name. */
+export type SecurityProfile = 'default' | 'unconfined' | { localhost: string };
 
 export type VolumeSpec =
   /** With the bytes that it may hold. */
@@ -299,6 +310,8 @@ export interface VolumeFile {
   /** Base64. */
   content: string;
   mode: number;
+  /** Its group; absent = root. */
+  group?: number;
 }
 
 export interface Probes {

@@ -1,8 +1,9 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, it } from 'vitest';
 import { startDockerCluster } from './docker-cluster.ts';
-import { runBehaviour } from './run-behaviour.ts';
+import { MACHINE_HAS } from './machine.ts';
+import { readExpectations, runBehaviour } from './run-behaviour.ts';
 
 const folders = readdirSync(import.meta.dirname, { withFileTypes: true })
   .filter((entry) => entry.isDirectory())
@@ -12,8 +13,11 @@ describe.concurrent('the docker engine', () => {
   const cluster = startDockerCluster();
   afterAll(() => cluster.remove());
 
-  it.each(folders)('%s', async (name) => {
+  it.for(folders)('%s', async (name, { skip, expect }) => {
     const folder = join(import.meta.dirname, name);
+    const { needs } = await readExpectations(folder);
+    const lacked = needs.find((need) => !MACHINE_HAS[need]());
+    skip(lacked !== undefined, `this machine lacks ${lacked}`);
     expect(await runBehaviour(folder, { name, cluster })).toEqual([]);
   });
 });

@@ -126,6 +126,8 @@ export type Step = z.infer<typeof Step>;
 /** What is checked of a behaviour. */
 export const Expectations = z.strictObject({
   about: z.string(),
+  /** What not every machine has; without it the behaviour cannot be tried there. */
+  needs: z.array(z.enum(['allCapabilities', 'sharedMounts'])).default([]),
   /** Fields of which this is the test, each `Kind path`, of pods as of the kind Pod. */
   honours: z.array(z.string()).default([]),
   steps: z.array(Step).nonempty(),

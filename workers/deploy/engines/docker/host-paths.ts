@@ -1,5 +1,5 @@
 import { basename, dirname } from 'node:path/posix';
-import { statPath } from '#adapters/docker/archive.ts';
+import { readFile, statPath } from '#adapters/docker/archive.ts';
 import { callDocker, isStatus } from '#adapters/docker/call.ts';
 import { tailLogs } from '#adapters/docker/logs.ts';
 import { pathsToCheck, typeProblem } from '#core/docker/host-paths.ts';
@@ -93,6 +93,20 @@ async function makeFile(
   const args = [basename(volume.path)];
   const problem = await runOnHostPath(context, pod, folder, { script, args }, signal);
   return problem && `open ${volume.path}: ${problem}`;
+}
+
+/** The text of a file of the host; absent where there is none. */
+export async function readHostFile(
+  context: DockerContext,
+  pod: PodSpec,
+  { path, part }: { path: string; part: string },
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const volume = { name: part, kind: 'hostPath', path, type: 'File' } as const;
+  const helper = { part, mounts: hostMount(volume, { path: TARGET, readOnly: true }), command: [] };
+  return withHelper(context, pod, helper, signal, async (id) =>
+    id === undefined ? id : readFile(context.docker, id, TARGET, signal),
+  );
 }
 
 interface HostScript {

@@ -11,6 +11,8 @@ interface Mounts {
   Binds: string[];
 }
 
+type BindMount = Pick<Mount, 'path' | 'readOnly' | 'propagation'>;
+
 /** The volumes of one container of the pod; `roots` has the folders on the host of those that Docker mounts whole only. */
 export function mountsOf(
   context: DockerContext,
@@ -38,17 +40,24 @@ export function mountsOf(
 }
 
 /** A path of the host. */
-export function hostMount(volume: HostPathVolume, mount: Pick<Mount, 'path' | 'readOnly'>): Mounts {
+export function hostMount(volume: HostPathVolume, mount: BindMount): Mounts {
   if (!makesDirectory(volume)) return bind(volume.path, mount);
   const { path, readOnly } = mount;
-  return { Mounts: [], Binds: [`${volume.path}:${path}:${readOnly ? 'ro' : 'rw'}`] };
+  const options = [readOnly ? 'ro' : 'rw', ...propagationOf(mount)].join(',');
+  return { Mounts: [], Binds: [`${volume.path}:${path}:${options}`] };
 }
 
-function bind(source: string, { path, readOnly }: Pick<Mount, 'path' | 'readOnly'>): Mounts {
-  return {
-    Mounts: [{ Type: 'bind', Source: source, Target: path, ReadOnly: readOnly }],
-    Binds: [],
-  };
+function bind(source: string, mount: BindMount): Mounts {
+  const { path: Target, readOnly: ReadOnly } = mount;
+  const [Propagation] = propagationOf(mount);
+  const options = Propagation === undefined ? {} : { BindOptions: { Propagation } };
+  return { Mounts: [{ Type: 'bind', Source: source, Target, ReadOnly, ...options }], Binds: [] };
+}
+
+/** None where Docker's own will do, which is private but for its own folders. */
+function propagationOf({ propagation }: BindMount): string[] {
+  if (propagation === undefined) return [];
+  return [propagation === 'both' ? 'rshared' : 'rslave'];
 }
 
 function volumeMount(context: DockerContext, pod: PodSpec, mount: Mount): object {

@@ -33,9 +33,12 @@ const FULL_NAME_FIRST = `if [ -n "$FULL_NAME" ]; then
 fi`;
 
 /** emptyDir belongs to whoever the containers run as. Its arguments are lines for the host's /etc/hosts, which it got a copy of. */
-const SANDBOX_SCRIPT = `chmod 0777 ${EMPTY_FOLDER}/* 2>/dev/null; for line; do echo "$line" >> /etc/hosts; done
+function sandboxScript({ fsGroup }: PodSpec): string {
+  const owned = fsGroup === undefined ? 'chmod 0777' : `chgrp ${fsGroup} "$@" && chmod 2777`;
+  return `own() { ${owned} "$@"; }; own ${EMPTY_FOLDER}/* 2>/dev/null; for line; do echo "$line" >> /etc/hosts; done
 ${FULL_NAME_FIRST}
 ${SLEEP}`;
+}
 
 export function podMarks(context: DockerContext, pod: PodSpec): Record<string, string> {
   return {
@@ -63,7 +66,7 @@ export function sandboxBody(context: DockerContext, network: ClusterNetwork, pod
   const made = madeOf(sandboxName(context, pod.namespace, pod.name), { network: networkMode });
   return {
     Image: context.images.sandbox,
-    Entrypoint: ['sh', '-c', SANDBOX_SCRIPT],
+    Entrypoint: ['sh', '-c', sandboxScript(pod)],
     Cmd: hostNetwork ? ['sh', ...hostLines(pod.names)] : [],
     User: '0',
     // On the host's network it has the name of the host.
@@ -81,6 +84,7 @@ export function sandboxBody(context: DockerContext, network: ClusterNetwork, pod
       NetworkMode: networkMode,
       PortBindings: portBindings(pod),
       IpcMode: hostIpc ? 'host' : 'shareable',
+      Sysctls: pod.sysctls,
       ...nameServing(network, pod),
       RestartPolicy: { Name: RESTART_POLICY },
       LogConfig: LOG_CONFIG,
@@ -94,12 +98,19 @@ export function sandboxBody(context: DockerContext, network: ClusterNetwork, pod
   };
 }
 
+/** What only the host of Docker could tell. */
+export interface FromHost {
+  volumeRoots: ReadonlyMap<string, string>;
+  /** In the words of Docker. */
+  securityOptions: readonly string[];
+}
+
 export function containerBody(
   context: DockerContext,
   pod: PodSpec,
   container: ContainerSpec,
   sandboxId: string,
-  volumeRoots: ReadonlyMap<string, string>,
+  { volumeRoots, securityOptions }: FromHost,
 ): object {
   const restart = container.init?.sidecar === false ? RESTART_FAILED : RESTART_POLICY;
   const made = madeOf(partName(context, pod, container.name), {
@@ -139,7 +150,7 @@ export function containerBody(
       MemoryReservation: made.memoryReservation,
       NanoCpus: made.nanoCpus,
       CpuShares: made.cpuShares,
-      ...privileges(container.security),
+      ...privileges(container.security, securityOptions),
       ...mountsOf(context, pod, container, volumeRoots),
     },
   };
@@ -186,16 +197,14 @@ function hostLines({ hosts }: PodNames): string[] {
   return hosts.map(({ name, ip }) => `${ip} ${name}`);
 }
 
-function privileges(security: ContainerSecurity): object {
+function privileges(security: ContainerSecurity, options: readonly string[]): object {
   return {
+    Privileged: security.privileged,
     GroupAdd: security.groups.map(String),
     CapAdd: security.addCapabilities,
     CapDrop: security.dropCapabilities,
     ReadonlyRootfs: security.readOnlyRoot,
-    SecurityOpt: [
-      ...(security.noNewPrivileges ? ['no-new-privileges'] : []),
-      ...(security.unconfined ? ['seccomp=unconfined'] : []),
-    ],
+    SecurityOpt: [...(security.noNewPrivileges ? ['no-new-privileges'] : []), ...options],
   };
 }
 
@@ -208,7 +217,9 @@ export function volumeBody(context: DockerContext, pod: PodSpec, volume: OwnVolu
   return {
     Name: partName(context, pod, volume.name),
     Driver: 'local',
-    ...(volume.kind === 'files' || volume.memory ? { DriverOpts: memoryOptions(volume) } : {}),
+    ...(volume.kind === 'files' || volume.memory
+      ? { DriverOpts: memoryOptions(volume, pod.fsGroup) }
+      : {}),
     Labels: volumeMarks(context, pod, volume.name),
   };
 }
@@ -249,12 +260,13 @@ export function madeOf(name: string, made: Partial<Omit<Made, 'name'>>): Made {
   };
 }
 
-function memoryOptions(volume: OwnVolume): Record<string, string> {
-  return { type: 'tmpfs', device: 'tmpfs', o: mountOptions(volume) };
+function memoryOptions(volume: OwnVolume, fsGroup: number | undefined): Record<string, string> {
+  return { type: 'tmpfs', device: 'tmpfs', o: mountOptions(volume, fsGroup) };
 }
 
-function mountOptions(volume: OwnVolume): string {
-  if (volume.kind === 'files') return `mode=0755,size=${FILES_LIMIT}`;
+function mountOptions(volume: OwnVolume, fsGroup: number | undefined): string {
+  const owned = fsGroup === undefined ? 'mode=0755' : `mode=2755,gid=${fsGroup}`;
+  if (volume.kind === 'files') return `${owned},size=${FILES_LIMIT}`;
   return volume.sizeLimit === undefined ? 'mode=0777' : `mode=0777,size=${volume.sizeLimit}`;
 }
 

@@ -22,7 +22,8 @@ import type { ClusterNetwork } from './network.ts';
 import { onHost, podAddress } from './pod-address.ts';
 import { containerBody, podMarks } from './pod-config.ts';
 import { probeTarget } from './probe-target.ts';
-import { hasSubPaths, makeSubPaths, volumeRoots } from './sub-paths.ts';
+import { securityOptionsOf } from './security-options.ts';
+import { hasSubPaths, makeSubPaths, volumeRootsOf } from './sub-paths.ts';
 
 const FIRST_PROBE_MS = 50;
 
@@ -113,8 +114,9 @@ async function prepare(
     [LABEL.role]: 'container',
     [LABEL.container]: name,
   };
-  const roots = await volumeRoots(context, pod, container, signal);
-  const body = containerBody(context, pod, container, sandboxId, roots);
+  const securityOptions = await securityOptionsOf(context, pod, container, signal);
+  const volumeRoots = await volumeRootsOf(context, pod, container, signal);
+  const body = containerBody(context, pod, container, sandboxId, { volumeRoots, securityOptions });
   const fullName = partName(context, pod, name);
   return { id: await createContainer(context, fullName, body, expected, signal), name };
 }

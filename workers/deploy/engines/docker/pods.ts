@@ -97,7 +97,7 @@ export async function writeVolume(
   state.volumeHashes.add(sandbox, { [content.name]: content.hash });
 }
 
-/** None where the host's paths are not as they should be: that is looked at before the pod's first container is made. */
+/** None where the host's paths are not as they should be: that is looked at until the first container of the pod has started. */
 async function prepare(
   state: EngineState,
   pod: PodSpec,
@@ -105,7 +105,7 @@ async function prepare(
   making: Making,
   signal: AbortSignal,
 ): Promise<Prepared[]> {
-  const isNew = making.containers.length === 0;
+  const isNew = !making.containers.some(hasStarted);
   const wrong = isNew ? await checkHostPaths(state.context, pod, signal) : undefined;
   if (wrong === undefined) return prepareContainers(state, pod, containers, making, signal);
   state.problems.failed(podKey(pod), wrong.container, wrong.message, 'FailedMount');

@@ -39,7 +39,7 @@ export async function makeSubPaths(
 }
 
 /** The folders of the host in which Docker keeps volumes, for those of which it cannot mount a part by itself. */
-export async function volumeRoots(
+export async function volumeRootsOf(
   context: DockerContext,
   pod: PodSpec,
   container: ContainerSpec,

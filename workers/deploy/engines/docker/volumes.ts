@@ -133,20 +133,23 @@ export async function readVolumeHashes(
 function archiveOf({ name, files, hash }: VolumeContent): ArchiveEntry[] {
   const root = `${name}/..${hash}`;
   const folders = new Set<string>();
+  const [{ group } = {}] = Object.values(files);
+  // What is made in a folder of a group is the group's too.
+  const owned = group === undefined ? { mode: 0o755 } : { mode: 0o2755, group };
   for (const path of Object.keys(files)) {
     for (let folder = dirname(path); folder !== '.'; folder = dirname(folder)) folders.add(folder);
   }
   return [
-    { kind: 'directory', path: root, mode: 0o755 },
+    { kind: 'directory', path: root, ...owned },
     ...[...folders].toSorted().map((folder): ArchiveEntry => {
-      return { kind: 'directory', path: `${root}/${folder}`, mode: 0o755 };
+      return { kind: 'directory', path: `${root}/${folder}`, ...owned };
     }),
-    ...Object.entries(files).map(([path, { content, mode }]): ArchiveEntry => {
+    ...Object.entries(files).map(([path, { content, ...rest }]): ArchiveEntry => {
       return {
         kind: 'file',
         path: `${root}/${path}`,
         content: Buffer.from(content, 'base64'),
-        mode,
+        ...rest,
       };
     }),
   ];
