@@ -262,9 +262,12 @@ describe.sequential('from push to running', () => {
     {
       name: 'a field the engine does not run',
       files: {
-        'deploy/web.yaml': web().replace('containers:', 'hostIPC: true\n      containers:'),
+        'deploy/web.yaml': web().replace(
+          'containers:',
+          'priorityClassName: high\n      containers:',
+        ),
       },
-      told: /deploy\/web\.yaml:\d+:\d+: spec\.template\.spec\.hostIPC: the docker engine does not honour this field yet/,
+      told: /deploy\/web\.yaml:\d+:\d+: spec\.template\.spec\.priorityClassName: .*there is one server/,
       back: { 'deploy/web.yaml': web() },
     },
     {
