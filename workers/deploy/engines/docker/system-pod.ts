@@ -232,7 +232,9 @@ export function createSystemPod(
       try {
         const left = taken.size === 0 ? '' : ` without ${[...taken].join(',')}`;
         const hash = `${config.hash}${left}`;
-        if (text === running) await content.writeHash(target, hash, signal);
+        // Without a hash it may have been written and never loaded.
+        const isLoaded = (await content.hashOf(edge, 'edge', signal)) !== '';
+        if (isLoaded && text === running) await content.writeHash(target, hash, signal);
         else await content.load(target, { text, hash }, signal);
         await secrets.keepOnly(sandbox, config, signal);
         return taken;
