@@ -78,18 +78,17 @@ function orderHealth(
 ): Health | undefined {
   const state = acme?.certificates[id];
   const isServed = state?.issued !== undefined && state.issued.until > now;
-  const names = hosts.join(', ');
   if (state?.failed !== undefined)
-    return { status: 'Degraded', reason: failure(state, `${issuer} for ${names}`, isServed) };
+    return { status: 'Degraded', reason: failure(state, issuer, isServed) };
   if (isServed) return undefined;
-  const reason = `${issuer} is asked for a certificate for ${names}; until then the internal CA's is served`;
+  const reason = `${issuer} is asked for a certificate for ${hosts.join(', ')}; until then the internal CA's is served`;
   return { status: 'Progressing', reason };
 }
 
-function failure({ failed, issued }: AcmeCertificate, what: string, isServed: boolean): string {
+function failure({ failed, issued }: AcmeCertificate, issuer: string, isServed: boolean): string {
   const meanwhile =
     issued !== undefined && isServed
       ? `the one there is lasts until ${timeOf(issued.until)}`
       : "the internal CA's is served";
-  return `no certificate of ${what}: ${failed?.message}; asked again at ${timeOf(failed?.retryAt ?? 0)}, ${meanwhile}`;
+  return `no certificate of ${issuer}: ${failed?.message}; asked again at ${timeOf(failed?.retryAt ?? 0)}, ${meanwhile}`;
 }

@@ -18,6 +18,7 @@ import type { SandboxShell } from './sandbox-shell.ts';
 import { createSystemFiles } from './system-files.ts';
 
 const ORDER_TIMEOUT_MS = 300_000;
+const AT_ONCE = 4;
 
 /** What is kept of each in the volume of the system's files, so that the next worker goes on from there. */
 const Kept = z.strictObject({
@@ -40,7 +41,7 @@ export interface CertificateOrders {
     containerId: string | undefined,
     signal: AbortSignal,
   ): Promise<AcmeWorld>;
-  /** False where it is asked for already. */
+  /** False where it is asked for already, or as many are as may be at once: the next one's turn comes when one ended. */
   begin(order: CertificateOrder): boolean;
   close(): Promise<void>;
 }
@@ -131,7 +132,7 @@ export function createCertificateOrders(
     },
     begin(order) {
       const { id } = order;
-      if (closing.signal.aborted || running.has(id)) return false;
+      if (closing.signal.aborted || running.has(id) || running.size >= AT_ONCE) return false;
       const asked = run(order).finally(() => {
         running.delete(id);
         onChange(`certificate ${order.hosts.join(', ')}`);
