@@ -119,6 +119,8 @@ const Annotations = z.strictObject({
   'session-cookie-secure': Flag.optional(),
   'session-cookie-samesite': z.enum(['None', 'Lax', 'Strict']).optional(),
   'session-cookie-max-age': Seconds.optional(),
+  'session-cookie-expires': Seconds.optional(),
+  'session-cookie-path': z.literal('/', 'must be /').optional(),
   'auth-type': z.literal('basic').optional(),
   'auth-secret': Subdomain.optional(),
   'auth-secret-type': z.literal('auth-file').optional(),

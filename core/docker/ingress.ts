@@ -278,7 +278,7 @@ function password({ users, annotations }: Route): string[] {
 function cookie({ annotations }: Route): string[] {
   if (annotations.affinity === undefined) return [];
   const sameSite = annotations['session-cookie-samesite'];
-  const maxAge = annotations['session-cookie-max-age'];
+  const maxAge = annotations['session-cookie-max-age'] ?? annotations['session-cookie-expires'];
   return [
     [
       `  cookie ${annotations['session-cookie-name'] ?? 'INGRESSCOOKIE'}`,
