@@ -137,6 +137,34 @@ describe('decide', () => {
     expect(status[0]).toMatchObject({ serving: true, plan: [] });
   });
 
+  it('waits for what carries UDP and answers aliases with those alone that need it', () => {
+    function serviceOf(spec: object): Resource[] {
+      return [{ apiVersion: 'v1', kind: 'Service', metadata: { name: 'other' }, spec }];
+    }
+    const selector = { app: 'web' };
+    const port = { name: 'http', port: 80 };
+    const desired = [
+      state(app(shape)),
+      state(serviceOf({ selector, ports: [{ port: 53, protocol: 'UDP' }] }), 'udp/local'),
+      state(serviceOf({ type: 'ExternalName', externalName: 'example.com' }), 'alias/local'),
+      state(serviceOf({ selector, ports: [port] }), 'named/local'),
+      state(serviceOf({ selector, ports: [port], clusterIP: 'None' }), 'headless/local'),
+    ].map((each, index) => ({
+      ...each,
+      resources: each.resources.map((resource) =>
+        index === 0 ? resource : { ...resource, metadata: { name: `other-${index}` } },
+      ),
+    }));
+    const { world } = converge(desired, emptyWorld());
+    const { udpProxy: _udp, nameRecords: _records, ...lacking } = world;
+    const { steps, owners } = decide(desired, lacking, 2_000_000, seal);
+    expect(steps).toMatchObject([
+      { kind: 'configureRecords', owners: ['alias/local', 'headless/local'] },
+      { kind: 'configureUdp', role: 'udp-proxy', owners: ['udp/local'] },
+    ]);
+    expect(owners.map(({ serving }) => serving)).toEqual([true, false, false, true, false]);
+  });
+
   it('keeps values of Secrets out of steps, plans and statuses', () => {
     const decision = decide(
       [state([password])],

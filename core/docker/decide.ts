@@ -21,12 +21,12 @@ import {
 import { asPaused, keptTemplate, pausedTemplate } from '#core/docker/paused.ts';
 import { keeperOf } from '#core/docker/pod-spec.ts';
 import { podStatus } from '#core/docker/pod-status.ts';
-import { recordsConfig, recordsOf } from '#core/docker/dns-records.ts';
+import { needsRecords, recordsConfig, recordsOf } from '#core/docker/dns-records.ts';
 import { dnsConfig } from '#core/docker/names.ts';
 import { edgeConfig, endpointsOf, proxyConfig } from '#core/docker/proxy.ts';
 import type { AddressedService, EdgeIngresses } from '#core/docker/proxy.ts';
 import { blinksUntil, isReady, unreadyReason } from '#core/docker/readiness.ts';
-import { udpEdgeConfig, udpProxyConfig } from '#core/docker/udp.ts';
+import { needsUdp, udpEdgeConfig, udpProxyConfig } from '#core/docker/udp.ts';
 import type {
   Decision,
   LivePod,
@@ -104,7 +104,7 @@ export function decide(
         world,
         records,
         now,
-        settled: traffic.settled,
+        settled: traffic.settled && !traffic.waiting.has(owner.state.owner),
       }),
     ),
     orphans: findOrphans(world, new Set(desired.map(({ owner }) => owner))),
@@ -312,8 +312,9 @@ function forgetSteps({ plan }: PlannedOwner, world: World): Step[] {
 interface Traffic {
   names: Step[];
   proxies: Step[];
-  /** Names and proxies are as they should be already. */
+  /** Names and proxies are as they should be already, but for what only those who wait need. */
   settled: boolean;
+  waiting: ReadonlySet<OwnerKey>;
   /** Of certificates that are due, once the edge answers for them. */
   orders: Step[];
   /** When the next one is due. */
@@ -351,6 +352,21 @@ function trafficSteps(
   ];
   const udp = { services, pods, nameServer, now };
   const needsEdge = edge.ports.length > 0 || world.edge !== undefined;
+
+  function having(has: (service: Service) => boolean): OwnerKey[] {
+    const found = records.filter(({ resource }) => {
+      const service = serviceOf(resource);
+      return service !== undefined && has(service);
+    });
+    return [...new Set(found.map(({ owner }) => owner))];
+  }
+
+  function udpStep(role: UdpRole, config: UdpConfig, running: string | undefined): Step[] {
+    return isOther(config.hash, config.nginx, running)
+      ? [{ kind: 'configureUdp', role, config, owners: having(needsUdp) }]
+      : [];
+  }
+
   const names: Step[] =
     isNeeded && world.dns !== dns.hash ? [{ kind: 'configureDns', config: dns }] : [];
   const proxies: Step[] = [
@@ -361,14 +377,15 @@ function trafficSteps(
       ? [{ kind: 'configureEdge' as const, config: edge }]
       : []),
     ...(isOther(recordServer.hash, recordServer.unbound, world.nameRecords)
-      ? [{ kind: 'configureRecords' as const, config: recordServer }]
+      ? [{ kind: 'configureRecords' as const, config: recordServer, owners: having(needsRecords) }]
       : []),
-    ...udpSteps('udp-proxy', udpProxyConfig(udp), world.udpProxy),
-    ...udpSteps('udp-edge', udpEdgeConfig(udp), world.udpEdge),
+    ...udpStep('udp-proxy', udpProxyConfig(udp), world.udpProxy),
+    ...udpStep('udp-edge', udpEdgeConfig(udp), world.udpEdge),
   ];
   const orders = world.edge === edge.hash ? dueOrders(web, world, now) : { orders: [] };
-  const settled = names.length === 0 && proxies.length === 0;
-  return { names, proxies, settled, orderAt: undefined, ...orders };
+  const waiting = new Set(proxies.flatMap((step) => ('owners' in step ? step.owners : [])));
+  const settled = [...names, ...proxies].every((step) => 'owners' in step);
+  return { names, proxies, settled, waiting, orderAt: undefined, ...orders };
 }
 
 function dueOrders(
@@ -386,12 +403,6 @@ function dueOrders(
       .map(({ order }) => ({ kind: 'orderCertificate', order })),
     orderAt: earliest(timed.map(({ at }) => (at <= now ? undefined : at))).wakeAt,
   };
-}
-
-function udpSteps(role: UdpRole, config: UdpConfig, running: string | undefined): Step[] {
-  return isOther(config.hash, config.nginx, running)
-    ? [{ kind: 'configureUdp', role, config }]
-    : [];
 }
 
 /** Of what runs only where it has something to do. */

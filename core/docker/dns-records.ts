@@ -32,6 +32,13 @@ export function recordsOf(
     .toSorted((one, other) => (one.domain < other.domain ? -1 : 1));
 }
 
+/** A name for a port is nothing rare: only who finds its pods by SRV records waits for them. */
+export function needsRecords(service: Service): boolean {
+  const { type, ports } = service.spec;
+  const isNamed = ports.some(({ name }) => name !== undefined);
+  return type === 'ExternalName' || (isHeadless(service) && isNamed);
+}
+
 /** Of unbound, which asks the first name server for all it has no records of. */
 export function recordsConfig(
   domains: readonly DomainRecords[],

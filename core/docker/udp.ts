@@ -71,6 +71,10 @@ export function udpNames(
   );
 }
 
+export function needsUdp(service: Service): boolean {
+  return udpPorts(service).length > 0;
+}
+
 interface Target {
   name: string;
   ip: string;

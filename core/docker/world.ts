@@ -382,8 +382,9 @@ export type Step =
   | { kind: 'configureProxy'; config: ProxyConfig }
   | { kind: 'configureDns'; config: DnsConfig }
   | { kind: 'configureEdge'; config: EdgeConfig }
-  | { kind: 'configureUdp'; role: UdpRole; config: UdpConfig }
-  | { kind: 'configureRecords'; config: RecordsConfig }
+  /** `owners` have Services that need it. */
+  | { kind: 'configureUdp'; role: UdpRole; config: UdpConfig; owners: OwnerKey[] }
+  | { kind: 'configureRecords'; config: RecordsConfig; owners: OwnerKey[] }
   /** Begins to ask for a certificate; the edge answers for its hosts by then. */
   | { kind: 'orderCertificate'; order: CertificateOrder };
 

@@ -7,6 +7,7 @@ import type { OwnerKey } from '#core/owner.ts';
 import { carryOut } from './carry-out.ts';
 import type { StepContext } from './carry-out.ts';
 import { mapAtOnce } from './inspections.ts';
+import { StepWaits } from './step-waits.ts';
 
 const AT_ONCE = 4;
 const NO_SPACE = /no space left on device/i;
@@ -75,7 +76,7 @@ export function ownersOfPort(
 
 interface Attempt {
   changed: boolean;
-  failure?: StepFailure;
+  failures?: StepFailure[];
   error?: unknown;
 }
 
@@ -84,15 +85,23 @@ async function attempt(step: Step, context: StepContext): Promise<Attempt> {
   try {
     return { changed: await carryOut(step, context) };
   } catch (error) {
+    if (error instanceof StepWaits) return { changed: false };
     const isOperators = isForOperator(error) && !context.signal.aborted;
-    if (!isOperators || (step.kind !== 'createPod' && step.kind !== 'repairPod'))
-      return { changed: false, error };
+    const owners = ownersHeldUp(step);
+    if (!isOperators || owners === undefined) return { changed: false, error };
+    const { cluster, log } = context.state.context;
+    if (owners.length === 0)
+      log.warn({ cluster, step: step.kind, err: error }, 'step could not be done');
     const hint = error instanceof UserError && error.hint !== undefined ? ` (${error.hint})` : '';
-    return {
-      changed: false,
-      failure: { owner: step.pod.owner, message: `${messageOf(error)}${hint}` },
-    };
+    const message = `${messageOf(error)}${hint}`;
+    return { changed: false, failures: owners.map((owner) => ({ owner, message })) };
   }
+}
+
+/** Whom alone it holds up where it fails; absent: everybody. */
+function ownersHeldUp(step: Step): OwnerKey[] | undefined {
+  if (step.kind === 'createPod' || step.kind === 'repairPod') return [step.pod.owner];
+  return 'owners' in step ? step.owners : undefined;
 }
 
 function isForOperator(error: unknown): boolean {
@@ -132,7 +141,7 @@ async function inOrder(batches: readonly Step[][], context: StepContext): Promis
     if (failed !== undefined) throw failed.error;
     done.push({
       changed: results.some(({ changed }) => changed),
-      failures: results.flatMap(({ failure }) => failure ?? []),
+      failures: results.flatMap(({ failures }) => failures ?? []),
     });
   }
   return all(done);

@@ -211,9 +211,12 @@ function createState(
     shell,
     prober,
     readiness: createReadiness(),
-    system: createSystemPod(context, shell, ca, async (address, port) => {
-      const connects = { address, action: { kind: 'tcp', port }, timeoutSeconds: 1 } as const;
-      return (await shell.probe(connects))?.ok;
+    system: createSystemPod(context, shell, ca, {
+      async canConnect(address, port) {
+        const connects = { address, action: { kind: 'tcp', port }, timeoutSeconds: 1 } as const;
+        return (await shell.probe(connects))?.ok;
+      },
+      bring: images.bringOwn,
     }),
     certificateOrders: createCertificateOrders(
       context,

@@ -49,13 +49,12 @@ function server({ name, command, probe, nodePort }: Shape): Resource[] {
     },
   };
   if (nodePort === undefined) return [deployment];
-  const service = {
-    apiVersion: 'v1',
-    kind: 'Service',
-    metadata: { name },
-    spec: { type: 'NodePort', selector: { app: name }, ports: [{ port: 80, nodePort }] },
-  };
-  return [deployment, service];
+  const ports = [{ port: 80, nodePort }];
+  return [deployment, service(name, { type: 'NodePort', selector: { app: name }, ports })];
+}
+
+function service(name: string, spec: object): Resource {
+  return { apiVersion: 'v1', kind: 'Service', metadata: { name }, spec };
 }
 
 describe.sequential('docker engine, when something is wrong', () => {
@@ -237,6 +236,45 @@ describe.sequential('docker engine, when something is wrong', () => {
     })().catch(String);
     expect(await failing).toContain('the image windlass-none/sandbox:0');
     await other.close();
+  });
+
+  it('keeps from their Services those alone that need an image that is missing', async () => {
+    const [repo, tag] = ['127.0.0.1:1/nginx', cluster.installation];
+    const [udpProxy, recordServer] = [`${repo}:${tag}`, '127.0.0.1:1/unbound:none'];
+    const lacking = cluster.startEngine({ images: { ...SYSTEM_IMAGES, udpProxy, recordServer } });
+    const clock = service('clock', {
+      selector: { app: 'other' },
+      ports: [{ port: 123, protocol: 'UDP' }],
+    });
+    const alias = service('alias', { type: 'ExternalName', externalName: 'example.com' });
+    const all = [
+      desire(server({ name: 'other' }), 'other/test'),
+      desire([clock], 'clock/test'),
+      desire([alias], 'alias/test'),
+    ];
+    await settle(lacking, all, ({ serving }) => serving);
+    const lacks = await settle(lacking, all.toReversed(), ({ failure }) => failure !== undefined);
+    expect(lacks).toMatchObject({ serving: false });
+    expect(lacks.failure).toContain(
+      `the image ${recordServer}, which Windlass itself runs, is not on this Docker host: cannot pull`,
+    );
+    const { owners } = await lacking.reconcile(all, never);
+    expect(owners.map(({ serving }) => serving)).toEqual([true, false, false]);
+    expect(owners[1]?.failure).toContain(`the image ${udpProxy}`);
+    const gone = [desire([], 'clock/test'), desire([], 'alias/test'), desire([], 'other/test')];
+    await callDocker(docker, {
+      method: 'POST',
+      path: `/images/${SYSTEM_IMAGES.udpProxy}/tag`,
+      query: { repo, tag },
+      signal: never,
+    });
+    try {
+      await settle(lacking, [desire([clock], 'clock/test'), ...all]);
+      await settle(lacking, gone);
+    } finally {
+      await callDocker(docker, { method: 'DELETE', path: `/images/${udpProxy}`, signal: never });
+    }
+    await lacking.close();
   });
 
   it('hears of what is done by hand', async () => {

@@ -5,6 +5,9 @@ import type { ContainerSpec, PodProblem } from '#core/docker/world.ts';
 import { messageOf, UserError } from '#core/errors.ts';
 import { contentHash } from '#core/hash.ts';
 import type { DockerContext } from './context.ts';
+import { StepWaits } from './step-waits.ts';
+import { lackOf } from './system-containers.ts';
+import type { BringImage } from './system-containers.ts';
 
 /** How soon a pod that waits for an image is looked at again, should the event of its arrival be missed. */
 const LOOK_AGAIN_MS = 5_000;
@@ -15,15 +18,15 @@ const LOOK_AGAIN_MS = 5_000;
  */
 export interface Images {
   /** Absent: the image is here and a container may be made from it. Otherwise it is being pulled, or why not. */
-  bring(
-    user: string,
-    container: ContainerSpec,
-    signal: AbortSignal,
-  ): Promise<PodProblem | undefined>;
+  bring(user: string, container: Wanted, signal: AbortSignal): Promise<PodProblem | undefined>;
+  /** Of one that Windlass itself runs. */
+  bringOwn: BringImage;
   /** How the last pull of the image stands; absent when it ended well. */
   problemOf(container: ContainerSpec): PodProblem | undefined;
   close(): void;
 }
+
+type Wanted = Pick<ContainerSpec, 'name' | 'image' | 'pullPolicy' | 'logins'>;
 
 interface Pull {
   /** `Always` pulls once for each container made. */
@@ -45,7 +48,7 @@ export function createImages(
   const pulls = new Map<string, Pull>();
   const closing = new AbortController();
 
-  async function run({ image, logins }: ContainerSpec, pull: Pull): Promise<void> {
+  async function run({ image, logins }: Wanted, pull: Pull): Promise<void> {
     try {
       const own = await readCredentials(image);
       const serveraddress = registryOf(image);
@@ -71,7 +74,7 @@ export function createImages(
     onChange(`pull of ${image}`);
   }
 
-  function begin(container: ContainerSpec): void {
+  function begin(container: Wanted): void {
     const key = keyOf(container);
     const pull = pulls.get(key) ?? {
       usedBy: new Set(),
@@ -87,35 +90,47 @@ export function createImages(
     void run(container, pull);
   }
 
-  function problemOf(container: ContainerSpec): PodProblem | undefined {
+  function problemOf(container: Wanted): PodProblem | undefined {
     const pull = pulls.get(keyOf(container));
     return pull === undefined || pull.state === 'here' ? undefined : describe(container, pull);
   }
 
+  async function bring(
+    user: string,
+    container: Wanted,
+    signal: AbortSignal,
+  ): Promise<PodProblem | undefined> {
+    const { image, pullPolicy } = container;
+    const pull = pulls.get(keyOf(container));
+    const isFresh = pull?.state === 'here' && !pull.usedBy.has(user);
+    if (pullPolicy !== 'Always' || isFresh) {
+      if (await hasImage(context.docker, image, signal)) {
+        pull?.usedBy.add(user);
+        return undefined;
+      }
+    }
+    if (pullPolicy === 'Never') return neverPull(container);
+    const isUnderWay = pull?.state === 'running';
+    const isTooEarly = pull?.state === 'failed' && pull.retryAt > Date.now();
+    if (!isUnderWay && !isTooEarly) begin(container);
+    return problemOf(container);
+  }
+
   return {
     problemOf,
-    async bring(user, container, signal) {
-      const { image, pullPolicy } = container;
-      const pull = pulls.get(keyOf(container));
-      const isFresh = pull?.state === 'here' && !pull.usedBy.has(user);
-      if (pullPolicy !== 'Always' || isFresh) {
-        if (await hasImage(context.docker, image, signal)) {
-          pull?.usedBy.add(user);
-          return undefined;
-        }
-      }
-      if (pullPolicy === 'Never') return neverPull(container);
-      const isUnderWay = pull?.state === 'running';
-      const isTooEarly = pull?.state === 'failed' && pull.retryAt > Date.now();
-      if (!isUnderWay && !isTooEarly) begin(container);
-      return problemOf(container);
+    bring,
+    async bringOwn(image, signal) {
+      const container: Wanted = { name: '', image, pullPolicy: 'IfNotPresent', logins: [] };
+      const problem = await bring('Windlass itself', container, signal);
+      if (problem?.reason === 'Pulling') throw new StepWaits(problem.message);
+      if (problem !== undefined) throw lackOf(image, problem);
     },
     close: () => closing.abort(new UserError('cancelled', 'the engine was closed')),
   };
 }
 
 /** Who pulls with other logins waits for a pull of its own: one that is refused says nothing of the others. */
-function keyOf({ image, logins }: ContainerSpec): string {
+function keyOf({ image, logins }: Wanted): string {
   return logins.length === 0 ? image : `${image} ${contentHash(logins)}`;
 }
 
@@ -124,7 +139,7 @@ function pullBackoffMs(attempts: number): number {
   return Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** (attempts - 1));
 }
 
-function describe(container: ContainerSpec, pull: Pull): PodProblem {
+function describe(container: Wanted, pull: Pull): PodProblem {
   const isRunning = pull.state === 'running';
   const failed = pull.attempts > 1 ? 'ImagePullBackOff' : 'ErrImagePull';
   const isFirst = isRunning && pull.attempts === 1;
@@ -136,7 +151,7 @@ function describe(container: ContainerSpec, pull: Pull): PodProblem {
   };
 }
 
-function neverPull(container: ContainerSpec): PodProblem {
+function neverPull(container: Wanted): PodProblem {
   return {
     container: container.name,
     reason: 'ErrImageNeverPull',

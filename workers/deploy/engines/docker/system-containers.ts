@@ -46,6 +46,9 @@ export interface SystemSpec {
   address?: string;
 }
 
+/** Throws StepWaits while the image is on its way, and for the operator where it cannot be had. */
+export type BringImage = (image: string, signal: AbortSignal) => Promise<void>;
+
 const NO_SUCH_IMAGE = /no such image/i;
 
 export function proxySandbox(context: DockerContext, network: ClusterNetwork): SystemSpec {
@@ -115,11 +118,12 @@ export function nameServerIn(
 export async function ensureSystemContainer(
   context: DockerContext,
   spec: SystemSpec,
+  bring: BringImage,
   signal: AbortSignal,
 ): Promise<InspectedContainer> {
   const name = systemName(context, spec.role);
   const kept = await keepFound(context, spec, name, signal);
-  if (!kept) await create(context, spec, name, signal);
+  if (!kept) await create(context, { ...spec, name, bring }, signal);
   const container = await inspectContainer(context, name, signal);
   if (container === undefined) throw new Error(`${name} went away while it was made`);
   if (container.State.Status !== 'paused') return container;
@@ -202,35 +206,28 @@ function lostAddress({ networkMode, address }: SystemSpec, found: InspectedConta
 
 async function create(
   context: DockerContext,
-  spec: SystemSpec,
-  name: string,
+  { name, bring, ...spec }: SystemSpec & { name: string; bring: BringImage },
   signal: AbortSignal,
 ): Promise<void> {
-  try {
-    await ensureSystemVolume(context, signal);
-    await createContainer(
-      context,
-      name,
-      body(context, spec, name),
-      marks(context, spec.role),
-      signal,
-    );
-  } catch (error) {
-    throw explainImage(error, spec.image);
-  }
+  await ensureSystemVolume(context, signal);
+  const { image, role } = spec;
+  await bring(image, signal);
+  await createContainer(context, name, body(context, spec, name), marks(context, role), signal);
 }
 
 /** Docker's refusal, told so that an operator knows which image is meant and what for. */
 export function explainImage(error: unknown, image: string): unknown {
-  if (!isStatus(error, 404) || !(error instanceof Error) || !NO_SUCH_IMAGE.test(error.message))
-    return error;
+  const isMissing =
+    isStatus(error, 404) && error instanceof Error && NO_SUCH_IMAGE.test(error.message);
+  return isMissing ? lackOf(image, { cause: error }) : error;
+}
+
+export function lackOf(image: string, why: { cause?: unknown; message?: string } = {}): UserError {
+  const { cause, message } = why;
   return new UserError(
     'not-found',
-    `the image ${image}, which Windlass itself runs, is not on this Docker host`,
-    {
-      cause: error,
-      hint: `docker pull ${image}, or npm start, which makes it from Debian packages`,
-    },
+    `the image ${image}, which Windlass itself runs, is not on this Docker host${message === undefined ? '' : `: ${message}`}`,
+    { cause, hint: `docker pull ${image}, or npm start, which makes it from Debian packages` },
   );
 }
 

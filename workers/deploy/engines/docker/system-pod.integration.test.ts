@@ -38,9 +38,10 @@ listen default.web:80
 
 it('serves each of many configurations that follow at once upon each other', async () => {
   const network = await ensureNetwork(context, undefined, never);
-  const system = createSystemPod(context, shell, createInternalCa('secret', 'test'), () =>
-    Promise.resolve(false),
-  );
+  const system = createSystemPod(context, shell, createInternalCa('secret', 'test'), {
+    canConnect: () => Promise.resolve(false),
+    bring: () => Promise.resolve(),
+  });
   const address = network.serviceRange.first;
   const answers: string[] = [];
   for (let change = 0; change < CHANGES; change += 1) {

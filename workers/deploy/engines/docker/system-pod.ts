@@ -30,7 +30,7 @@ import {
   removeSystemContainers,
   SYSTEM_ROLES,
 } from './system-containers.ts';
-import type { SystemSpec } from './system-containers.ts';
+import type { BringImage, SystemSpec } from './system-containers.ts';
 import { createSystemContent } from './system-content.ts';
 import { createSystemFiles, removeSystemVolume } from './system-files.ts';
 import { createRecordServer, serversFile } from './record-server.ts';
@@ -117,7 +117,7 @@ export function createSystemPod(
   context: DockerContext,
   shell: SandboxShell,
   ca: InternalCa,
-  canConnect: CanConnect,
+  { canConnect, bring }: { canConnect: CanConnect; bring: BringImage },
 ): SystemPod {
   const files = createSystemFiles(context, shell);
   const content = createSystemContent(context, files);
@@ -147,7 +147,7 @@ export function createSystemPod(
     const known = seen.get(spec.role);
     seen.delete(spec.role);
     if (known !== undefined && isSound(known) && isOfSpec(context, spec, known)) return known;
-    return ensureSystemContainer(context, spec, signal);
+    return ensureSystemContainer(context, spec, bring, signal);
   }
 
   const carryUdp = createUdpProxies({ context, files, content, ensure });
