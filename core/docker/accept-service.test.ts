@@ -32,6 +32,19 @@ describe('a Service', () => {
     ]);
   });
 
+  it('has one address, of IPv4, that the cluster gives', () => {
+    const asked = {
+      clusterIP: '10.0.0.9',
+      ipFamilies: ['IPv6'],
+      ipFamilyPolicy: 'RequireDualStack',
+    };
+    expect(problemsOf({ selector, ports: [tcp], ...asked })).toEqual([
+      'spec.clusterIP: must be None, or left out: the cluster gives addresses',
+      'spec.ipFamilies[0]: must be IPv4: the network of the cluster is IPv4',
+      'spec.ipFamilyPolicy: must be SingleStack or PreferDualStack: the network of the cluster is IPv4',
+    ]);
+  });
+
   it('of type ExternalName leads to a name, whatever else it says', () => {
     const external = { type: 'ExternalName', externalName: 'db.example.com' };
     expect(problemsOf(external)).toEqual([]);
@@ -72,6 +85,7 @@ describe('what a Service says beside something else', () => {
     };
     expect(problemsOf({ selector, ports: [tcp], ...sticky })).toEqual([]);
     expect(problemsOf({ selector, clusterIP: 'None', clusterIPs: ['None'] })).toEqual([]);
+    expect(problemsOf({ selector, ports: [tcp], clusterIP: '' })).toEqual([]);
     const balanced = {
       type: 'LoadBalancer',
       externalTrafficPolicy: 'Cluster',

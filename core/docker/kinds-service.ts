@@ -30,7 +30,15 @@ const ServicePort = z
   })
   .transform((port) => ({ ...port, targetPort: port.targetPort ?? port.port }));
 
-const NoAddress = z.literal('None', 'must be None, or left out: the cluster gives addresses');
+/** Empty is left out, in Kubernetes too. */
+const NoAddress = z.literal(['None', ''], 'must be None, or left out: the cluster gives addresses');
+
+const ONE_FAMILY = 'the network of the cluster is IPv4';
+const Family = z.literal('IPv4', `must be IPv4: ${ONE_FAMILY}`);
+const FamilyPolicy = z.enum(
+  ['SingleStack', 'PreferDualStack'],
+  `must be SingleStack or PreferDualStack: ${ONE_FAMILY}`,
+);
 
 /** A dot at its end is not part of it. */
 const HostName = z
@@ -46,6 +54,8 @@ export const Service = z.strictObject({
     type: z.enum(['ClusterIP', 'NodePort', 'LoadBalancer', 'ExternalName']).default('ClusterIP'),
     clusterIP: NoAddress.optional(),
     clusterIPs: z.array(NoAddress).length(1).optional(),
+    ipFamilies: z.array(Family).length(1).optional(),
+    ipFamilyPolicy: FamilyPolicy.optional(),
     externalName: HostName.optional(),
     selector: Strings.refine(
       (selector) => Object.keys(selector).length > 0,

@@ -147,10 +147,6 @@ const GROUPS: readonly { reason: string; of: Readonly<Record<string, readonly st
       'a NodePort or a LoadBalancer answers on every address of the host, and others do not lead to it',
     of: { ServiceSpec: ['externalIPs'] },
   },
-  {
-    reason: 'the network of the cluster is IPv4',
-    of: { ServiceSpec: ['ipFamilies', 'ipFamilyPolicy'] },
-  },
 ];
 
 const REASONS: ReadonlyMap<string, string> = new Map(
