@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { afterRestart, restartTime } from '#core/docker/backoff.ts';
+import { afterRestart, pullTime, restartTime } from '#core/docker/backoff.ts';
 import type { Backoff } from '#core/docker/backoff.ts';
 
 const SECOND = 1_000;
@@ -32,5 +32,12 @@ describe('crash back-off', () => {
 
   it('does not begin anew before that', () => {
     expect(waits([SECOND, SECOND, 9 * MINUTE, SECOND])).toEqual([0, 10, 20, 40]);
+  });
+});
+
+describe('pull back-off', () => {
+  it('waits 10 s, and twice as long each time up to 5 minutes', () => {
+    const waits = [1, 2, 3, 4, 5, 6, 7, 50].map((attempts) => pullTime(attempts, MINUTE) - MINUTE);
+    expect(waits.map((ms) => ms / SECOND)).toEqual([10, 20, 40, 80, 160, 300, 300, 300]);
   });
 });

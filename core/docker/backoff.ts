@@ -24,6 +24,11 @@ export function afterRestart(backoff: Backoff | undefined, restartedAt: number):
   return { delayMs, restartedAt };
 }
 
+/** When an image may be pulled again after so many attempts that failed, the last one just now. */
+export function pullTime(attempts: number, failedAt: number): number {
+  return failedAt + Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** (attempts - 1));
+}
+
 function isForgiven({ restartedAt }: Backoff, at: number): boolean {
   return at - restartedAt > FORGIVEN_MS;
 }

@@ -20,6 +20,8 @@ export interface ConformanceCluster {
   askBalancer(service: { port: number }, path: string): Promise<string>;
   /** A registry that asks for the user ann and the password secret, and has the image `team/web:1`. */
   privateRegistry(): Promise<string>;
+  /** Puts `team/late:1` or such into it. */
+  push(image: string): Promise<void>;
   /** What an Ingress answers: the name of the host leads to the cluster. */
   askIngress(request: IngressRequest): Promise<IngressAnswer>;
 }

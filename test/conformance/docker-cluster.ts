@@ -80,6 +80,10 @@ export function startDockerCluster(): ConformanceCluster & { remove(): Promise<v
       registry ??= startPrivateRegistry();
       return (await registry).host;
     },
+    async push(image) {
+      registry ??= startPrivateRegistry();
+      await (await registry).push(image);
+    },
     askIngress: (request) => askIngress(request, docker.ingress),
     // The host itself.
     askBalancer: ({ port }, path) => get(`http://127.0.0.1:${port}${path}`),

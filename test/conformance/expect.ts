@@ -107,6 +107,9 @@ const IngressAnswers = z.strictObject({
 
 const Apply = z.strictObject({ apply: z.string() });
 
+/** The registry has that image too from then on. */
+const Push = z.strictObject({ push: z.string() });
+
 export const Step = z.union([
   Serves,
   Fails,
@@ -120,6 +123,7 @@ export const Step = z.union([
   Balances,
   IngressAnswers,
   Apply,
+  Push,
 ]);
 export type Step = z.infer<typeof Step>;
 

@@ -11,6 +11,8 @@ const PUSH_MS = 60_000;
 
 export interface PrivateRegistry {
   host: string;
+  /** Puts an image into it, by its name and tag. */
+  push(image: string): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -19,25 +21,36 @@ export async function startPrivateRegistry(): Promise<PrivateRegistry> {
   const docker = connectDocker('unix:///var/run/docker.sock');
   const folder = await mkdtemp(join(tmpdir(), 'windlass-private-'));
   const registry = await startRegistry(folder, undefined, HTPASSWD);
-  const image = { repository: `${registry.host}/team/web`, tag: '1' };
-  const login = { username: 'ann', password: 'secret', serveraddress: registry.host };
-  const signal = AbortSignal.timeout(PUSH_MS);
-  await tagImage(docker, 'busybox:1.36', image, signal);
-  await pushImage(
-    docker,
-    image,
-    () => Promise.resolve(login),
-    () => undefined,
-    signal,
-  );
-  await docker.getImage(`${image.repository}:1`).remove();
+  const pushed: string[] = [];
+
+  async function push(image: string): Promise<void> {
+    const [name, tag = ''] = image.split(':');
+    const target = { repository: `${registry.host}/${name}`, tag };
+    const login = { username: 'ann', password: 'secret', serveraddress: registry.host };
+    const signal = AbortSignal.timeout(PUSH_MS);
+    await tagImage(docker, 'busybox:1.36', target, signal);
+    await pushImage(
+      docker,
+      target,
+      () => Promise.resolve(login),
+      () => undefined,
+      signal,
+    );
+    await docker.getImage(`${target.repository}:${tag}`).remove();
+    pushed.push(`${target.repository}:${tag}`);
+  }
+
+  await push('team/web:1');
   return {
     host: registry.host,
+    push,
     async stop() {
-      await docker
-        .getImage(`${image.repository}:1`)
-        .remove({ force: true })
-        .catch(() => undefined);
+      for (const image of pushed) {
+        await docker
+          .getImage(image)
+          .remove({ force: true })
+          .catch(() => undefined);
+      }
       await registry.stop();
       await rm(folder, { recursive: true });
     },

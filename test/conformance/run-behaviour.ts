@@ -31,6 +31,7 @@ export async function runBehaviour(folder: string, behaviour: Behaviour): Promis
   cluster.apply(name, await readManifests(folder, 'manifests.yaml', behaviour));
   for (const [index, step] of steps.entries()) {
     if ('apply' in step) cluster.apply(name, await readManifests(folder, step.apply, behaviour));
+    else if ('push' in step) await cluster.push(step.push);
     else {
       const wrong = await waitFor(step, behaviour);
       if (wrong !== undefined) return [`step ${index + 1}, ${JSON.stringify(step)}: ${wrong}`];
@@ -65,7 +66,7 @@ async function readManifests(
 
 /** Answers what is not as it should be. */
 async function waitFor(
-  step: Exclude<Step, { apply: string }>,
+  step: Exclude<Step, { apply: string } | { push: string }>,
   behaviour: Behaviour,
 ): Promise<string | undefined> {
   const check = checkOf(step);
@@ -99,7 +100,7 @@ async function attempt(check: Check, behaviour: Behaviour): Promise<string | und
   }
 }
 
-function checkOf(step: Exclude<Step, { apply: string }>): Check {
+function checkOf(step: Exclude<Step, { apply: string } | { push: string }>): Check {
   if ('serves' in step) return (behaviour) => of(behaviour, serves);
   if ('fails' in step)
     return (behaviour) =>

@@ -1,6 +1,7 @@
 import { hasImage, pullWithAny } from '#adapters/docker/pull.ts';
 import { registryOf } from '#adapters/docker/credentials.ts';
 import type { ReadCredentials } from '#adapters/docker/credentials.ts';
+import { pullTime } from '#core/docker/backoff.ts';
 import type { ContainerSpec, PodProblem } from '#core/docker/world.ts';
 import { messageOf, UserError } from '#core/errors.ts';
 import { contentHash } from '#core/hash.ts';
@@ -37,8 +38,8 @@ interface Pull {
   retryAt: number;
 }
 
-const FIRST_RETRY_MS = 10_000;
-const LONGEST_RETRY_MS = 300_000;
+/** An image that is never pulled may still come by hand. */
+const NEVER_PULL_LOOK_MS = 300_000;
 
 export function createImages(
   context: DockerContext,
@@ -63,7 +64,7 @@ export function createImages(
     } catch (error) {
       pull.state = 'failed';
       pull.message = messageOf(error);
-      pull.retryAt = Date.now() + pullBackoffMs(pull.attempts);
+      pull.retryAt = pullTime(pull.attempts, Date.now());
       if (!closing.signal.aborted) {
         context.log.warn(
           { cluster: context.cluster, image, err: error },
@@ -134,11 +135,6 @@ function keyOf({ image, logins }: Wanted): string {
   return logins.length === 0 ? image : `${image} ${contentHash(logins)}`;
 }
 
-/** Delay before the attempt after `attempts`: 10 s, doubled each time, 5 min at most. */
-function pullBackoffMs(attempts: number): number {
-  return Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** (attempts - 1));
-}
-
 function describe(container: Wanted, pull: Pull): PodProblem {
   const isRunning = pull.state === 'running';
   const failed = pull.attempts > 1 ? 'ImagePullBackOff' : 'ErrImagePull';
@@ -156,6 +152,6 @@ function neverPull(container: Wanted): PodProblem {
     container: container.name,
     reason: 'ErrImageNeverPull',
     message: `image ${container.image} is not here, and imagePullPolicy is Never`,
-    retryAt: Date.now() + LONGEST_RETRY_MS,
+    retryAt: Date.now() + NEVER_PULL_LOOK_MS,
   };
 }
