@@ -56,6 +56,12 @@ peers affinity
   peer windlass unix@/tmp/affinity.sock
 `;
 
+/** Headers may have 39 KB together, which is no less than nginx allows, and no end of lines. */
+const HEADERS = `global
+  tune.bufsize 40960
+  tune.http.maxhdr 1000
+`;
+
 /** The cluster's own proxy: each Service's address and ports, to its ready pods. */
 export function proxyConfig(
   services: readonly AddressedService[],
@@ -107,7 +113,8 @@ export function edgeConfig(
   });
   const scripts = http.some((section) => section.includes('filter lua.')) ? [BODY_SIZE_FILE] : [];
   const loads = scripts.map(({ file }) => `global\n  lua-load ${EDGE_FOLDER}/${file}\n`);
-  const haproxy = [GLOBAL, ...loads, ...sections, ...http].join('\n');
+  const tuned = http.length === 0 ? [] : [HEADERS];
+  const haproxy = [GLOBAL, ...tuned, ...loads, ...sections, ...http].join('\n');
   return {
     haproxy,
     scripts,

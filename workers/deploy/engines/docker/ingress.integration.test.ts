@@ -70,13 +70,13 @@ function secretOf(name: string, certificate: string, key: string): Resource {
 async function askSecurely(
   host: string,
   ca: string,
-  agent: Agent | false = false,
+  { agent = false, headers = {} }: { agent?: Agent | false; headers?: object } = {},
 ): Promise<string> {
   const asked = request({
     host: '127.0.0.1',
     port: httpsPort,
     servername: host,
-    headers: { host },
+    headers: { host, ...headers },
     ca,
     agent,
     signal: AbortSignal.timeout(10_000),
@@ -96,6 +96,14 @@ describe.sequential('the edge', () => {
     await expect(askSecurely('b.test', ca)).rejects.toThrow(/unrecognized name/);
   });
 
+  it('takes large headers, and many', async () => {
+    const ca = await ask(httpPort, '/.well-known/windlass/ca.pem');
+    const large = Array.from({ length: 3 }, (_, index) => [`x-large-${index}`, 'x'.repeat(7_900)]);
+    const many = Array.from({ length: 300 }, (_, index) => [`x-many-${index}`, 'x']);
+    const headers = Object.fromEntries([...large, ...many]) as object;
+    expect(await askSecurely('a.test', ca, { headers })).toBe('hello');
+  });
+
   it('drops no connection of HTTPS that is kept alive, nor a request, when it is told something else', async () => {
     const ca = await ask(httpPort, '/.well-known/windlass/ca.pem');
     const agents = Array.from({ length: 8 }, () => new Agent({ keepAlive: true, maxSockets: 1 }));
@@ -103,7 +111,7 @@ describe.sequential('the edge', () => {
     let answers = 0;
     const asking = agents.map(async (agent) => {
       while (!isOver) {
-        expect(await askSecurely('a.test', ca, agent)).toBe('hello');
+        expect(await askSecurely('a.test', ca, { agent })).toBe('hello');
         answers += 1;
       }
     });
