@@ -52,6 +52,22 @@ export async function runInContainer(
   };
 }
 
+/** A command that is to be started once. */
+export async function createExec(
+  docker: Docker,
+  container: string,
+  command: readonly string[],
+  signal: AbortSignal,
+): Promise<string> {
+  const { Id } = await callDocker<{ Id: string }>(docker, {
+    method: 'POST',
+    path: `/containers/${container}/exec`,
+    body: { Cmd: command, AttachStdin: true, AttachStdout: true, AttachStderr: true },
+    signal,
+  });
+  return Id;
+}
+
 /** Starts a command with its input and (multiplexed) output connected; lasts until it ends or the signal. */
 export async function startExec(
   docker: Docker,
@@ -59,17 +75,15 @@ export async function startExec(
   command: readonly string[],
   signal: AbortSignal,
 ): Promise<{ id: string; stream: Duplex }> {
-  const { Id } = await callDocker<{ Id: string }>(docker, {
+  const id = await createExec(docker, container, command, signal);
+  return { id, stream: await attachExec(docker, id, signal) };
+}
+
+export function attachExec(docker: Docker, id: string, signal: AbortSignal): Promise<Duplex> {
+  return openDuplex(docker, {
     method: 'POST',
-    path: `/containers/${container}/exec`,
-    body: { Cmd: command, AttachStdin: true, AttachStdout: true, AttachStderr: true },
-    signal,
-  });
-  const stream = await openDuplex(docker, {
-    method: 'POST',
-    path: `/exec/${Id}/start`,
+    path: `/exec/${id}/start`,
     body: { Detach: false, Tty: false },
     signal,
   });
-  return { id: Id, stream };
 }

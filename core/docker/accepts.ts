@@ -6,6 +6,7 @@ import { isKind, KIND_ORDER, KINDS } from '#core/docker/kinds.ts';
 import type { DaemonSet, Deployment, InitContainer, Volume } from '#core/docker/kinds.ts';
 import type { DownwardItem, Item } from '#core/docker/kinds-volumes.ts';
 import { resourceValue } from '#core/docker/field-refs.ts';
+import { checkLifecycle } from '#core/docker/lifecycle.ts';
 import { checkHostPorts } from '#core/docker/host-ports.ts';
 import { checkSharing } from '#core/docker/host-sharing.ts';
 import { checkNames } from '#core/docker/pod-names.ts';
@@ -148,6 +149,7 @@ function checkPods(
       const security = [...path, 'securityContext'];
       checkSecurity(template.spec.securityContext, container.securityContext, security, report);
       checkContainer(container, path, scope);
+      checkLifecycle(container, template.spec, [...path, 'lifecycle'], report);
       checkPropagation(container, template.spec.volumes, path, report);
       checkSubPaths(container, environment(container, fields, all, workloads), path, report);
     });
@@ -160,7 +162,7 @@ function checkPods(
 /** As Kubernetes refuses it. */
 function checkInit(container: InitContainer, path: FieldPath, report: Report): void {
   if (container.restartPolicy === 'Always') return;
-  for (const field of ['startupProbe', 'readinessProbe', 'livenessProbe'] as const) {
+  for (const field of ['startupProbe', 'readinessProbe', 'livenessProbe', 'lifecycle'] as const) {
     if (container[field] === undefined) continue;
     report([...path, field], 'an init container that ends has none', 'say restartPolicy: Always');
   }
@@ -261,20 +263,26 @@ function checkContainer(container: InitContainer, path: FieldPath, scope: Contai
   if (memory !== undefined && memory < 6 * 2 ** 20)
     report([...path, 'resources', 'limits', 'memory'], 'is less than the 6Mi that Docker allows');
   for (const name of ['startupProbe', 'readinessProbe', 'livenessProbe'] as const)
-    checkProbePort(container, name, path, report);
+    checkActionPort(container, container[name], [...path, name], report);
+  for (const name of ['postStart', 'preStop'] as const)
+    checkActionPort(container, container.lifecycle?.[name], [...path, 'lifecycle', name], report);
 }
 
-function checkProbePort(
-  { ports, ...container }: InitContainer,
-  name: 'startupProbe' | 'readinessProbe' | 'livenessProbe',
+interface NamesPort {
+  httpGet?: { port: number | string } | undefined;
+  tcpSocket?: { port: number | string } | undefined;
+}
+
+function checkActionPort(
+  { ports }: InitContainer,
+  { httpGet, tcpSocket }: NamesPort = {},
   path: FieldPath,
   report: Report,
 ): void {
-  const { httpGet, tcpSocket } = container[name] ?? {};
   const port = httpGet?.port ?? tcpSocket?.port;
   if (typeof port !== 'string' || ports.some((each) => each.name === port)) return;
   report(
-    [...path, name, httpGet === undefined ? 'tcpSocket' : 'httpGet', 'port'],
+    [...path, httpGet === undefined ? 'tcpSocket' : 'httpGet', 'port'],
     `the container has no port named ${port}`,
     suggestion(
       port,

@@ -4,10 +4,10 @@ import { running } from '#core/docker/testing/simulator.ts';
 import type { ContainerSpec, LiveContainer, LivePod } from '#core/docker/world.ts';
 
 const containers = [
-  { name: 'first', init: { order: 0, sidecar: false } },
-  { name: 'sidecar', init: { order: 1, sidecar: true } },
-  { name: 'last', init: { order: 2, sidecar: false } },
-  { name: 'main' },
+  { name: 'first', init: { order: 0, sidecar: false }, hooks: {} },
+  { name: 'sidecar', init: { order: 1, sidecar: true }, hooks: {} },
+  { name: 'last', init: { order: 2, sidecar: false }, hooks: {} },
+  { name: 'main', hooks: {} },
 ] as ContainerSpec[];
 
 const up = { state: 'running' } as const;
@@ -67,4 +67,24 @@ it('runs all at once where none is an init container', () => {
     anew: false,
     initialising: false,
   });
+});
+
+const hooked = [
+  { name: 'one', hooks: { postStart: { kind: 'sleep', seconds: 1 } } },
+  { name: 'two', hooks: {} },
+] as ContainerSpec[];
+const began = { answer: '', at: 0 };
+
+it.each<[string, LivePod | undefined, string[]]>([
+  ['it is to be made', undefined, ['one']],
+  ['its hook runs', pod({ one: { postStart: { state: 'runs', ...began } } }), ['one']],
+  ['its hook ended', pod({ one: { postStart: { state: 'done', ...began } } }), ['one', 'two']],
+  ['its hook failed', pod({ one: { postStart: { state: 'failed', ...began } } }), ['one', 'two']],
+  [
+    'it crashed',
+    pod({ one: { state: 'exited', postStart: { state: 'runs', ...began } } }),
+    ['one', 'two'],
+  ],
+])('starts those after one with a postStart hook where %s', (_what, live, run) => {
+  expect(turnOf({ containers: hooked }, live)).toMatchObject({ run });
 });

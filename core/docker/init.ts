@@ -1,4 +1,5 @@
-import type { LiveContainer, LivePod, PodSpec } from '#core/docker/world.ts';
+import { hasBegun, holdsOthers } from '#core/docker/post-start.ts';
+import type { ContainerSpec, LiveContainer, LivePod, PodSpec } from '#core/docker/world.ts';
 
 /** How far a pod is on its way through its init containers. */
 export interface Turn {
@@ -16,7 +17,8 @@ export interface Turn {
  */
 export function turnOf({ containers }: Pick<PodSpec, 'containers'>, pod?: LivePod): Turn {
   const inits = containers.filter(({ init }) => init !== undefined);
-  if (inits.length === 0) return { run: namesOf(containers), anew: false, initialising: false };
+  if (inits.length === 0)
+    return { run: namesOf(untilHeld(containers, pod)), anew: false, initialising: false };
   const anew = pod !== undefined && hasOtherSandbox(pod);
   const live = anew || pod === undefined ? undefined : pod;
   const waits = isInitialised(live)
@@ -25,8 +27,19 @@ export function turnOf({ containers }: Pick<PodSpec, 'containers'>, pod?: LivePo
         ({ name, init }) => init !== undefined && !isOver(name, init.sidecar, live),
       );
   const begun = waits === -1 ? containers : containers.slice(0, waits + 1);
-  const run = begun.filter(({ init }, index) => init?.sidecar !== false || index === waits);
+  const run = untilHeld(begun, live).filter(
+    ({ init }, index) => init?.sidecar !== false || index === waits,
+  );
   return { run: namesOf(run), anew, initialising: waits !== -1 };
+}
+
+/** Up to the first whose postStart hook the others wait for. */
+function untilHeld(
+  containers: readonly ContainerSpec[],
+  pod: LivePod | undefined,
+): readonly ContainerSpec[] {
+  const last = containers.findIndex((container) => holdsOthers(container, pod));
+  return last === -1 ? containers : containers.slice(0, last + 1);
 }
 
 /** An init container that ended well, and has nothing to do any more. */
@@ -51,7 +64,9 @@ function isOver(name: string, isSidecar: boolean, pod: LivePod | undefined): boo
   const container = pod?.containers[name];
   if (container === undefined) return false;
   if (!isSidecar) return isDone(container);
-  return container.state === 'running' && (pod?.probes[name]?.startup?.ok ?? true);
+  return (
+    container.state === 'running' && hasBegun(container) && (pod?.probes[name]?.startup?.ok ?? true)
+  );
 }
 
 function namesOf(containers: readonly { name: string }[]): string[] {

@@ -144,7 +144,7 @@ function careFor(pod: LivePod, spec: PodSpec | undefined, now: number): Care {
         ]
       : [],
   );
-  const restarts = unhealthy(pod, spec);
+  const restarts = [...unhealthy(pod, spec), ...unbegun(pod, spec)];
   return {
     steps: [...files, ...restarts],
     why: [
@@ -169,6 +169,24 @@ function unhealthy(pod: LivePod, spec: PodSpec): Extract<Step, { kind: 'restartC
         id,
         graceSeconds: failed.graceSeconds ?? spec.graceSeconds,
         why: `${failed.probe} probe failed: ${failed.answer}`,
+      },
+    ];
+  });
+}
+
+/** Containers whose postStart hook failed. */
+function unbegun(pod: LivePod, spec: PodSpec): Extract<Step, { kind: 'restartContainer' }>[] {
+  return Object.entries(pod.containers).flatMap(([container, { id, state, postStart }]) => {
+    if (state !== 'running' || postStart?.state !== 'failed') return [];
+    return [
+      {
+        kind: 'restartContainer',
+        pod: pod.name,
+        namespace: pod.namespace,
+        container,
+        id,
+        graceSeconds: spec.graceSeconds,
+        why: postStart.answer,
       },
     ];
   });

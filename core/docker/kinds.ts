@@ -1,7 +1,9 @@
 import { z } from 'zod';
 import { encodeBase64 } from '#core/base64.ts';
+import { Command, HttpGet, TcpSocket } from '#core/docker/kinds-actions.ts';
 import { DnsConfig, DnsPolicy, HostAlias } from '#core/docker/kinds-dns.ts';
 import { Flag } from '#core/docker/host-sharing.ts';
+import { Lifecycle } from '#core/docker/kinds-lifecycle.ts';
 import { FieldRef, ResourceFieldRef } from '#core/docker/kinds-refs.ts';
 import { PodSecurityContext, SecurityContext } from '#core/docker/kinds-security.ts';
 import {
@@ -117,27 +119,6 @@ const EnvFrom = z
     'must name one source',
   );
 
-const ProbePort = z.union([Port, PortName]);
-const Command = z.array(z.string()).nonempty();
-const HttpGet = z.strictObject({
-  path: z
-    .string()
-    .regex(/^\/[\x21-\x7e]*$/, 'must begin with / and hold no spaces')
-    .default('/'),
-  port: ProbePort,
-  host: z.string().min(1).optional(),
-  scheme: z.enum(['HTTP', 'HTTPS']).default('HTTP'),
-  httpHeaders: z
-    .array(
-      z.strictObject({
-        name: z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, 'must be a header name'),
-        value: z.string().regex(/^[\x20-\x7e]*$/, 'must be printable ASCII'),
-      }),
-    )
-    .default([]),
-});
-const TcpSocket = z.strictObject({ port: ProbePort, host: z.string().min(1).optional() });
-
 const ReadinessProbe = z
   .strictObject({
     httpGet: HttpGet.optional(),
@@ -192,6 +173,7 @@ const Container = z.strictObject({
   startupProbe: RestartingProbe.optional(),
   readinessProbe: ReadinessProbe.optional(),
   livenessProbe: RestartingProbe.optional(),
+  lifecycle: Lifecycle.optional(),
 });
 export type Container = z.infer<typeof Container>;
 
@@ -240,6 +222,9 @@ const PodSpec = z.strictObject({
   containers: z.array(Container).nonempty(),
   volumes: z.array(Volume).default([]),
   securityContext: PodSecurityContext.optional(),
+  os: z
+    .strictObject({ name: z.literal('linux', 'is linux: containers are those of Linux') })
+    .optional(),
   hostNetwork: Flag,
   hostPID: Flag,
   hostIPC: Flag,

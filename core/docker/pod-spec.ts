@@ -7,6 +7,7 @@ import { propagationOf } from '#core/docker/propagation.ts';
 import { subPathOf } from '#core/docker/sub-paths.ts';
 import type { Workload } from '#core/docker/workload.ts';
 import type { ContainerSpec, PodSpec, VolumeSpec } from '#core/docker/world.ts';
+import { hooksOf } from '#core/docker/lifecycle.ts';
 import { probesOf } from '#core/docker/probes.ts';
 import { portKey } from '#core/docker/named-ports.ts';
 import { hostNameOf } from '#core/docker/host-name.ts';
@@ -136,7 +137,13 @@ function containerSpec(
       ? {}
       : { memoryReservationBytes: Math.round(requests.memory) }),
     probes: probesOf(container),
+    hooks: hooksOf(container),
+    ...stopSignalOf(container),
   };
+}
+
+function stopSignalOf({ lifecycle }: Container): { stopSignal?: string } {
+  return lifecycle?.stopSignal === undefined ? {} : { stopSignal: lifecycle.stopSignal };
 }
 
 /** Kubernetes drops the image's own arguments when a command is given. */

@@ -1,3 +1,4 @@
+import { hasBegun } from '#core/docker/post-start.ts';
 import { isDone, turnOf } from '#core/docker/init.ts';
 import { isHeldBack, isProbedReady, isReady, probeAnswer } from '#core/docker/readiness.ts';
 import type { LiveContainer, LivePod, PodSpec } from '#core/docker/world.ts';
@@ -52,6 +53,17 @@ function containerStatus(
       reason: 'CrashLoopBackOff',
       exitCode: container.exitCode,
       ...lastLines(container),
+      ...lastEnd(container),
+    };
+  }
+  if (state === 'running' && !hasBegun(container)) {
+    const { postStart } = container;
+    return {
+      state: 'waiting',
+      ready: false,
+      restarts,
+      reason: postStart?.state === 'failed' ? 'PostStartHookError' : 'ContainerCreating',
+      message: postStart?.answer ?? '',
       ...lastEnd(container),
     };
   }

@@ -1,5 +1,8 @@
 import type { Container, Probe as DeclaredProbe } from '#core/docker/kinds.ts';
+import type { HttpGet } from '#core/docker/kinds-actions.ts';
 import type { Action, Probe, Probes } from '#core/docker/world.ts';
+
+type HttpAction = Extract<Action, { kind: 'http' }>;
 
 /** The container's probes, with named ports resolved. */
 export function probesOf(container: Container): Probes {
@@ -39,19 +42,26 @@ function actionOf(
 ): Action {
   if (exec !== undefined) return { kind: 'exec', command: exec.command };
   if (grpc !== undefined) return { kind: 'grpc', port: grpc.port, service: grpc.service };
-  const { host, port } = httpGet ?? tcpSocket ?? { host: undefined, port: 0 };
-  const place = { ...(host === undefined ? {} : { host }), port: portOf(port, container) };
-  if (httpGet === undefined) return { kind: 'tcp', ...place };
+  const { host, port } = tcpSocket ?? { host: undefined, port: 0 };
+  if (httpGet !== undefined) return httpAction(httpGet, container);
+  return { kind: 'tcp', ...(host === undefined ? {} : { host }), port: portOf(port, container) };
+}
+
+export function httpAction(
+  { host, port, path, scheme, httpHeaders }: HttpGet,
+  container: Pick<Container, 'ports'>,
+): HttpAction {
   return {
     kind: 'http',
-    scheme: httpGet.scheme === 'HTTPS' ? 'https' : 'http',
-    ...place,
-    path: httpGet.path,
-    headers: Object.fromEntries(httpGet.httpHeaders.map(({ name, value }) => [name, value])),
+    scheme: scheme === 'HTTPS' ? 'https' : 'http',
+    ...(host === undefined ? {} : { host }),
+    port: portOf(port, container),
+    path,
+    headers: Object.fromEntries(httpHeaders.map(({ name, value }) => [name, value])),
   };
 }
 
-function portOf(port: number | string, { ports }: Container): number {
+function portOf(port: number | string, { ports }: Pick<Container, 'ports'>): number {
   if (typeof port === 'number') return port;
   return ports.find(({ name }) => name === port)?.containerPort ?? 0;
 }

@@ -1,4 +1,5 @@
 import { isDone } from '#core/docker/init.ts';
+import { hasBegun } from '#core/docker/post-start.ts';
 import type { ContainerProbes, LiveContainer, LivePod } from '#core/docker/world.ts';
 
 /** Whether it may get traffic: not leaving, everything runs where it should, and every probe answered well. */
@@ -10,7 +11,7 @@ export function isReady(pod: LivePod): boolean {
     pod.ip !== undefined &&
     pod.problem === undefined &&
     containers.some(({ init }) => init === undefined) &&
-    containers.every(({ state, joined }) => state === 'running' && joined) &&
+    containers.every((each) => each.state === 'running' && each.joined && hasBegun(each)) &&
     Object.values(pod.probes).every(isProbedReady)
   );
 }
@@ -59,7 +60,9 @@ export function isProbedReady({ startup, readiness }: ContainerProbes): boolean 
 /** When the pod last became ready (ms); only of a ready pod. */
 export function readySince(pod: LivePod): number {
   return Math.max(
-    ...Object.values(pod.containers).map(({ startedAt }) => startedAt),
+    ...Object.values(pod.containers).map(({ startedAt, postStart }) =>
+      Math.max(startedAt, postStart?.at ?? 0),
+    ),
     ...Object.values(pod.probes).flatMap(({ startup, readiness }) =>
       [startup, readiness].flatMap((state) => state?.since ?? []),
     ),
@@ -97,6 +100,8 @@ export function unreadyReason(pod: LivePod, now: number): string {
   for (const [name, container] of Object.entries(pod.containers)) {
     const ended = endedReason(container, now);
     if (ended !== '') return `pod ${pod.name}: container ${name}: ${ended}`;
+    if (container.state === 'running' && !hasBegun(container))
+      return `pod ${pod.name}: container ${name}: ${container.postStart?.answer}`;
   }
   for (const [name, probes] of Object.entries(pod.probes)) {
     const answer = probeAnswer(probes);

@@ -102,6 +102,15 @@ const GROUPS: readonly { reason: string; of: Readonly<Record<string, readonly st
     of: { VolumeMount: ['recursiveReadOnly'] },
   },
   {
+    reason:
+      'Kubernetes itself takes no such hook: it would fail whenever it runs; use exec or httpGet',
+    of: { LifecycleHandler: ['tcpSocket'] },
+  },
+  {
+    reason: 'it restarts nothing, as Kubernetes too refuses it',
+    of: { Container: ['readinessProbe.terminationGracePeriodSeconds'] },
+  },
+  {
     reason: 'resources change by a new pod, which the rollout makes without an interruption',
     of: { Container: ['resizePolicy'] },
   },

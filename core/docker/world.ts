@@ -167,11 +167,21 @@ export interface LiveContainer {
   cause?: string;
   /** What somebody altered by hand, e.g. "memory limit 64Mi, was 128Mi"; empty when it is as created. */
   drift: string[];
+  /** Of one with a postStart hook: how that stands since it last started. */
+  postStart?: PostStart;
   /** Its network namespace is the running sandbox's; false after the sandbox was restarted under it. */
   joined: boolean;
   init?: InitRole;
   /** Of one that ended or restarted: its last lines, oldest first. */
   lastLog?: string[];
+}
+
+export interface PostStart {
+  /** `runs`: it has not ended, or is still to begin. */
+  state: 'runs' | 'failed' | 'done';
+  answer: string;
+  /** Since when (ms). */
+  at: number;
 }
 
 /** Of each of its probes that decides whether it is ready: how that stands; not ok until probed. */
@@ -270,6 +280,9 @@ export interface ContainerSpec {
   memoryBytes?: number;
   memoryReservationBytes?: number;
   probes: Probes;
+  hooks: Hooks;
+  /** By its name, instead of the image's. */
+  stopSignal?: string;
 }
 
 export interface Mount {
@@ -344,6 +357,14 @@ export type Action =
   | { kind: 'tcp'; host?: string; port: number }
   | { kind: 'grpc'; port: number; service: string }
   | { kind: 'exec'; command: string[] };
+
+/** What is done once a container has started, and before it is stopped. */
+export interface Hooks {
+  postStart?: Hook;
+  preStop?: Hook;
+}
+
+export type Hook = Extract<Action, { kind: 'http' | 'exec' }> | { kind: 'sleep'; seconds: number };
 
 /** One thing to do. Each is idempotent: done twice it is done once. */
 export type Step =

@@ -1,6 +1,7 @@
 import type { InitRole } from '#core/docker/world.ts';
 import { removeContainer, stopContainer } from './containers.ts';
 import type { DockerContext } from './context.ts';
+import type { Hooks, Stopping } from './hooks.ts';
 import { LABEL } from './marks.ts';
 
 /** What a container has to end even where others before it took all the time, as the kubelet gives it. */
@@ -12,26 +13,50 @@ export interface Leaving {
   labels: Readonly<Record<string, string>>;
 }
 
-/** Ends and removes the containers of a pod: side by side, and sidecars after those they serve, the last one first. */
+interface Ending {
+  graceSeconds: number;
+  /** By which a hook that was cut off is known again. */
+  reason?: string;
+}
+
+/**
+ * Ends and removes the containers of a pod: side by side, and sidecars after those they serve, the last one first. Their
+ * preStop hooks all begin at once.
+ */
 export async function endContainers(
   context: DockerContext,
+  hooks: Hooks,
   containers: readonly Leaving[],
-  graceSeconds: number,
+  ending: Ending,
   signal: AbortSignal,
 ): Promise<void> {
+  const { graceSeconds } = ending;
   const deadline = Date.now() + graceSeconds * 1_000;
-  const sidecars = containers
-    .flatMap((container) => {
-      const init = initRole(container.labels);
-      return init?.sidecar === true ? [{ container, order: init.order }] : [];
-    })
-    .toSorted((one, other) => other.order - one.order)
-    .map(({ container }) => container);
-  const others = containers.filter((container) => !sidecars.includes(container));
-  await Promise.all(others.map((each) => end(context, each, graceSeconds, signal)));
-  for (const sidecar of sidecars) {
+  const roles = containers.map((container) => ({ container, init: initRole(container.labels) }));
+  const sidecars = roles
+    .flatMap(({ container, init }) =>
+      init?.sidecar === true
+        ? [{ id: container.id, order: init.order, asked: ask(container) }]
+        : [],
+    )
+    .toSorted((one, other) => other.order - one.order);
+  // They are awaited below; a rejection before that is not unhandled.
+  for (const { asked } of sidecars) asked.catch(() => {});
+  const others = roles.filter(({ init }) => init?.sidecar !== true);
+  await Promise.all(
+    others.map(async ({ container }) => {
+      const { graceSeconds: left } = await ask(container);
+      await end(context, container.id, left, signal);
+    }),
+  );
+  for (const { id, asked } of sidecars) {
+    const { graceSeconds: own } = await asked;
     const left = Math.max(LEAST_GRACE_SECONDS, Math.ceil((deadline - Date.now()) / 1_000));
-    await end(context, sidecar, Math.min(graceSeconds, left), signal);
+    await end(context, id, Math.min(own, left), signal);
+  }
+
+  function ask({ id }: Leaving): Promise<Stopping> {
+    return hooks.preStop({ id, ...ending, goes: true }, signal);
   }
 }
 
@@ -42,7 +67,7 @@ export function initRole(labels: Readonly<Record<string, string>>): InitRole | u
 
 async function end(
   context: DockerContext,
-  { id }: Leaving,
+  id: string,
   graceSeconds: number,
   signal: AbortSignal,
 ): Promise<void> {

@@ -10,6 +10,7 @@ import type { Prober } from './prober.ts';
 import type { Readiness } from './readiness.ts';
 import type { SandboxShell } from './sandbox-shell.ts';
 import type { Endings } from './endings.ts';
+import type { Hooks } from './hooks.ts';
 import type { Restarts } from './restarts.ts';
 import type { SystemPod } from './system-pod.ts';
 import type { Terminations } from './terminations.ts';
@@ -31,6 +32,7 @@ export interface EngineState {
   system: SystemPod;
   certificateOrders: CertificateOrders;
   endings: Endings;
+  hooks: Hooks;
   /** Pods that got traffic when this worker first looked; none later. */
   served(read: () => Promise<Set<string>>): Promise<Set<string>>;
   terminations: Terminations;

@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import type { ReadCredentials } from '#adapters/docker/credentials.ts';
 import type { Cluster } from '#core/declarations/cluster.ts';
 import { decide } from '#core/docker/decide.ts';
+import { postStartsOf } from '#core/docker/post-start.ts';
 import type { DesiredState, Engine, OwnerStatus, Reconciliation } from '#core/engine.ts';
 import { UserError } from '#core/errors.ts';
 import type { SystemImages } from '#core/images.ts';
@@ -21,6 +22,7 @@ import { findContainer } from './find-container.ts';
 import { execIn } from './exec-in.ts';
 import { followChanges } from './follow-changes.ts';
 import { portTaken } from './port-taken.ts';
+import { createHooks } from './hooks.ts';
 import { createImages } from './images.ts';
 import { createInternalCa } from './internal-ca.ts';
 import { createInspections } from './inspections.ts';
@@ -102,6 +104,7 @@ export function createDockerEngine(options: DockerEngineOptions): Engine {
     for (let round = 0; ; round += 1) {
       const listing = round === 0 ? first : await listOurs(context, signal);
       const observed = await observe(state, network, listing, signal);
+      state.hooks.begin(postStartsOf(observed.world.pods));
       const now = Date.now();
       const decision = decide(desired, observed.world, now, seal);
       for (const { owner, plan: changes } of decision.owners) {
@@ -179,6 +182,7 @@ export function createDockerEngine(options: DockerEngineOptions): Engine {
       await Promise.all([
         state.terminations.close(),
         state.restarts.close(),
+        state.hooks.close(),
         state.evictions.close(),
         state.certificateOrders.close(),
       ]);
@@ -197,6 +201,7 @@ function createState(
   const shell = createSandboxShell(context);
   const prober = createProber(context, shell, onChange);
   const endings = createEndings(context);
+  const hooks = createHooks(context, shell, onChange);
   const times = createNotedTimes(Date.now);
   let servedOnce: Set<string> | undefined;
   return {
@@ -225,8 +230,9 @@ function createState(
       onChange,
     ),
     endings,
-    terminations: createTerminations(context, onChange),
-    restarts: createRestarts(context, endings, times, onChange),
+    hooks,
+    terminations: createTerminations(context, hooks, onChange),
+    restarts: createRestarts(context, endings, hooks, times, onChange),
     async served(read) {
       if (servedOnce !== undefined) return new Set();
       servedOnce = await read();

@@ -18,6 +18,7 @@ export const LABEL = {
   sizeLimits: 'windlass.dev/size-limits',
   graceSeconds: 'windlass.dev/grace-seconds',
   probes: 'windlass.dev/probes',
+  hooks: 'windlass.dev/hooks',
   ports: 'windlass.dev/ports',
   published: 'windlass.dev/published',
   hostPorts: 'windlass.dev/host-ports',

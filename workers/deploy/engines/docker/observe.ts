@@ -2,6 +2,7 @@ import { callDocker } from '#adapters/docker/call.ts';
 import { ordersOf } from '#core/docker/acme.ts';
 import { ingressesIn } from '#core/docker/ingress-routes.ts';
 import type { HostPort } from '#core/docker/host-ports.ts';
+import { hasBegun } from '#core/docker/post-start.ts';
 import type { LiveContainer, LivePod, World } from '#core/docker/world.ts';
 import { labelsOf } from './containers.ts';
 import { findDrift, parseMade } from './drift.ts';
@@ -73,6 +74,7 @@ export async function observe(
   state.volumeHashes.keepOnly(ids);
   state.endings.keepOnly(ids);
   state.restarts.keepOnly(ids);
+  state.hooks.keepOnly(ids);
   const system = inspected.filter((container) => !PARTS.has(labelsOf(container)[LABEL.role] ?? ''));
   const { sandboxId, taken, ...running } = await state.system.observe(system, signal);
   const served = await state.served(() => state.system.servedPods(system, signal));
@@ -229,6 +231,7 @@ async function readContainer(
   const isSandbox = Id === sandbox.Id;
   const init = initRole(labelsOf(container));
   const ending = isSandbox ? undefined : await state.endings.of(container, signal);
+  const postStart = isSandbox ? undefined : await state.hooks.postStartOf(container, signal);
   const life = isSandbox ? { restarts: 0 } : await state.restarts.of(container, signal);
   return {
     id: Id,
@@ -243,6 +246,7 @@ async function readContainer(
       isSandbox ||
       (container.HostConfig.NetworkMode === `container:${sandbox.Id}` &&
         isStartedSince(container, sandbox)),
+    ...(postStart === undefined ? {} : { postStart }),
     ...(ending === undefined ? {} : { lastLog: ending.lastLog }),
     ...(init === undefined ? {} : { init }),
   };
@@ -261,7 +265,7 @@ function probeTargets(
   };
   return containers.flatMap((container) => {
     const live = pod.containers[labelsOf(container)[LABEL.container] ?? ''];
-    const isUp = live?.state === 'running' && live.joined;
+    const isUp = live?.state === 'running' && live.joined && hasBegun(live);
     return isUp ? (probeTarget(container, { ...target, startedAt: live.startedAt }) ?? []) : [];
   });
 }

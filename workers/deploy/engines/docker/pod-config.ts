@@ -133,10 +133,14 @@ export function containerBody(
       ...(container.init === undefined ? {} : { [LABEL.init]: JSON.stringify(container.init) }),
       [LABEL.made]: JSON.stringify(made),
       [LABEL.probes]: JSON.stringify(container.probes),
+      ...(Object.keys(container.hooks).length === 0
+        ? {}
+        : { [LABEL.hooks]: JSON.stringify(container.hooks) }),
     },
     // An image's own health check has no meaning in a pod, and would fill Docker's events.
     Healthcheck: { Test: ['NONE'] },
     StopTimeout: pod.graceSeconds,
+    ...(container.stopSignal === undefined ? {} : { StopSignal: container.stopSignal }),
     ...(container.security.user === undefined ? {} : { User: container.security.user }),
     HostConfig: {
       NetworkMode: `container:${sandboxId}`,

@@ -4,15 +4,16 @@ import type { ContainerSpec, PodSpec } from '#core/docker/world.ts';
 import {
   createContainer,
   labelsOf,
-  removeContainer,
   restartContainer,
   startContainer,
-  stopContainer,
   undoDrift,
   unpauseContainer,
 } from './containers.ts';
+import { endContainers } from './end-containers.ts';
+import type { Leaving } from './end-containers.ts';
 import { findDrift, parseMade } from './drift.ts';
 import type { EngineState } from './engine-state.ts';
+import { hooksIn } from './hooks.ts';
 import { isStartedSince, timeOf } from './inspected.ts';
 import type { InspectedContainer } from './inspected.ts';
 import { inspectContainer } from './inspections.ts';
@@ -106,8 +107,13 @@ async function prepare(
   if (found !== undefined) {
     state.inspections.forget(found.Id);
     if (await isUsable(state, sandboxId, found, signal)) return { id: found.Id, name, found };
-    await stopContainer(context, found.Id, pod.graceSeconds, signal);
-    await removeContainer(context, found.Id, signal);
+    await endContainers(
+      context,
+      state.hooks,
+      [leaving(found)],
+      { graceSeconds: pod.graceSeconds },
+      signal,
+    );
   }
   const expected = {
     ...podMarks(context, pod),
@@ -119,6 +125,10 @@ async function prepare(
   const body = containerBody(context, pod, container, sandboxId, { volumeRoots, securityOptions });
   const fullName = partName(context, pod, name);
   return { id: await createContainer(context, fullName, body, expected, signal), name };
+}
+
+function leaving(container: InspectedContainer): Leaving {
+  return { id: container.Id, labels: labelsOf(container) };
 }
 
 /** False where it has to be made anew. */
@@ -136,7 +146,7 @@ async function isUsable(
 }
 
 async function run(
-  { context }: EngineState,
+  { context, hooks }: EngineState,
   pod: PodSpec,
   sandbox: InspectedContainer,
   { id, found }: Prepared,
@@ -147,8 +157,10 @@ async function run(
   if (status === 'paused') return unpauseContainer(context, id, signal);
   if (status === 'exited' || status === 'created') return startContainer(context, id, signal);
   // It runs on in the network namespace that the sandbox had before.
-  if (!isStartedSince(found, sandbox))
-    await restartContainer(context, id, pod.graceSeconds, signal);
+  if (isStartedSince(found, sandbox)) return;
+  const { graceSeconds } = pod;
+  const asked = await hooks.preStop({ id, graceSeconds, goes: false }, signal);
+  if (!asked.restarted) await restartContainer(context, id, asked.graceSeconds, signal);
 }
 
 /**
@@ -165,6 +177,8 @@ async function probeAtOnce(
   const address = podAddress(sandbox, network);
   const container = await inspectContainer(context, id, signal);
   if (container?.State.Status !== 'running' || address === undefined) return;
+  // It waits for its postStart hook.
+  if (hooksIn(container).postStart !== undefined) return;
   const target = probeTarget(container, {
     address,
     served: false,

@@ -201,13 +201,13 @@ async function discard(
 }
 
 async function endAll(
-  { context }: EngineState,
+  { context, hooks }: EngineState,
   pod: PodSpec,
   { containers }: PodParts,
   signal: AbortSignal,
 ): Promise<void> {
   const leaving = containers.map((each) => ({ id: each.Id, labels: labelsOf(each) }));
-  await endContainers(context, leaving, pod.graceSeconds, signal);
+  await endContainers(context, hooks, leaving, pod, signal);
 }
 
 /**

@@ -7,6 +7,7 @@ import type { ContainerLife } from './container-life.ts';
 import { startContainer, stopContainer } from './containers.ts';
 import type { DockerContext } from './context.ts';
 import type { Endings } from './endings.ts';
+import type { Hooks } from './hooks.ts';
 import { timeOf } from './inspected.ts';
 import type { InspectedContainer } from './inspected.ts';
 import { inspectContainer } from './inspections.ts';
@@ -38,6 +39,7 @@ export interface Restarts {
 export function createRestarts(
   context: DockerContext,
   endings: Endings,
+  hooks: Hooks,
   times: NotedTimes,
   onChange: (what: string) => void,
 ): Restarts {
@@ -85,7 +87,10 @@ export function createRestarts(
   async function end(id: string, graceSeconds: number): Promise<void> {
     const { signal } = closing;
     try {
-      await stopContainer(context, id, graceSeconds, signal);
+      const asked = await hooks.preStop({ id, graceSeconds, goes: false }, signal);
+      addCause(id, asked.failure);
+      if (asked.restarted) return;
+      await stopContainer(context, id, asked.graceSeconds, signal);
       const life = lives.get(id);
       if (life !== undefined)
         lives.set(id, { ...life, restartAt: restartTime(life.backoff, Date.now()) });
@@ -95,6 +100,12 @@ export function createRestarts(
       ending.delete(id);
       onChange(`container ${id} was ended`);
     }
+  }
+
+  function addCause(id: string, failure: string | undefined): void {
+    const life = lives.get(id);
+    if (life === undefined || failure === undefined) return;
+    lives.set(id, { ...life, cause: [life.cause ?? [], failure].flat().join('; ') });
   }
 
   function tellFailure(id: string, error: unknown): void {

@@ -4,6 +4,7 @@ import { messageOf, UserError } from '#core/errors.ts';
 import { removeContainer, renameContainer } from './containers.ts';
 import type { DockerContext } from './context.ts';
 import { endContainers } from './end-containers.ts';
+import type { Hooks } from './hooks.ts';
 import { nameOf, type ListedContainer } from './inspected.ts';
 import { inspectContainer } from './inspections.ts';
 import { filterOurs, LABEL } from './marks.ts';
@@ -35,6 +36,7 @@ export interface Terminations {
 
 export function createTerminations(
   context: DockerContext,
+  hooks: Hooks,
   onChange: (what: string) => void,
 ): Terminations {
   const marked = new Map<string, number>();
@@ -45,7 +47,7 @@ export function createTerminations(
     const { signal } = closing;
     try {
       await sleep(Math.max(0, since + DRAIN_MS - Date.now()), undefined, { signal });
-      await removePod(context, pod, graceSeconds, signal);
+      await removePod(context, hooks, pod, { graceSeconds, reason: String(since) }, signal);
       marked.delete(podKey(pod));
     } catch (error) {
       if (signal.aborted) return;
@@ -85,8 +87,9 @@ export function createTerminations(
 
 async function removePod(
   context: DockerContext,
+  hooks: Hooks,
   pod: Pod,
-  graceSeconds: number,
+  ending: { graceSeconds: number; reason: string },
   signal: AbortSignal,
 ): Promise<void> {
   const filters = filterOurs(context, { [LABEL.namespace]: pod.namespace, [LABEL.pod]: pod.name });
@@ -99,7 +102,7 @@ async function removePod(
   const sandboxes = listed.filter(({ Labels }) => Labels[LABEL.role] === 'sandbox');
   const containers = listed.filter(({ Labels }) => Labels[LABEL.role] !== 'sandbox');
   const leaving = containers.map(({ Id, Labels }) => ({ id: Id, labels: Labels }));
-  await endContainers(context, leaving, graceSeconds, signal);
+  await endContainers(context, hooks, leaving, ending, signal);
   await removeVolumes(context, pod, sandboxes, filters, signal);
 }
 
