@@ -38,6 +38,9 @@ export interface PodStatus {
   /** The workload that keeps it, e.g. `Deployment/default/web`. */
   owner: ResourceKey;
   ip?: string;
+  /** Of one that is at its end, and why. */
+  phase?: 'Succeeded' | 'Failed';
+  reason?: string;
   ready: boolean;
   /** Milliseconds since the epoch. */
   createdAt: number;

@@ -25,6 +25,9 @@ const PodView = z.object({
   namespace: z.string(),
   owner: z.string(),
   ip: z.string().exactOptional(),
+  /** Of one that is at its end, and why: DeadlineExceeded. */
+  phase: z.enum(['Succeeded', 'Failed']).exactOptional(),
+  reason: z.string().exactOptional(),
   ready: z.boolean(),
   createdAt: z.number(),
   containers: z.array(ContainerView),

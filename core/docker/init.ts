@@ -1,3 +1,4 @@
+import { isOver } from '#core/docker/pod-phase.ts';
 import { hasBegun, holdsOthers } from '#core/docker/post-start.ts';
 import type { ContainerSpec, LiveContainer, LivePod, PodSpec } from '#core/docker/world.ts';
 
@@ -18,19 +19,34 @@ export interface Turn {
 export function turnOf({ containers }: Pick<PodSpec, 'containers'>, pod?: LivePod): Turn {
   const inits = containers.filter(({ init }) => init !== undefined);
   if (inits.length === 0)
-    return { run: namesOf(untilHeld(containers, pod)), anew: false, initialising: false };
+    return {
+      run: namesOf(withoutOver(untilHeld(containers, pod), pod)),
+      anew: false,
+      initialising: false,
+    };
   const anew = pod !== undefined && hasOtherSandbox(pod);
   const live = anew || pod === undefined ? undefined : pod;
   const waits = isInitialised(live)
     ? -1
     : containers.findIndex(
-        ({ name, init }) => init !== undefined && !isOver(name, init.sidecar, live),
+        ({ name, init }) => init !== undefined && !isPassed(name, init.sidecar, live),
       );
   const begun = waits === -1 ? containers : containers.slice(0, waits + 1);
   const run = untilHeld(begun, live).filter(
     ({ init }, index) => init?.sidecar !== false || index === waits,
   );
-  return { run: namesOf(run), anew, initialising: waits !== -1 };
+  return { run: namesOf(withoutOver(run, live)), anew, initialising: waits !== -1 };
+}
+
+/** Without those that ended for good. */
+function withoutOver(
+  containers: readonly ContainerSpec[],
+  pod: LivePod | undefined,
+): readonly ContainerSpec[] {
+  return containers.filter(({ name }) => {
+    const container = pod?.containers[name];
+    return container === undefined || !isOver(container);
+  });
 }
 
 /** Up to the first whose postStart hook the others wait for. */
@@ -60,7 +76,7 @@ function isInitialised(pod: LivePod | undefined): boolean {
   );
 }
 
-function isOver(name: string, isSidecar: boolean, pod: LivePod | undefined): boolean {
+function isPassed(name: string, isSidecar: boolean, pod: LivePod | undefined): boolean {
   const container = pod?.containers[name];
   if (container === undefined) return false;
   if (!isSidecar) return isDone(container);

@@ -4,9 +4,11 @@ import type { HostPortClaims } from '#core/docker/host-ports.ts';
 import { turnOf } from '#core/docker/init.ts';
 import { keeperOf, podSpec, templateHash } from '#core/docker/pod-spec.ts';
 import { pullSecretsOf } from '#core/docker/pull-secrets.ts';
+import { deadlineOf, endOf } from '#core/docker/pod-phase.ts';
+import type { PodEnd } from '#core/docker/pod-phase.ts';
 import { isCrashLooping, isHeldBack, isReady, unreadyReason } from '#core/docker/readiness.ts';
 import { nextStep, progressedAt } from '#core/docker/rollout.ts';
-import type { LivePod, PodSpec, Step } from '#core/docker/world.ts';
+import type { LiveContainer, LivePod, PodSpec, Step } from '#core/docker/world.ts';
 import type { Workloads } from '#core/docker/workloads.ts';
 import type { OwnerKey } from '#core/owner.ts';
 import type { ResourceKey } from '#core/resources/resource.ts';
@@ -28,6 +30,8 @@ export interface KeptPods {
   pending?: string;
   /** What may be wrong with it; it goes on all the same. */
   warning?: string;
+  /** Of a pod that is at its end. */
+  end?: PodEnd;
   /** Set when it will not get there by itself. */
   failure?: string;
   wakeAt?: number;
@@ -68,6 +72,7 @@ export function keepPods({
     staying.map((pod) => [pod.name, podSpec(workload, pod.name, owner, workloads)]),
   );
   const care = staying.map((pod) => careFor(pod, specs.get(pod.name), now));
+  const [end] = care.flatMap((each) => each.end ?? []);
   const wanted = rollout.create.map((name) => {
     const pod = podSpec(workload, name, owner, workloads);
     return { pod, pending: claims.claim(pod, pod.hostPorts) };
@@ -78,14 +83,19 @@ export function keepPods({
     .map(({ pod }): Step => ({ kind: 'createPod', pod, run: turnOf(pod).run }));
   const { paused } = workload.spec;
   const warning = warningOf(pullSecretsOf(workload, workloads).lacked);
+  const complete = isFinite(workload)
+    ? end?.phase === 'Succeeded'
+    : rollout.complete && end === undefined;
   const failure =
-    rollout.complete || paused ? undefined : failureOf(workload, staying, pending, recordedAt, now);
+    complete || paused
+      ? undefined
+      : failureOf({ workload, pods: staying, end, pending, recordedAt }, now);
   const deadline =
     progressedAt(workload, pods, recordedAt) + workload.spec.progressDeadlineSeconds * 1_000;
   const wakes = [
     rollout.wakeAt,
     ...care.map(({ wakeAt }) => wakeAt),
-    rollout.complete || paused || deadline <= now ? undefined : deadline,
+    complete || paused || deadline <= now ? undefined : deadline,
   ];
   return {
     key,
@@ -99,7 +109,8 @@ export function keepPods({
       ...rollout.remove.map(({ name }) => `remove pod ${name}`),
       ...evicted.map((pod) => `evict pod ${pod.name}: ${pod.evicted}`),
     ],
-    complete: rollout.complete,
+    complete,
+    ...(end === undefined ? {} : { end }),
     ...(pending === undefined ? {} : { pending }),
     ...(warning === undefined ? {} : { warning }),
     ...(failure === undefined ? {} : { failure: [failure, warning ?? []].flat().join('; ') }),
@@ -107,7 +118,13 @@ export function keepPods({
   };
 }
 
+/** Whether it is there to come to an end. */
+function isFinite({ spec: { template } }: Workload): boolean {
+  return template.spec.restartPolicy !== 'Always';
+}
+
 interface Care {
+  end?: PodEnd;
   steps: Step[];
   why: string[];
   wakeAt?: number;
@@ -116,6 +133,46 @@ interface Care {
 /** Puts right what is wrong with a pod that stays. */
 function careFor(pod: LivePod, spec: PodSpec | undefined, now: number): Care {
   if (spec === undefined) return { steps: [], why: [] };
+  const end = endOf(pod, spec, now);
+  if (end !== undefined) return { end, ...endCare(pod, spec, end) };
+  const cut = cutOff(pod, spec);
+  if (cut !== undefined) return cut;
+  const deadline = deadlineOf(pod, spec);
+  const care = careWhileRunning(pod, spec, now);
+  return { ...care, ...earliest([care.wakeAt, deadline]) };
+}
+
+/** What still runs of a pod that is at its end: sidecars, or all that its deadline met. */
+function endCare(pod: LivePod, spec: PodSpec, { phase, reason }: PodEnd): Care {
+  const left = Object.values(pod.containers).filter(({ state }) => UP.has(state));
+  return endCareOf(pod, spec, left, reason ?? `it has ${phase.toLowerCase()}`);
+}
+
+/** Of a pod that is never started again: those that its sandbox was restarted under. */
+function cutOff(pod: LivePod, spec: PodSpec): Care | undefined {
+  if (spec.restartPolicy !== 'Never') return undefined;
+  const left = Object.values(pod.containers).filter(
+    ({ state, joined, init }) => state === 'running' && !joined && init?.sidecar !== true,
+  );
+  return left.length === 0 ? undefined : endCareOf(pod, spec, left, "it lost the pod's network");
+}
+
+function endCareOf(
+  pod: LivePod,
+  { graceSeconds }: PodSpec,
+  left: readonly LiveContainer[],
+  why: string,
+): Care {
+  if (left.length === 0) return { steps: [], why: [] };
+  const containers = left.map(({ id, init }) => ({ id, ...(init === undefined ? {} : { init }) }));
+  const { name, namespace } = pod;
+  return {
+    steps: [{ kind: 'endPod', pod: name, namespace, containers, graceSeconds, why }],
+    why: [`end what runs of pod ${name}: ${why}`],
+  };
+}
+
+function careWhileRunning(pod: LivePod, spec: PodSpec, now: number): Care {
   const { run, anew, initialising } = turnOf(spec, pod);
   const wrong = anew ? 'its sandbox is another' : wrongWith(pod, spec, run, now);
   const waits = Object.values(pod.containers).map(({ restartAt }) => restartAt);
@@ -222,15 +279,23 @@ function warningOf(lackedPullSecrets: readonly string[]): string | undefined {
   return `FailedToRetrieveImagePullSecret: there is no Secret ${lackedPullSecrets.join(', ')}`;
 }
 
+const UP = new Set<LiveContainer['state']>(['running', 'paused', 'restarting']);
+
 const PULL_GIVEN_UP = ['ImagePullBackOff', 'ErrImageNeverPull'];
 
+interface Standing {
+  workload: Workload;
+  pods: readonly LivePod[];
+  end: PodEnd | undefined;
+  pending: string | undefined;
+  recordedAt: number;
+}
+
 function failureOf(
-  workload: Workload,
-  pods: readonly LivePod[],
-  pending: string | undefined,
-  recordedAt: number,
+  { workload, pods, end, pending, recordedAt }: Standing,
   now: number,
 ): string | undefined {
+  if (end !== undefined) return pods.map((pod) => endReason(pod, end, workload, now))[0];
   const unready = pods.filter((pod) => !isReady(pod));
   const hopeless = unready.find(
     (pod) =>
@@ -238,6 +303,8 @@ function failureOf(
       Object.values(pod.containers).some((container) => isCrashLooping(container, now)),
   );
   if (hopeless !== undefined) return unreadyReason(hopeless, now);
+  // It works, and says itself when it is done.
+  if (isFinite(workload) && pods.some(isWorking)) return undefined;
   const { progressDeadlineSeconds } = workload.spec;
   if (now < progressedAt(workload, pods, recordedAt) + progressDeadlineSeconds * 1_000)
     return undefined;
@@ -245,6 +312,18 @@ function failureOf(
   const reason =
     first === undefined ? (pending ?? 'its pods are not available yet') : unreadyReason(first, now);
   return `no progress for ${progressDeadlineSeconds} s: ${reason}`;
+}
+
+function isWorking({ containers }: LivePod): boolean {
+  return Object.values(containers).some(
+    ({ init, state }) => init === undefined && state === 'running',
+  );
+}
+
+function endReason(pod: LivePod, { reason }: PodEnd, { spec }: Workload, now: number): string {
+  if (reason === undefined) return unreadyReason(pod, now);
+  const seconds = spec.template.spec.activeDeadlineSeconds;
+  return `pod ${pod.name}: ${reason}: it was active for longer than ${seconds} s`;
 }
 
 /** The earliest of some times, absent ones left out. */

@@ -248,7 +248,21 @@ const PodTemplate = z.strictObject({
   metadata: z.strictObject({ labels: Strings.default({}), annotations: Strings.default({}) }),
   spec: PodSpec,
 });
-export type PodTemplate = z.infer<typeof PodTemplate>;
+
+/** What only a Pod without a workload may say: that it has an end. */
+const BarePodSpec = PodSpec.extend({
+  restartPolicy: z.enum(['Always', 'OnFailure', 'Never']).default('Always'),
+  activeDeadlineSeconds: z
+    .int()
+    .min(1)
+    .max(2 ** 31 - 1)
+    .optional(),
+});
+
+export interface PodTemplate {
+  metadata: z.infer<typeof PodTemplate>['metadata'];
+  spec: z.infer<typeof BarePodSpec>;
+}
 
 const Amount = z.union([
   z.int().min(0),
@@ -328,7 +342,7 @@ export const Pod = z.strictObject({
   apiVersion: z.literal('v1'),
   kind: z.literal('Pod'),
   metadata: metadata(Label),
-  spec: PodSpec,
+  spec: BarePodSpec,
 });
 export type Pod = z.infer<typeof Pod>;
 

@@ -102,6 +102,10 @@ export function podSpec(
     sharing: sharingOf(spec),
     hostPorts: hostPortsOf(spec),
     graceSeconds: spec.terminationGracePeriodSeconds,
+    restartPolicy: spec.restartPolicy,
+    ...(spec.activeDeadlineSeconds === undefined
+      ? {}
+      : { activeSeconds: spec.activeDeadlineSeconds }),
   };
 }
 

@@ -1,5 +1,6 @@
 import { hasBegun } from '#core/docker/post-start.ts';
 import { isDone, turnOf } from '#core/docker/init.ts';
+import { endOf } from '#core/docker/pod-phase.ts';
 import { isHeldBack, isProbedReady, isReady, probeAnswer } from '#core/docker/readiness.ts';
 import type { LiveContainer, LivePod, PodSpec } from '#core/docker/world.ts';
 import type { ContainerStatus, PodStatus } from '#core/engine.ts';
@@ -16,6 +17,7 @@ export function podStatus(pod: LivePod, spec: PodSpec | undefined, now: number):
     namespace: pod.namespace,
     owner: pod.keeper,
     ...(pod.ip === undefined ? {} : { ip: pod.ip }),
+    ...(spec === undefined ? {} : endOf(pod, spec, now)),
     ready: isReady(pod),
     createdAt: pod.createdAt,
     containers: [...names].map((name) => ({

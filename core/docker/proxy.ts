@@ -6,6 +6,7 @@ import type { Protocol } from '#core/docker/kind-words.ts';
 import type { Service, ServicePort } from '#core/docker/kinds-service.ts';
 import { portOf } from '#core/docker/named-ports.ts';
 import { opensHostPorts } from '#core/docker/node-ports.ts';
+import { hasEnded } from '#core/docker/pod-phase.ts';
 import { blinksUntil, isReady } from '#core/docker/readiness.ts';
 import type { CertificateOrder, EdgeConfig, LivePod, ProxyConfig } from '#core/docker/world.ts';
 import { contentHash } from '#core/hash.ts';
@@ -201,7 +202,7 @@ export function endpointsOf(service: Service, pods: readonly LivePod[], now: num
     .filter((pod) => pod.namespace === namespaceOf(service))
     .filter((pod) =>
       service.spec.publishNotReadyAddresses
-        ? pod.deletingSince === undefined
+        ? pod.deletingSince === undefined && !hasEnded(pod)
         : isReady(pod) || blinksUntil(pod, now) !== undefined,
     )
     .filter((pod) =>

@@ -1,4 +1,5 @@
 import { isDone } from '#core/docker/init.ts';
+import { isOver } from '#core/docker/pod-phase.ts';
 import { hasBegun } from '#core/docker/post-start.ts';
 import type { ContainerProbes, LiveContainer, LivePod } from '#core/docker/world.ts';
 
@@ -48,7 +49,8 @@ function isUnprobed(state: object): boolean {
 }
 
 function restarted(container: LiveContainer): LiveContainer {
-  const isDown = container.state === 'exited' || container.state === 'restarting';
+  const isDown =
+    (container.state === 'exited' && !isOver(container)) || container.state === 'restarting';
   return isDown ? { ...container, state: 'running' } : container;
 }
 
@@ -75,8 +77,9 @@ export function isAvailable(pod: LivePod, minReadySeconds: number, now: number):
 }
 
 /** Whether it crashed again and again, and waits to be started. */
-export function isHeldBack({ state, restartAt = 0 }: LiveContainer, now: number): boolean {
-  return state === 'exited' && restartAt > now;
+export function isHeldBack(container: LiveContainer, now: number): boolean {
+  const { state, restartAt = 0 } = container;
+  return state === 'exited' && restartAt > now && !isOver(container);
 }
 
 /** A wait as long as the third one of the back-off: by then it counts as crashing for good. */
@@ -125,6 +128,7 @@ export function probeAnswer({ startup, readiness, failed }: ContainerProbes): st
 function endedReason(container: LiveContainer, now: number): string {
   const { state, restarts, cause, lastLog } = container;
   if (state === 'running' || state === 'created' || isDone(container)) return '';
+  if (isOver(container) && container.exitCode === 0) return '';
   const how = cause ?? (container.oomKilled ? 'OOMKilled' : `exit code ${container.exitCode}`);
   const isLooping = isHeldBack(container, now) || isCrashLooping(container, now);
   const stage = container.init?.sidecar === false ? 'Init:' : '';

@@ -45,6 +45,10 @@ const GROUPS: readonly { reason: string; of: Readonly<Record<string, readonly st
     reason: 'the release says what is deleted, and Windlass in which order',
     of: { ObjectMeta: ['finalizers', 'ownerReferences'], Namespace: ['spec'] },
   },
+  {
+    reason: 'only a Pod without a workload has an end, as in Kubernetes',
+    of: { PodTemplateSpec: ['spec.activeDeadlineSeconds'] },
+  },
   { reason: 'a Namespace is in none itself', of: { Namespace: ['metadata.namespace'] } },
   {
     reason: 'a pod has the name and the namespace that its workload gives it',

@@ -57,7 +57,10 @@ export function workloadOf(resource: Deployment | DaemonSet | Pod): Workload {
           },
           minReadySeconds: 0,
           paused: false,
-          progressDeadlineSeconds: PROGRESS_DEADLINE_SECONDS,
+          progressDeadlineSeconds: Math.max(
+            PROGRESS_DEADLINE_SECONDS,
+            resource.spec.activeDeadlineSeconds ?? 0,
+          ),
         },
       };
     }

@@ -172,6 +172,8 @@ export interface LiveContainer {
   /** Its network namespace is the running sandbox's; false after the sandbox was restarted under it. */
   joined: boolean;
   init?: InitRole;
+  /** Whether it is started again when it ends; absent: always. */
+  restart?: 'OnFailure' | 'Never';
   /** Of one that ended or restarted: its last lines, oldest first. */
   lastLog?: string[];
 }
@@ -231,6 +233,10 @@ export interface PodSpec {
   sharing: Sharing;
   hostPorts: HostPort[];
   graceSeconds: number;
+  /** Whether its containers are started again; sidecars always are. */
+  restartPolicy: 'Always' | 'OnFailure' | 'Never';
+  /** How long it may take until it has ended. */
+  activeSeconds?: number;
 }
 
 /** How a pod is called. */
@@ -396,6 +402,15 @@ export type Step =
       namespace: string;
       container: string;
       id: string;
+      graceSeconds: number;
+      why: string;
+    }
+  /** The pod is at its end: what still runs of it ends too, and it stays. */
+  | {
+      kind: 'endPod';
+      pod: string;
+      namespace: string;
+      containers: { id: string; init?: InitRole }[];
       graceSeconds: number;
       why: string;
     }

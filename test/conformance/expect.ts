@@ -40,7 +40,13 @@ const ContainerIs = z.strictObject({
 
 const PodsAre = z.strictObject({
   pods: z.string(),
-  become: z.strictObject({ count: Count.optional(), ready: Count.optional() }),
+  become: z.strictObject({
+    count: Count.optional(),
+    ready: Count.optional(),
+    /** Of all of them. */
+    phase: z.enum(['Succeeded', 'Failed']).optional(),
+    reason: Text.optional(),
+  }),
   ...timing,
 });
 

@@ -185,7 +185,13 @@ function podsAre({ pods: name, become }: Extract<Step, { pods: string }>) {
     const pods = podsOf(status, workloadOf(name));
     return (
       count('pods', become.count, pods.length) ??
-      count('ready pods', become.ready, pods.filter(({ ready }) => ready).length)
+      count('ready pods', become.ready, pods.filter(({ ready }) => ready).length) ??
+      pods
+        .map(
+          ({ phase, reason = '' }) =>
+            same('phase', become.phase, phase) ?? compare('reason', become.reason, reason),
+        )
+        .find((wrong) => wrong !== undefined)
     );
   };
 }

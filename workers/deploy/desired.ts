@@ -20,14 +20,19 @@ export async function readDesired(
   return { owner, release, resources };
 }
 
-/** How long a deploy may take at most: the longest `progressDeadlineSeconds` of its Deployments, and a margin. */
+/**
+ * How long a deploy may take at most: the longest `progressDeadlineSeconds` of its Deployments or
+ * `activeDeadlineSeconds` of its Pods, and a margin.
+ */
 export function deadlineMsOf(desired: DesiredState): number {
   const seconds = desired.resources.map(progressSeconds);
   return (Math.max(DEFAULT_PROGRESS_SECONDS, ...seconds) + MARGIN_SECONDS) * 1_000;
 }
 
 function progressSeconds(resource: Resource): number {
-  const spec = resource['spec'] as { progressDeadlineSeconds?: unknown } | undefined;
-  const seconds = spec?.progressDeadlineSeconds;
+  const spec = resource['spec'] as
+    | { progressDeadlineSeconds?: unknown; activeDeadlineSeconds?: unknown }
+    | undefined;
+  const seconds = spec?.progressDeadlineSeconds ?? spec?.activeDeadlineSeconds;
   return typeof seconds === 'number' ? seconds : 0;
 }

@@ -112,13 +112,20 @@ function resourceRows({ key, health, summary, pods = [] }: Resource, paint: Pain
     [`  ${displayKey(key)}`, paint(COLOURS[health.status], health.status), displayText(why)],
     ...pods.map((pod) => [
       `    ${pod.name}`,
-      pod.ready ? paint('green', 'ready') : paint('yellow', 'not ready'),
+      podText(pod, paint),
       displayText(pod.containers.map(containerText).join('; ')),
     ]),
   ];
 }
 
-type Container = NonNullable<Resource['pods']>[number]['containers'][number];
+type Pod = NonNullable<Resource['pods']>[number];
+type Container = Pod['containers'][number];
+
+function podText({ ready, phase, reason }: Pod, paint: Paint): string {
+  if (phase !== undefined)
+    return paint(phase === 'Succeeded' ? 'green' : 'red', displayText(reason ?? phase));
+  return ready ? paint('green', 'ready') : paint('yellow', 'not ready');
+}
 
 function containerText(container: Container): string {
   const restarts = container.restarts === 0 ? '' : `, ${restartsText(container)}`;

@@ -59,6 +59,15 @@ export function carryOut(world: World, step: Step, now: number): World {
             : pod,
         ),
       };
+    case 'endPod':
+      return {
+        ...world,
+        pods: world.pods.map((pod) =>
+          pod.name === step.pod && pod.namespace === step.namespace
+            ? { ...pod, containers: ended(pod.containers, step, now) }
+            : pod,
+        ),
+      };
     case 'deletePod':
       return { ...world, pods: world.pods.filter((pod) => !isNamed(pod, step)) };
     case 'configureProxy':
@@ -74,6 +83,22 @@ export function carryOut(world: World, step: Step, now: number): World {
     case 'orderCertificate':
       return world;
   }
+}
+
+function ended(
+  containers: LivePod['containers'],
+  step: Extract<Step, { kind: 'endPod' }>,
+  now: number,
+): LivePod['containers'] {
+  const ids = new Set(step.containers.map(({ id }) => id));
+  return Object.fromEntries(
+    Object.entries(containers).map(([name, container]) => [
+      name,
+      ids.has(container.id)
+        ? { ...container, state: 'exited' as const, exitCode: 137, finishedAt: now }
+        : container,
+    ]),
+  );
 }
 
 /** Its init containers are at their end as soon as they run. */

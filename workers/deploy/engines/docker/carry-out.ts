@@ -1,5 +1,6 @@
 import type { Step } from '#core/docker/world.ts';
 import type { EngineState } from './engine-state.ts';
+import { podKey } from './names.ts';
 import type { ClusterNetwork } from './network.ts';
 import { ensurePod, writeVolume } from './pods.ts';
 import { forgetRecord, writeRecord } from './records.ts';
@@ -47,6 +48,15 @@ const handlers: Handlers = {
         { cluster: state.context.cluster, pod, container, why },
         'container restarted',
       );
+    return Promise.resolve(begun);
+  },
+  endPod: ({ pod, namespace, containers, graceSeconds, why }, { state }) => {
+    const begun = state.finishes.begin(podKey({ name: pod, namespace }), {
+      containers,
+      graceSeconds,
+    });
+    if (begun)
+      state.context.log.info({ cluster: state.context.cluster, pod, why }, 'pod came to its end');
     return Promise.resolve(begun);
   },
   deletePod: async ({ name, namespace, graceSeconds }, { state, signal }) => {

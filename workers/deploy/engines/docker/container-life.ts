@@ -43,6 +43,15 @@ export function continueLife(life: ContainerLife, container: Seen): ContainerLif
   };
 }
 
+/** Whether it is started again after it ended, by Docker or by us. */
+export function isStartedAgain({
+  HostConfig,
+  State,
+}: Pick<InspectedContainer, 'HostConfig' | 'State'>): boolean {
+  const { Name: policy } = HostConfig.RestartPolicy;
+  return policy === 'on-failure' ? State.ExitCode !== 0 : policy !== 'no';
+}
+
 /** Docker counts the one too that it is waiting to make. */
 function restartsByDocker({ RestartCount, State }: Seen): number {
   return Math.max(0, RestartCount - (State.Status === 'restarting' ? 1 : 0));

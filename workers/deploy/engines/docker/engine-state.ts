@@ -2,6 +2,7 @@ import type { World } from '#core/docker/world.ts';
 import type { CertificateOrders } from './certificate-orders.ts';
 import type { DockerContext } from './context.ts';
 import type { Evictions } from './evictions.ts';
+import type { Finishes } from './finishes.ts';
 import type { Images } from './images.ts';
 import type { Inspections } from './inspections.ts';
 import type { NotedTimes } from './noted-times.ts';
@@ -35,6 +36,7 @@ export interface EngineState {
   hooks: Hooks;
   /** Pods that got traffic when this worker first looked; none later. */
   served(read: () => Promise<Set<string>>): Promise<Set<string>>;
+  finishes: Finishes;
   terminations: Terminations;
   restarts: Restarts;
 }

@@ -22,6 +22,7 @@ import { findContainer } from './find-container.ts';
 import { execIn } from './exec-in.ts';
 import { followChanges } from './follow-changes.ts';
 import { portTaken } from './port-taken.ts';
+import { createFinishes } from './finishes.ts';
 import { createHooks } from './hooks.ts';
 import { createImages } from './images.ts';
 import { createInternalCa } from './internal-ca.ts';
@@ -180,6 +181,7 @@ export function createDockerEngine(options: DockerEngineOptions): Engine {
       state.shell.close();
       state.images.close();
       await Promise.all([
+        state.finishes.close(),
         state.terminations.close(),
         state.restarts.close(),
         state.hooks.close(),
@@ -231,6 +233,7 @@ function createState(
     ),
     endings,
     hooks,
+    finishes: createFinishes(context, hooks, onChange),
     terminations: createTerminations(context, hooks, onChange),
     restarts: createRestarts(context, endings, hooks, times, onChange),
     async served(read) {

@@ -16,6 +16,7 @@ import { parseDeletingName, podKey } from './names.ts';
 import type { NetworkLayout } from './subnets.ts';
 import type { ClusterNetwork } from './network.ts';
 import { onHost, podAddress } from './pod-address.ts';
+import { RESTART_FAILED, RESTART_NEVER } from './pod-config.ts';
 import { probeKey, probesOf, probeTarget } from './probe-target.ts';
 import type { Probed } from './prober.ts';
 import { newestRecords, readRecords } from './records.ts';
@@ -249,7 +250,14 @@ async function readContainer(
     ...(postStart === undefined ? {} : { postStart }),
     ...(ending === undefined ? {} : { lastLog: ending.lastLog }),
     ...(init === undefined ? {} : { init }),
+    ...restartOf(made?.restart),
   };
+}
+
+/** In the words of Kubernetes. */
+function restartOf(policy: string | undefined): Pick<LiveContainer, 'restart'> {
+  if (policy === RESTART_NEVER) return { restart: 'Never' };
+  return policy === RESTART_FAILED ? { restart: 'OnFailure' } : {};
 }
 
 function probeTargets(

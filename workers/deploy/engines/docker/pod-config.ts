@@ -21,8 +21,10 @@ const FILES_LIMIT = '64m';
 export const LOG_CONFIG = { Type: 'json-file', Config: { 'max-size': '10m', 'max-file': '3' } };
 /** Also after Docker itself was restarted, and whoever stopped it before. */
 export const RESTART_POLICY = 'always';
-/** Of init containers, which end. */
-const RESTART_FAILED = 'on-failure';
+export const RESTART_FAILED = 'on-failure';
+export const RESTART_NEVER = 'no';
+/** Not after Docker itself was restarted, where it was stopped before. */
+const RESTART_UNLESS_STOPPED = 'unless-stopped';
 
 /** Sleeps until told to end, and reaps what is orphaned to it, as process 1 must. */
 export const SLEEP = 'trap "exit 0" TERM INT; while :; do sleep 86400 & wait $!; done';
@@ -112,7 +114,7 @@ export function containerBody(
   sandboxId: string,
   { volumeRoots, securityOptions }: FromHost,
 ): object {
-  const restart = container.init?.sidecar === false ? RESTART_FAILED : RESTART_POLICY;
+  const restart = restartPolicyOf(pod, container);
   const made = madeOf(partName(context, pod, container.name), {
     restart,
     memory: container.memoryBytes ?? 0,
@@ -158,6 +160,12 @@ export function containerBody(
       ...mountsOf(context, pod, container, volumeRoots),
     },
   };
+}
+
+function restartPolicyOf({ restartPolicy }: PodSpec, { init }: ContainerSpec): string {
+  if (restartPolicy === 'Always') return init?.sidecar === false ? RESTART_FAILED : RESTART_POLICY;
+  if (init?.sidecar === true) return RESTART_UNLESS_STOPPED;
+  return restartPolicy === 'Never' ? RESTART_NEVER : RESTART_FAILED;
 }
 
 /** On the host's network there is nothing to be led there. */

@@ -9,7 +9,7 @@ import {
   undoDrift,
   unpauseContainer,
 } from './containers.ts';
-import { endContainers } from './end-containers.ts';
+import { endContainers, leavingOf } from './end-containers.ts';
 import type { Leaving } from './end-containers.ts';
 import { findDrift, parseMade } from './drift.ts';
 import type { EngineState } from './engine-state.ts';
@@ -128,7 +128,7 @@ async function prepare(
 }
 
 function leaving(container: InspectedContainer): Leaving {
-  return { id: container.Id, labels: labelsOf(container) };
+  return leavingOf(container.Id, labelsOf(container));
 }
 
 /** False where it has to be made anew. */

@@ -9,7 +9,7 @@ import {
   undoDrift,
   unpauseContainer,
 } from './containers.ts';
-import { endContainers } from './end-containers.ts';
+import { endContainers, leavingOf } from './end-containers.ts';
 import { findDrift, parseMade } from './drift.ts';
 import type { EngineState } from './engine-state.ts';
 import { checkHostPaths } from './host-paths.ts';
@@ -206,7 +206,7 @@ async function endAll(
   { containers }: PodParts,
   signal: AbortSignal,
 ): Promise<void> {
-  const leaving = containers.map((each) => ({ id: each.Id, labels: labelsOf(each) }));
+  const leaving = containers.map((each) => leavingOf(each.Id, labelsOf(each)));
   await endContainers(context, hooks, leaving, pod, signal);
 }
 

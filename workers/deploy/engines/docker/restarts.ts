@@ -2,7 +2,7 @@ import { putFiles, readFile } from '#adapters/docker/archive.ts';
 import type { DockerEvent } from '#adapters/docker/events.ts';
 import { restartTime } from '#core/docker/backoff.ts';
 import { messageOf, UserError } from '#core/errors.ts';
-import { beginLife, continueLife } from './container-life.ts';
+import { beginLife, continueLife, isStartedAgain } from './container-life.ts';
 import type { ContainerLife } from './container-life.ts';
 import { startContainer, stopContainer } from './containers.ts';
 import type { DockerContext } from './context.ts';
@@ -92,7 +92,7 @@ export function createRestarts(
       if (asked.restarted) return;
       await stopContainer(context, id, asked.graceSeconds, signal);
       const life = lives.get(id);
-      if (life !== undefined)
+      if (life !== undefined && (await mayStart(id, signal)))
         lives.set(id, { ...life, restartAt: restartTime(life.backoff, Date.now()) });
     } catch (error) {
       if (!signal.aborted) tellFailure(id, error);
@@ -106,6 +106,11 @@ export function createRestarts(
     const life = lives.get(id);
     if (life === undefined || failure === undefined) return;
     lives.set(id, { ...life, cause: [life.cause ?? [], failure].flat().join('; ') });
+  }
+
+  async function mayStart(id: string, signal: AbortSignal): Promise<boolean> {
+    const container = await inspectContainer(context, id, signal);
+    return container !== undefined && isStartedAgain(container);
   }
 
   function tellFailure(id: string, error: unknown): void {
@@ -148,7 +153,11 @@ export function createRestarts(
       closing.abort(new UserError('cancelled', 'the engine was closed'));
       await Promise.all(ending.values());
       const signal = AbortSignal.timeout(CLOSE_MS);
-      await Promise.allSettled(left.map((id) => startContainer(context, id, signal)));
+      await Promise.allSettled(
+        left.map(async (id) => {
+          if (await mayStart(id, signal)) await startContainer(context, id, signal);
+        }),
+      );
     },
   };
 }

@@ -3,7 +3,7 @@ import { callDocker } from '#adapters/docker/call.ts';
 import { messageOf, UserError } from '#core/errors.ts';
 import { removeContainer, renameContainer } from './containers.ts';
 import type { DockerContext } from './context.ts';
-import { endContainers } from './end-containers.ts';
+import { endContainers, leavingOf } from './end-containers.ts';
 import type { Hooks } from './hooks.ts';
 import { nameOf, type ListedContainer } from './inspected.ts';
 import { inspectContainer } from './inspections.ts';
@@ -101,7 +101,7 @@ async function removePod(
   });
   const sandboxes = listed.filter(({ Labels }) => Labels[LABEL.role] === 'sandbox');
   const containers = listed.filter(({ Labels }) => Labels[LABEL.role] !== 'sandbox');
-  const leaving = containers.map(({ Id, Labels }) => ({ id: Id, labels: Labels }));
+  const leaving = containers.map(({ Id, Labels }) => leavingOf(Id, Labels));
   await endContainers(context, hooks, leaving, ending, signal);
   await removeVolumes(context, pod, sandboxes, filters, signal);
 }
