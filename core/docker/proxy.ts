@@ -33,7 +33,8 @@ export const CA_FILE = 'ca.pem';
  * Some hosts allow a billion files, for which HAProxy would reserve memory: hence its bound. Two HAProxies of one user
  * would share a port and each get half the connections: hence `noreuseport`; workers hand over their sockets anyway.
  * A server that refused the first check, as when all starts at once, is asked again soon: hence `downinter`. A worker
- * that ends tells its successor which client met which server: hence the peer.
+ * that ends tells its successor which client met which server: hence the peer. One that nobody told so does it only
+ * after 10 s, for which it waits to be told.
  */
 const GLOBAL = `global
   fd-hard-limit 50000
