@@ -21,6 +21,10 @@ import type { SandboxShell } from './sandbox-shell.ts';
 /** Kubernetes waits for ever for a postStart hook. */
 const LONGEST_POST_START_S = 3_600;
 const ASK_AGAIN_MS = 250;
+/** No timer takes more. */
+const LONGEST_MS = 2 ** 31 - 1;
+/** What TLS makes of an answer in plain HTTP. */
+const NOT_TLS = /wrong version number|packet length too long/i;
 const DOWN = new Set(['created', 'exited', 'restarting', 'dead', 'removing']);
 
 /** A container after its preStop hook. */
@@ -50,6 +54,8 @@ export interface Hooks {
   keepOnly(ids: ReadonlySet<string>): void;
   close(): Promise<void>;
 }
+
+type HttpHook = Extract<Hook, { kind: 'http' }>;
 
 interface Begun {
   startedAt: string;
@@ -106,7 +112,7 @@ export function createHooks(
       if (of !== undefined) await writeNote(context, container, name, note, signal);
     }
     if (known === undefined) await keep();
-    const left = Math.max(0, note.at + patienceMs - Date.now());
+    const left = atMost(note.at + patienceMs - Date.now());
     const { ok, answer } = await within(left, signal, (ends) =>
       carryOut(container, hook, note, left, keep, ends),
     );
@@ -127,7 +133,7 @@ export function createHooks(
     switch (hook.kind) {
       case 'sleep': {
         const until = note.at + hook.seconds * 1_000;
-        await sleep(Math.max(0, until - Date.now()), undefined, { signal });
+        await sleep(atMost(until - Date.now()), undefined, { signal });
         return { ok: true, answer: '' };
       }
       case 'exec':
@@ -149,7 +155,7 @@ export function createHooks(
 
   async function request(
     container: InspectedContainer,
-    hook: Extract<Hook, { kind: 'http' }>,
+    hook: HttpHook,
     timeoutSeconds: number,
     signal: AbortSignal,
   ): Promise<ProbeResult> {
@@ -165,6 +171,8 @@ export function createHooks(
     const asked = { id: container.Id, address, ...onHost(sandbox) };
     for (;;) {
       const result = await ask(asked, hook, timeoutSeconds);
+      if (hook.scheme === 'https' && NOT_TLS.test(result?.answer ?? ''))
+        return request(container, inPlain(hook), timeoutSeconds, signal);
       if (result !== undefined) return result;
       await sleep(ASK_AGAIN_MS, undefined, { signal });
     }
@@ -258,6 +266,18 @@ export function createHooks(
       await Promise.all([...begun.values()].flatMap(({ running }) => running ?? []));
     },
   };
+}
+
+/** As the kubelet tries again with a server that speaks no TLS; what it authorizes with is not for all to read. */
+function inPlain(hook: HttpHook): HttpHook {
+  const headers = Object.entries(hook.headers).filter(
+    ([name]) => name.toLowerCase() !== 'authorization',
+  );
+  return { ...hook, scheme: 'http', headers: Object.fromEntries(headers) };
+}
+
+function atMost(ms: number): number {
+  return Math.min(LONGEST_MS, Math.max(0, ms));
 }
 
 /** Fails what does not end in time; what Docker refuses is an answer too. */
