@@ -113,9 +113,13 @@ export function unreadyReason(pod: LivePod, now: number): string {
   const [running] = Object.entries(pod.containers).filter(
     ([, { init, state }]) => init?.sidecar === false && state === 'running',
   );
-  return running === undefined
-    ? `pod ${pod.name} is starting`
-    : `pod ${pod.name}: init container ${running[0]} runs`;
+  if (running !== undefined) return `pod ${pod.name}: init container ${running[0]} runs`;
+  return `pod ${pod.name} ${isEnding(pod) ? 'has not ended' : 'is starting'}`;
+}
+
+/** Whether some of its own containers are done, and others are not. */
+function isEnding({ containers }: LivePod): boolean {
+  return Object.values(containers).some((each) => each.init === undefined && isOver(each));
 }
 
 /** Which probe is not content with it and what was answered; absent where all are. */

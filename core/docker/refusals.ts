@@ -115,6 +115,11 @@ const GROUPS: readonly { reason: string; of: Readonly<Record<string, readonly st
     of: { Container: ['readinessProbe.terminationGracePeriodSeconds'] },
   },
   {
+    reason:
+      'containers are started again as their pod says: what has another end is a Pod of its own',
+    of: { Container: ['restartPolicy', 'restartPolicyRules'] },
+  },
+  {
     reason: 'resources change by a new pod, which the rollout makes without an interruption',
     of: { Container: ['resizePolicy'] },
   },
