@@ -34,7 +34,7 @@ export const CA_FILE = 'ca.pem';
  * would share a port and each get half the connections: hence `noreuseport`; workers hand over their sockets anyway.
  * A server that refused the first check, as when all starts at once, is asked again soon: hence `downinter`. A worker
  * that ends tells its successor which client met which server: hence the peer. One that nobody told so does it only
- * after 10 s, for which it waits to be told.
+ * after some 10 s, for which it waits to be told: changes that keep coming sooner, from the first on, move clients.
  */
 const GLOBAL = `global
   fd-hard-limit 50000
