@@ -250,6 +250,33 @@ describe('status', () => {
               },
             ],
           },
+          {
+            key: 'Pod/default/job',
+            health: { status: 'Degraded', reason: 'pod job: DeadlineExceeded' },
+            summary: 'Failed',
+            pods: [
+              {
+                name: 'job',
+                namespace: 'default',
+                owner: 'Pod/default/job',
+                phase: 'Failed',
+                reason: 'DeadlineExceeded',
+                ready: false,
+                createdAt: FAKE_NOW,
+                containers: [
+                  {
+                    name: 'job',
+                    image: 'job',
+                    state: 'terminated',
+                    ready: false,
+                    restarts: 0,
+                    reason: 'Error',
+                    exitCode: 137,
+                  },
+                ],
+              },
+            ],
+          },
         ],
       },
     ],
@@ -265,8 +292,10 @@ describe('status', () => {
       '',
       'hello/local release bbbbbbbb: web crashes',
       '  RESOURCE                HEALTH',
-      '  Deployment/default/web  Degraded   0 of 1 ready: CrashLoopBackOff',
-      '    web-1                 not ready  web CrashLoopBackOff, exit code 1, 3 restarts',
+      '  Deployment/default/web  Degraded          0 of 1 ready: CrashLoopBackOff',
+      '    web-1                 not ready         web CrashLoopBackOff, exit code 1, 3 restarts',
+      '  Pod/default/job         Degraded          Failed: pod job: DeadlineExceeded',
+      '    job                   DeadlineExceeded  job Error, exit code 137',
     ]);
   });
 });

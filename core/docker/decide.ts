@@ -571,9 +571,7 @@ function workloadStatus(workload: Workload, kept: KeptPods, now: number): Resour
   );
   const ready = staying.filter(isReady).length;
   const warning = kept.warning === undefined ? '' : `; ${kept.warning}`;
-  const { phase, reason: why } = kept.end ?? {};
-  const ended = phase === undefined ? undefined : [phase, why ?? []].flat().join(': ');
-  const summary = `${ended ?? `${ready} of ${replicas} ready`}${paused ? ', paused' : ''}${warning}`;
+  const summary = `${kept.end?.phase ?? `${ready} of ${replicas} ready`}${paused ? ', paused' : ''}${warning}`;
   const unready = staying.find((pod) => !isReady(pod));
   const reason = unready === undefined ? (kept.pending ?? summary) : unreadyReason(unready, now);
   return {
