@@ -165,6 +165,45 @@ const GROUPS: readonly { reason: string; of: Readonly<Record<string, readonly st
       'a NodePort or a LoadBalancer answers on every address of the host, and others do not lead to it',
     of: { ServiceSpec: ['externalIPs'] },
   },
+  {
+    reason: NO_API,
+    of: { VolumeProjection: ['clusterTrustBundle', 'podCertificate', 'serviceAccountToken'] },
+  },
+  {
+    reason: 'PersistentVolumeClaim is not among the kinds yet',
+    of: { Volume: ['persistentVolumeClaim', 'ephemeral'] },
+  },
+  {
+    reason: 'shares are mounted by the host: mount it there, and name it in a hostPath',
+    of: { Volume: ['nfs'] },
+  },
+  {
+    reason: 'not every Docker mounts images: copy from it in an init container, into an emptyDir',
+    of: { Volume: ['image'] },
+  },
+  {
+    reason: 'variables are known before any container of the pod has written a file',
+    of: { EnvVarSource: ['fileKeyRef'] },
+  },
+  {
+    reason: 'Docker limits containers, not what several have together',
+    of: { PodSpec: ['resources'] },
+  },
+  {
+    reason:
+      "whether containers have users of their own is said to Docker's daemon, for all of them",
+    of: { PodSpec: ['hostUsers'] },
+  },
+  {
+    reason: 'RuntimeClass is not among the kinds: containers run in what Docker runs them in',
+    of: { PodSpec: ['runtimeClassName'] },
+  },
+  { reason: 'an IngressClass is in no Namespace', of: { IngressClass: ['metadata.namespace'] } },
+  {
+    reason: 'one edge serves every class, and takes no parameters',
+    of: { IngressClassSpec: ['parameters'] },
+  },
+  { reason: 'the edge leads to Services only', of: { IngressBackend: ['resource'] } },
 ];
 
 const REASONS: ReadonlyMap<string, string> = new Map(
