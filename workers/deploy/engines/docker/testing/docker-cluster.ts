@@ -1,6 +1,7 @@
 import { randomBytes, randomInt } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type Docker from 'dockerode';
+import pMap from 'p-map';
 import { pino } from 'pino';
 import { callDocker, isStatus } from '#adapters/docker/call.ts';
 import { connectDocker } from '#adapters/docker/connect.ts';
@@ -14,6 +15,7 @@ import type { Resource } from '#core/resources/resource.ts';
 import { createDockerEngine } from '../engine.ts';
 
 const SOCKET = 'unix:///var/run/docker.sock';
+const REMOVED_AT_ONCE = 8;
 export const never = new AbortController().signal;
 export const docker = connectDocker(SOCKET);
 
@@ -108,12 +110,7 @@ export function createDockerCluster(): DockerCluster {
     volumes,
     async remove() {
       await Promise.all(engines.map((engine) => engine.close()));
-      for (const { Id } of await all()) {
-        await harm(Id, 'remove').catch((error: unknown) => {
-          // A pod was ending by itself.
-          if (!isStatus(error, 404) && !isStatus(error, 409)) throw error;
-        });
-      }
+      await pMap(await all(), ({ Id }) => removeContainer(Id), { concurrency: REMOVED_AT_ONCE });
       for (const name of await volumes())
         await callDocker(docker, { method: 'DELETE', path: `/volumes/${name}`, signal: never });
       await callDocker(docker, {
@@ -139,12 +136,7 @@ type Harm =
 export async function harm(id: string, how: Harm): Promise<void> {
   const path = `/containers/${id}`;
   if (how === 'remove') {
-    await callDocker(docker, {
-      method: 'DELETE',
-      path,
-      query: { force: true, v: true },
-      signal: never,
-    });
+    await removeContainer(id);
   } else if (typeof how === 'string') {
     const query = how === 'stop' || how === 'restart' ? { t: 1 } : {};
     await callDocker(docker, { method: 'POST', path: `${path}/${how}`, query, signal: never });
@@ -163,6 +155,18 @@ export async function harm(id: string, how: Harm): Promise<void> {
     await callDocker(docker, { method: 'POST', path: `${path}/update`, body, signal: never });
   }
   await sleep(300);
+}
+
+async function removeContainer(id: string): Promise<void> {
+  await callDocker(docker, {
+    method: 'DELETE',
+    path: `/containers/${id}`,
+    query: { force: true, v: true },
+    signal: never,
+  }).catch((error: unknown) => {
+    // A pod was ending by itself.
+    if (!isStatus(error, 404) && !isStatus(error, 409)) throw error;
+  });
 }
 
 export function desire(resources: Resource[], owner = 'shop/test'): DesiredState {
