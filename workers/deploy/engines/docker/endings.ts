@@ -1,19 +1,24 @@
 import { DockerError } from '#adapters/docker/call.ts';
+import type { DockerEvent } from '#adapters/docker/events.ts';
 import { tailLogs } from '#adapters/docker/logs.ts';
 import type { DockerContext } from './context.ts';
 import type { InspectedContainer } from './inspected.ts';
 
 const LINES = 10;
 
-/** How a container last ended. */
-interface Ending {
+interface Death {
   exitCode: number;
   oomKilled: boolean;
+}
+
+/** How a container last ended. */
+interface Ending extends Death {
   lastLog: string[];
 }
 
 /** Remembers how containers ended: Docker forgets the exit code once it has restarted one. */
 export interface Endings {
+  onEvent(event: DockerEvent): void;
   /** Absent for a container that never ended. */
   of(container: InspectedContainer, signal: AbortSignal): Promise<Ending | undefined>;
   keepOnly(ids: ReadonlySet<string>): void;
@@ -21,31 +26,46 @@ export interface Endings {
 
 export function createEndings(context: DockerContext): Endings {
   const known = new Map<string, Ending & { at: string }>();
+  const deaths = new Map<string, Death>();
+  const outOfMemory = new Set<string>();
   return {
+    onEvent({ Action, Actor: { ID: id, Attributes } }) {
+      if (Action === 'oom') outOfMemory.add(id);
+      if (Action !== 'die') return;
+      deaths.set(id, {
+        exitCode: Number(Attributes['exitCode'] ?? 0),
+        oomKilled: outOfMemory.delete(id),
+      });
+      // It may have been looked at before Docker told of its end.
+      const before = known.get(id);
+      if (before !== undefined) known.set(id, { ...before, at: '' });
+    },
     async of({ Id, State, RestartCount }, signal) {
       const before = known.get(Id);
-      if (State.Status === 'created' || (State.Status === 'running' && RestartCount === 0))
+      const runs = State.Status === 'running';
+      if (State.Status === 'created' || (runs && RestartCount === 0 && !deaths.has(Id)))
         return before;
       const at = `${State.FinishedAt} ${RestartCount}`;
       if (before?.at === at) return before;
-      const ended =
-        State.Status === 'running'
-          ? before
-          : { exitCode: State.ExitCode, oomKilled: State.OOMKilled };
-      const lastLog = await lastLines(context, Id, signal);
-      const ending = {
-        exitCode: ended?.exitCode ?? State.ExitCode,
-        oomKilled: ended?.oomKilled ?? State.OOMKilled,
-        lastLog,
-        at,
-      };
+      const death = howItEnded(State, deaths.get(Id) ?? before);
+      const ending = { ...death, lastLog: await lastLines(context, Id, signal), at };
       known.set(Id, ending);
       return ending;
     },
     keepOnly(ids) {
-      for (const id of known.keys()) if (!ids.has(id)) known.delete(id);
+      for (const map of [known, deaths, outOfMemory])
+        for (const id of map.keys()) if (!ids.has(id)) map.delete(id);
     },
   };
+}
+
+/** Of one that runs again Docker knows no exit code any more: it is as Docker told of its end. */
+export function howItEnded(
+  { Status, ExitCode: exitCode, OOMKilled: oomKilled }: InspectedContainer['State'],
+  told: Death | undefined,
+): Death {
+  if (Status !== 'running' || told === undefined) return { exitCode, oomKilled };
+  return { exitCode: told.exitCode, oomKilled: told.oomKilled };
 }
 
 /** Of a container that is being removed meanwhile there are none. */

@@ -25,9 +25,11 @@ const EVENTS = [
   'disconnect',
 ];
 
+type Followers = Pick<EngineState, 'context' | 'inspections' | 'endings' | 'restarts'>;
+
 /** Tells of every change to what is ours, also by others, until aborted; connects again when Docker hangs up. */
 export async function followChanges(
-  { context, inspections, restarts }: Pick<EngineState, 'context' | 'inspections' | 'restarts'>,
+  { context, inspections, endings, restarts }: Followers,
   onChange: (what: string) => void,
   signal: AbortSignal,
 ): Promise<void> {
@@ -46,6 +48,7 @@ export async function followChanges(
       for await (const event of followEvents(context.docker, filters, connected, signal)) {
         if (!isOurs(context, event)) continue;
         inspections.forget(event.Actor.Attributes['container'] ?? event.Actor.ID);
+        endings.onEvent(event);
         restarts.onEvent(event);
         onChange(`${event.Action} ${event.Actor.Attributes['name'] ?? event.Actor.ID}`);
       }
