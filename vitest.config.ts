@@ -29,7 +29,7 @@ export default defineConfig({
         test: {
           name: 'conformance',
           include: ['test/conformance/docker.test.ts'],
-          testTimeout: 240_000,
+          testTimeout: 600_000,
           hookTimeout: 120_000,
           maxConcurrency: 10,
         },
