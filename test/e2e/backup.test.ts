@@ -66,10 +66,6 @@ describe.sequential('the loss of state folder and Redis', () => {
     await repository.git('remote', 'add', 'windlass', remote(windlass.token));
     await deploy({ Dockerfile: DOCKERFILE, page: 'one', 'deploy/a.yaml': MANIFESTS });
     await deploy({ page: 'two' });
-    await waitUntil(
-      async () => !(await containers()).some((name) => name.startsWith('/deleting-')),
-      'the end of the first pod',
-    );
   });
   afterAll(async () => {
     await windlass.stop();
@@ -80,10 +76,15 @@ describe.sequential('the loss of state folder and Redis', () => {
     return `${windlass.url.replace('//', `//dev:${token}@`)}/git/shop.git`;
   }
 
+  /** And until the pods of the release before are gone. */
   async function deploy(files: Record<string, string>): Promise<void> {
     await repository.commit(files);
     const { output } = await repository.git('push', 'windlass', 'main');
     if (!output.includes('remote: DEPLOYED shop')) throw new Error(output);
+    await waitUntil(
+      async () => !(await containers()).some((name) => name.startsWith('/deleting-')),
+      'the end of the pods before',
+    );
   }
 
   /** Every container of the installation, with when it was started. */

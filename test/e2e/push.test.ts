@@ -63,7 +63,7 @@ kind: Deployment
 metadata: { name: web }
 spec:
   replicas: 2
-  progressDeadlineSeconds: ${change.progressDeadlineSeconds ?? 20}
+  progressDeadlineSeconds: ${change.progressDeadlineSeconds ?? 60}
   selector: { matchLabels: { app: web } }
   template:
     metadata: { labels: { app: web } }
@@ -300,11 +300,14 @@ describe.sequential('from push to running', () => {
     expect(releases[0]?.commit).toBe(run.deploys[0]?.restored);
     expect(releases[0]?.restores).toMatch(/^[0-9a-f]{40}$/);
     // Crashes are told with their exit code and last words.
-    await repository.commit({ 'deploy/web.yaml': web(), 'start.sh': 'echo no database; exit 7\n' });
+    await repository.commit({
+      'deploy/web.yaml': web({ progressDeadlineSeconds: 20 }),
+      'start.sh': 'echo no database; exit 7\n',
+    });
     const crashed = await push();
     expect(crashed.output).toMatch(/FAILED shop: .*exit code 7.*no database/);
     expect(await page()).toBe('good two');
-    await repository.commit({ 'start.sh': START });
+    await repository.commit({ 'deploy/web.yaml': web(), 'start.sh': START });
   });
 
   it('puts back a container that somebody removed', async () => {
@@ -335,8 +338,8 @@ describe.sequential('from push to running', () => {
     await windlass.kill('build');
     await windlass.start('build');
     expect(
-      (await windlass.runUntil(building.id, ({ endedAt }) => endedAt !== undefined)).state,
-    ).toBe('succeeded');
+      await windlass.runUntil(building.id, ({ endedAt }) => endedAt !== undefined),
+    ).toMatchObject({ state: 'succeeded' });
     expect(await page()).toBe('good three');
 
     const deploying = await pushAway({
@@ -350,8 +353,8 @@ describe.sequential('from push to running', () => {
     expect(await page()).toBe('good three');
     await windlass.start('deploy');
     expect(
-      (await windlass.runUntil(deploying.id, ({ endedAt }) => endedAt !== undefined)).state,
-    ).toBe('succeeded');
+      await windlass.runUntil(deploying.id, ({ endedAt }) => endedAt !== undefined),
+    ).toMatchObject({ state: 'succeeded' });
     expect(await page()).toBe('good four');
   });
 
