@@ -14,6 +14,9 @@ export default defineConfig({
             'test/malformed/**/*.test.ts',
           ],
           exclude: ['**/*.integration.test.ts'],
+          // Generated cases take seconds, on a machine that has other things to do many.
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
         },
       },
       {
