@@ -1,4 +1,5 @@
 import { bodySizeLines } from '#core/docker/body-size.ts';
+import { HTTP_RETRIES } from '#core/docker/http-retries.ts';
 import { defaultFor, defaultRoutes, routesOf } from '#core/docker/ingress-routes.ts';
 import type { RecordedIngress, Route } from '#core/docker/ingress-routes.ts';
 import {
@@ -202,12 +203,6 @@ function pathConditions({ path, how }: Route): string[] {
   return [`{ path -m str '${prefix}' }`, `{ path -m beg '${prefix}/' }`];
 }
 
-/** A request that a pod took with it is sent to another, where it may be sent twice; as nginx has it. */
-const RETRIES = [
-  '  retry-on conn-failure empty-response',
-  '  http-request disable-l7-retry if { method POST PATCH LOCK }',
-];
-
 function backend(route: Route, parts: IngressParts): string {
   const { annotations } = route;
   const servers = parts.serversOf(route).map(({ pod, port }) => {
@@ -219,7 +214,7 @@ function backend(route: Route, parts: IngressParts): string {
     `backend ${route.id}`,
     '  mode http',
     '  balance roundrobin',
-    ...RETRIES,
+    ...HTTP_RETRIES,
     '  timeout tunnel 1h',
     ...timeouts(route),
     ...redirect(route, parts.ports),

@@ -17,7 +17,7 @@ const ServicePort = z
     name: PortName.optional(),
     port: Port,
     targetPort: z.union([Port, PortName]).optional(),
-    // Told to whoever cares: Services carry any protocol on TCP or UDP as it is.
+    // With `http` requests are carried one by one; with anything else the connections, as they are.
     appProtocol: z
       .string()
       .regex(

@@ -1,4 +1,5 @@
 import { BODY_SIZE_FILE } from '#core/docker/body-size.ts';
+import { HTTP_RETRIES } from '#core/docker/http-retries.ts';
 import { ingressSections, ingressServicePort } from '#core/docker/ingress.ts';
 import type { IngressPorts } from '#core/docker/ingress.ts';
 import type { RecordedIngress, Route } from '#core/docker/ingress-routes.ts';
@@ -75,11 +76,13 @@ export function proxyConfig(
       .filter(({ protocol }) => protocol === 'TCP')
       .map((port) =>
         section(service, { bind: address, port: port.port }, [
+          ...httpLines(port),
           ...serverLines(port, endpointsOf(service, pods, now)),
         ]),
       ),
   );
-  const haproxy = [GLOBAL, ...sections].join('\n');
+  const tuned = services.some(({ service }) => service.spec.ports.some(isHttp)) ? [HEADERS] : [];
+  const haproxy = [GLOBAL, ...tuned, ...sections].join('\n');
   const addresses = sorted(services).map(({ address }) => address);
   return { haproxy, addresses, hash: contentHash({ haproxy, addresses }) };
 }
@@ -98,6 +101,7 @@ export function edgeConfig(
   const sections = open.map(({ service, hostPort, port }) =>
     section(service, { bind: '*', port: hostPort }, [
       ...rangeLines(service),
+      ...httpLines(port),
       ...serverLines(port, endpointsOf(service, pods, now)),
     ]),
   );
@@ -115,7 +119,7 @@ export function edgeConfig(
   });
   const scripts = http.some((section) => section.includes('filter lua.')) ? [BODY_SIZE_FILE] : [];
   const loads = scripts.map(({ file }) => `global\n  lua-load ${EDGE_FOLDER}/${file}\n`);
-  const tuned = http.length === 0 ? [] : [HEADERS];
+  const tuned = http.length > 0 || open.some(({ port }) => isHttp(port)) ? [HEADERS] : [];
   const haproxy = [GLOBAL, ...tuned, ...loads, ...sections, ...http].join('\n');
   return {
     haproxy,
@@ -238,6 +242,17 @@ function rangeLines({ spec }: Service): string[] {
   return ranges.length === 0
     ? []
     : [`  tcp-request connection reject if !{ src ${ranges.join(' ')} }`];
+}
+
+function isHttp({ protocol, appProtocol }: ServicePort): boolean {
+  return protocol === 'TCP' && appProtocol === 'http';
+}
+
+/** What says that it is HTTP is carried by the request: one that a killed pod took with it is answered by another. */
+function httpLines(port: ServicePort): string[] {
+  return isHttp(port)
+    ? ['  mode http', '  option idle-close-on-response', ...HTTP_RETRIES, '  timeout tunnel 1h']
+    : [];
 }
 
 function serverLines(port: ServicePort, endpoints: readonly LivePod[]): string[] {

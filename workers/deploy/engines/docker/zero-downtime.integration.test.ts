@@ -17,8 +17,11 @@ import {
 
 const IMAGE = 'windlass-test/graceful:1';
 const NODE_PORT = 31_480;
+const HTTP_NODE_PORT = 31_481;
 /** On each way in. */
 const CLIENTS = 64;
+/** On those that carry the same as the Ingress. */
+const HTTP_CLIENTS = 16;
 const RELEASES = 10;
 const LAST = `r${RELEASES}`;
 
@@ -94,6 +97,16 @@ function shop({ release, replicas, broken = false }: Shape): Resource[] {
       },
     },
     {
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { name: 'web-http' },
+      spec: {
+        type: 'NodePort',
+        selector,
+        ports: [{ port: 80, targetPort: 8080, nodePort: HTTP_NODE_PORT, appProtocol: 'http' }],
+      },
+    },
+    {
       apiVersion: 'networking.k8s.io/v1',
       kind: 'Ingress',
       metadata: { name: 'web' },
@@ -132,10 +145,17 @@ beforeAll(async () => {
   });
   engine = cluster.startEngine();
   const status = await deploy({ release: 'r0', replicas: 3 });
-  const address = firstOf(/^\d+(\.\d+){3}/.exec(summaryOf(status, 'Service')) ?? []);
   loads = {
     NodePort: startLoad({ url: `http://127.0.0.1:${NODE_PORT}/`, clients: CLIENTS }),
-    ClusterIP: startLoad({ url: `http://${address}/`, clients: CLIENTS }),
+    ClusterIP: startLoad({ url: `http://${addressOf(status, 'web')}/`, clients: CLIENTS }),
+    'HTTP NodePort': startLoad({
+      url: `http://127.0.0.1:${HTTP_NODE_PORT}/`,
+      clients: HTTP_CLIENTS,
+    }),
+    'HTTP ClusterIP': startLoad({
+      url: `http://${addressOf(status, 'web-http')}/`,
+      clients: HTTP_CLIENTS,
+    }),
     Ingress: startLoad({
       url: `http://127.0.0.1:${cluster.ingress.httpPort}/`,
       clients: CLIENTS,
@@ -156,8 +176,9 @@ function isDone({ serving, plan }: OwnerStatus): boolean {
   return serving && plan.length === 0;
 }
 
-function summaryOf({ resources }: OwnerStatus, kind: string): string {
-  return resources.find(({ key }) => key.startsWith(`${kind}/`))?.summary ?? '';
+function addressOf({ resources }: OwnerStatus, service: string): string {
+  const found = resources.find(({ key }) => key === `Service/default/${service}`);
+  return firstOf(/^\d+(\.\d+){3}/.exec(found?.summary ?? '') ?? []);
 }
 
 /** What clients found on each way in since this was last asked: something, at any rate. */
@@ -179,7 +200,7 @@ it('fails no request over ten releases', async () => {
     expect([way, failures]).toEqual([way, []]);
     expect(bodies.has(LAST)).toBe(true);
   }
-}, 300_000);
+}, 600_000);
 
 it('fails none while it is scaled up and down', async () => {
   await deploy({ release: LAST, replicas: 6 });
@@ -210,13 +231,13 @@ it('fails none while the proxies load their configuration again', async () => {
   expectNoneFailed();
 }, 60_000);
 
-it('of a pod that is killed loses what it was at, through an Ingress not even that', async () => {
+it('of a pod that is killed loses what it was at, where requests are HTTP not even that', async () => {
   const [web] = await cluster.named('web');
   await harm(web?.Id ?? '', 'kill');
-  const { Ingress: ingress, ...others } = found();
-  expect(ingress?.failures).toEqual([]);
-  for (const { failures } of Object.values(others))
-    expect(failures.length).toBeLessThan(CLIENTS / 2);
+  const { NodePort: nodePort, ClusterIP: clusterIp, ...http } = found();
+  for (const tcp of [nodePort, clusterIp]) expect(tcp?.failures.length).toBeLessThan(CLIENTS / 2);
+  for (const [way, { failures }] of Object.entries(http))
+    expect([way, failures]).toEqual([way, []]);
   await settle(engine, desire(shop({ release: LAST, replicas: 3 })), isDone);
   await sleep(1_000);
   expectNoneFailed();
