@@ -25,6 +25,18 @@ describe('createDemux', () => {
   });
 });
 
+describe('createDemux of a terminal', () => {
+  it.each([1, 2, 3, 100])('takes what it wrote as it is, in chunks of %i bytes', (size) => {
+    const feed = createDemux();
+    const whole = Buffer.from('a terminal\r\n');
+    const pieces = [];
+    for (let at = 0; at < whole.length; at += size)
+      pieces.push(...feed(whole.subarray(at, at + size)));
+    expect(pieces.map(({ data }) => data.toString()).join('')).toBe('a terminal\r\n');
+    expect(pieces.every(({ stream }) => stream === 'stdout')).toBe(true);
+  });
+});
+
 describe('createLineSplitter', () => {
   it('keeps an unfinished line, also in the middle of a character', () => {
     const lines = createLineSplitter();

@@ -6,6 +6,7 @@ import type { HostPortClaims } from '#core/docker/host-ports.ts';
 import { earliest, keepPods } from '#core/docker/keep-pods.ts';
 import type { KeptPods } from '#core/docker/keep-pods.ts';
 import { KIND_ORDER } from '#core/docker/kinds.ts';
+import { findImmutableChange } from '#core/docker/immutable.ts';
 import { ingressesIn } from '#core/docker/ingress-routes.ts';
 import { ingressHealth, uselessSecret } from '#core/docker/ingress-status.ts';
 import { usersOf } from '#core/docker/ingress-users.ts';
@@ -150,13 +151,15 @@ function planOwner(state: DesiredState, world: World, seal: Seal): PlannedOwner 
   try {
     const rival = findNodePortRival(state.owner, resources, world.records);
     if (rival !== undefined) throw new UserError('conflict', rival);
+    const changed = findImmutableChange(sealed, world.records);
+    if (changed !== undefined) throw new UserError('conflict', changed);
     const everything = planResources(state.owner, sealed, world.records, KIND_ORDER);
     const owned = world.records.filter(({ owner }) => owner === state.owner);
     const { plan, held } = guardPrune(everything, owned, state.guard);
-    const changed = new Set(plan.filter(({ action }) => action !== 'delete').map(({ key }) => key));
+    const altered = new Set(plan.filter(({ action }) => action !== 'delete').map(({ key }) => key));
     const marked = new Set(owned.filter((record) => record.held === true).map(({ key }) => key));
     const recording = inKindOrder(sealed)
-      .filter((resource) => changed.has(keyOf(resource)) || marked.has(keyOf(resource)))
+      .filter((resource) => altered.has(keyOf(resource)) || marked.has(keyOf(resource)))
       .map((resource) => ({ kind: 'record' as const, owner: state.owner, resource }));
     return { state, resources, plan, held, recording: [...markSteps(held, owned), ...recording] };
   } catch (error) {

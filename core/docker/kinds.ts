@@ -55,6 +55,7 @@ export const ConfigMap = z.strictObject({
   metadata: metadata(Subdomain),
   data: z.record(DataKey, z.string()).default({}),
   binaryData: z.record(DataKey, Base64).default({}),
+  immutable: z.boolean().optional(),
 });
 export type ConfigMap = z.infer<typeof ConfigMap>;
 
@@ -67,6 +68,7 @@ export const Secret = z
     type: z.string().default('Opaque'),
     data: z.record(DataKey, Base64).default({}),
     stringData: z.record(DataKey, z.string()).default({}),
+    immutable: z.boolean().optional(),
   })
   .transform(({ stringData, data, ...secret }) => ({
     ...secret,
@@ -174,6 +176,9 @@ const Container = z.strictObject({
   readinessProbe: ReadinessProbe.optional(),
   livenessProbe: RestartingProbe.optional(),
   lifecycle: Lifecycle.optional(),
+  stdin: z.boolean().optional(),
+  stdinOnce: z.boolean().optional(),
+  tty: z.boolean().optional(),
 });
 export type Container = z.infer<typeof Container>;
 
@@ -234,6 +239,12 @@ const PodSpec = z.strictObject({
   setHostnameAsFQDN: z.boolean().optional(),
   hostnameOverride: Subdomain.max(64).optional(),
   hostAliases: z.array(HostAlias).optional(),
+  enableServiceLinks: z
+    .literal(
+      false,
+      'must be false, which it is where it is left out: variables would tell of the Services that were there when the pod was made, names in the DNS tell of those that are',
+    )
+    .optional(),
   dnsPolicy: DnsPolicy.optional(),
   dnsConfig: DnsConfig.optional(),
   // One without a name is nothing, as in Kubernetes.

@@ -143,7 +143,13 @@ function containerSpec(
     probes: probesOf(container),
     hooks: hooksOf(container),
     ...stopSignalOf(container),
+    ...inputOf(container),
   };
+}
+
+function inputOf({ stdin, stdinOnce, tty }: Container): Pick<ContainerSpec, 'input'> {
+  if (stdin !== true && tty !== true) return {};
+  return { input: { open: stdin === true, once: stdinOnce === true, terminal: tty === true } };
 }
 
 function stopSignalOf({ lifecycle }: Container): { stopSignal?: string } {

@@ -26,13 +26,13 @@ it.each([
   },
   {
     name: 'a misspelt field that the engine does not honour either',
-    field: 'ttty: true',
-    told: 'ttty: Kubernetes has no such field (did you mean tty?)',
+    field: 'terminationMesagePath: /x',
+    told: 'terminationMesagePath: Kubernetes has no such field (did you mean terminationMessagePath?)',
   },
   {
     name: 'a field that the engine does not honour yet',
-    field: 'tty: true',
-    told: 'tty: the docker engine does not honour this field yet',
+    field: 'terminationMessagePath: /x',
+    told: 'terminationMessagePath: the docker engine does not honour this field yet',
   },
   {
     name: 'a field that has no meaning here',
@@ -55,7 +55,7 @@ it('lists what Kubernetes has where nothing is near', () => {
   const text = 'apiVersion: v1\nkind: ConfigMap\nmetadata: { name: a }\ncontents: {}\n';
   const [problem] = acceptResources(parseManifests([{ path: 'f.yaml', text }]));
   expect(problem?.message).toBe('Kubernetes has no such field');
-  expect(problem?.hint).toBe('its fields: apiVersion, kind, metadata, data, binaryData');
+  expect(problem?.hint).toBe('its fields: apiVersion, kind, metadata, data, binaryData, immutable');
 });
 
 it('takes what `kubectl create --dry-run` writes', () => {

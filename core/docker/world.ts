@@ -289,6 +289,8 @@ export interface ContainerSpec {
   hooks: Hooks;
   /** By its name, instead of the image's. */
   stopSignal?: string;
+  /** Whether its input stays open, ends with the first who was attached to it, and is a terminal; no where absent. */
+  input?: { open: boolean; once: boolean; terminal: boolean };
 }
 
 export interface Mount {

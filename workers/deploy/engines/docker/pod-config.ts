@@ -142,6 +142,9 @@ export function containerBody(
     // An image's own health check has no meaning in a pod, and would fill Docker's events.
     Healthcheck: { Test: ['NONE'] },
     StopTimeout: pod.graceSeconds,
+    OpenStdin: container.input?.open ?? false,
+    StdinOnce: container.input?.once ?? false,
+    Tty: container.input?.terminal ?? false,
     ...(container.stopSignal === undefined ? {} : { StopSignal: container.stopSignal }),
     ...(container.security.user === undefined ? {} : { User: container.security.user }),
     HostConfig: {
