@@ -22,6 +22,10 @@ const SPECS: Partial<Record<Kind, () => Json>> = {
   Service: () => ({ selector: { a: 'b' }, ports: [{ port: 80 }] }),
   IngressClass: () => ({ controller: 'example.com/edge' }),
   Ingress: () => ({ defaultBackend: { service: { name: 'web', port: { number: 80 } } } }),
+  PersistentVolumeClaim: () => ({
+    accessModes: ['ReadWriteOnce'],
+    resources: { requests: { storage: '1Gi' } },
+  }),
   Deployment: templated,
   DaemonSet: templated,
   Pod: () => ({ containers: [{ name: 'web', image: 'web' }] }),

@@ -18,6 +18,10 @@ const KINDS = [
   'Ingress',
   'IngressClass',
   'NetworkPolicy',
+  'PersistentVolumeClaim',
+  'StatefulSet',
+  'Job',
+  'CronJob',
 ];
 
 const Schema = z.looseObject({

@@ -134,6 +134,15 @@ function checkPods(
         named,
         report,
       });
+    const claim = volume.persistentVolumeClaim;
+    if (claim !== undefined)
+      checkRef(
+        'PersistentVolumeClaim',
+        namespace,
+        claim.claimName,
+        [...path, 'persistentVolumeClaim', 'claimName'],
+        { named, report },
+      );
     if (volume.secret?.optional === false)
       checkRef('Secret', namespace, volume.secret.secretName, [...path, 'secret', 'secretName'], {
         named,
@@ -315,7 +324,7 @@ function checkKey(
 
 /** False where what it names is not in the release: the pod could never start. */
 function checkRef(
-  kind: 'ConfigMap' | 'Secret',
+  kind: 'ConfigMap' | 'Secret' | 'PersistentVolumeClaim',
   namespace: string,
   name: string,
   path: FieldPath,
@@ -329,7 +338,8 @@ function checkRef(
   report(
     path,
     `there is no ${kind} ${name} in namespace ${namespace} of these manifests`,
-    suggestion(name, others) ?? 'add it, or say optional: true',
+    suggestion(name, others) ??
+      (kind === 'PersistentVolumeClaim' ? 'add it' : 'add it, or say optional: true'),
   );
   return false;
 }

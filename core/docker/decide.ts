@@ -1,5 +1,14 @@
 import { orderAt, ordersOf } from '#core/docker/acme.ts';
 import { assignAddresses } from '#core/docker/addresses.ts';
+import {
+  claimKey,
+  claimStatus,
+  claimSteps,
+  findClaimRival,
+  isClaim,
+  reclaimSteps,
+  withClaimChanges,
+} from '#core/docker/claims.ts';
 import { certificatesOf } from '#core/docker/certificates.ts';
 import { createClaims } from '#core/docker/host-ports.ts';
 import type { HostPortClaims } from '#core/docker/host-ports.ts';
@@ -91,6 +100,7 @@ export function decide(
   const traffic = trafficSteps({ records, world, leaving, secrets }, now);
   const steps = [
     ...acting.flatMap((owner) => recordSteps(owner, records, world)),
+    ...acting.flatMap(({ state, resources }) => claimSteps(state.owner, resources, world.claims)),
     ...traffic.names,
     ...keeping.flatMap((pods) => pods.steps),
     ...traffic.proxies,
@@ -149,7 +159,9 @@ function planOwner(state: DesiredState, world: World, seal: Seal): PlannedOwner 
   const resources = state.resources.map(normalise);
   const sealed = resources.map((resource) => sealSecret(resource, seal));
   try {
-    const rival = findNodePortRival(state.owner, resources, world.records);
+    const rival =
+      findNodePortRival(state.owner, resources, world.records) ??
+      findClaimRival(state.owner, resources, world.claims);
     if (rival !== undefined) throw new UserError('conflict', rival);
     const changed = findImmutableChange(sealed, world.records);
     if (changed !== undefined) throw new UserError('conflict', changed);
@@ -303,13 +315,22 @@ function deleteStep(pod: LivePod): Step {
   };
 }
 
-/** A workload is forgotten when its last pod is gone: until then its record says whose the pods are. */
+/**
+ * A workload is forgotten when its last pod is gone: until then its record says whose the pods are. A claim whose volume
+ * goes with it is forgotten after that, which waits for the pods that have it.
+ */
 function forgetSteps({ plan }: PlannedOwner, world: World): Step[] {
-  return plan
+  const gone = plan
     .filter(
       ({ action, key }) => action === 'delete' && !world.pods.some((pod) => pod.keeper === key),
     )
-    .map(({ key }) => ({ kind: 'forget', key }));
+    .map(({ key }) => key);
+  const reclaimed = reclaimSteps(gone, world.records, world.claims);
+  const waiting = new Set(reclaimed.map(claimKey));
+  return [
+    ...reclaimed,
+    ...gone.filter((key) => !waiting.has(key)).map((key): Step => ({ kind: 'forget', key })),
+  ];
 }
 
 interface Traffic {
@@ -474,7 +495,8 @@ function ownerStatus(
   scope: StatusScope,
 ): OwnerStatus {
   const { state, conflict } = owner;
-  const plan = withPodChanges(owner.plan, kept);
+  const { claims, records } = scope.world;
+  const plan = withPodChanges(withClaimChanges(owner.plan, owner.resources, records, claims), kept);
   const resources = owner.resources.map((resource) => resourceStatus(resource, kept, scope));
   const stuck = kept.find((pods) => pods.failure !== undefined)?.failure;
   const useless = uselessSecretOf(owner, scope);
@@ -548,6 +570,7 @@ function resourceStatus(
   const pods = kept.find((each) => each.key === key);
   if (pods !== undefined) return workloadStatus(keeper(resource), pods, scope.now);
   if (resource.kind === 'Service') return serviceStatus(key, resource as unknown as Service, scope);
+  if (isClaim(resource)) return claimStatus(resource, scope.world.claims);
   if (resource.kind === 'Ingress') return ingressStatus(key, resource as unknown as Ingress, scope);
   return { key, health: { status: 'Healthy', reason: '' }, summary: '' };
 }

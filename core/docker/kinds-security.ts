@@ -63,7 +63,7 @@ export const PodSecurityContext = z.strictObject({
   supplementalGroups: z.array(Id).default([]),
   supplementalGroupsPolicy: z.literal('Merge').optional(),
   fsGroup: Id.optional(),
-  /** Of no effect: volumes that outlive a pod are not given a group, in Kubernetes neither. */
+  /** Of claims alone: other volumes are new with each pod. */
   fsGroupChangePolicy: z.enum(['Always', 'OnRootMismatch']).optional(),
   sysctls: z
     .array(Sysctl)

@@ -14,6 +14,7 @@ import {
   Projected,
   VolumeMount,
 } from '#core/docker/kinds-volumes.ts';
+import { ClaimSource, PersistentVolumeClaim } from '#core/docker/kinds-claim.ts';
 import { Ingress, IngressClass } from '#core/docker/kinds-ingress.ts';
 import { Selector } from '#core/docker/selectors.ts';
 import { Service } from '#core/docker/kinds-service.ts';
@@ -212,13 +213,14 @@ const Volume = z
       })
       .optional(),
     hostPath: HostPath.optional(),
+    persistentVolumeClaim: ClaimSource.optional(),
     projected: Projected.optional(),
     downwardAPI: DownwardApi.optional(),
   })
   .refine(
     // Its name is the other.
     (volume) => Object.values(volume).filter((value) => value !== undefined).length === 2,
-    'must have one of configMap, secret, emptyDir, hostPath, projected and downwardAPI',
+    'must have one of configMap, secret, emptyDir, hostPath, persistentVolumeClaim, projected and downwardAPI',
   );
 export type Volume = z.infer<typeof Volume>;
 
@@ -362,6 +364,7 @@ export const KINDS = {
   Namespace,
   ConfigMap,
   Secret,
+  PersistentVolumeClaim,
   Service,
   Deployment,
   DaemonSet,

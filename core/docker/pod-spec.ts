@@ -54,9 +54,12 @@ export function podSpec(
   const namespace = namespaceOfWorkload(workload);
   const { metadata, spec } = workload.spec.template;
   // ConfigMaps and Secrets are never written to by containers, as in Kubernetes.
-  const files = new Set(
+  const readOnly = new Set(
     spec.volumes
-      .filter(({ emptyDir, hostPath }) => emptyDir === undefined && hostPath === undefined)
+      .filter(
+        ({ emptyDir, hostPath, persistentVolumeClaim: claim }) =>
+          emptyDir === undefined && hostPath === undefined && claim?.readOnly !== false,
+      )
       .map((volume) => volume.name),
   );
   const fields = { ...metadata, name, namespace };
@@ -87,7 +90,7 @@ export function podSpec(
       ),
     ),
     containers: all.map((container, order) => ({
-      ...containerSpec(container, files, fields, all, workloads),
+      ...containerSpec(container, readOnly, fields, all, workloads),
       logins: loginsFor(container.image, pullSecrets),
       security: securityOf(spec.securityContext, container.securityContext),
       ...(order < initContainers.length
@@ -96,6 +99,9 @@ export function podSpec(
     })),
     volumes: spec.volumes.map((volume) => volumeSpec(volume, scope, fsGroup)),
     ...(fsGroup === undefined ? {} : { fsGroup }),
+    ...(spec.securityContext?.fsGroupChangePolicy === 'OnRootMismatch'
+      ? { fsGroupOnMismatch: true as const }
+      : {}),
     sysctls: sysctlsOf(spec.securityContext),
     names: namesOf(spec, namespace),
     hostName: hostNameOf(spec, name, namespace),
@@ -111,7 +117,7 @@ export function podSpec(
 
 function containerSpec(
   container: Container,
-  files: ReadonlySet<string>,
+  readOnly: ReadonlySet<string>,
   pod: PodFields,
   containers: readonly Container[],
   workloads: Workloads,
@@ -130,7 +136,7 @@ function containerSpec(
     mounts: container.volumeMounts.map((mount) => ({
       volume: mount.name,
       path: mount.mountPath,
-      readOnly: mount.readOnly || files.has(mount.name),
+      readOnly: mount.readOnly || readOnly.has(mount.name),
       ...subPathOf(mount, env),
       ...propagationOf(mount),
     })),
@@ -231,6 +237,7 @@ function secretValues(
 
 function volumeSpec(volume: Volume, scope: FileScope, fsGroup: number | undefined): VolumeSpec {
   const { name, configMap, secret, emptyDir, hostPath, projected, downwardAPI } = volume;
+  const { persistentVolumeClaim: claim } = volume;
   if (emptyDir !== undefined)
     return {
       name,
@@ -240,6 +247,8 @@ function volumeSpec(volume: Volume, scope: FileScope, fsGroup: number | undefine
       ...((emptyDir.sizeLimit ?? 0) > 0 ? { sizeLimit: Math.ceil(emptyDir.sizeLimit ?? 0) } : {}),
     };
   if (hostPath !== undefined) return { name, kind: 'hostPath', ...hostPath };
+  if (claim !== undefined)
+    return { name, kind: 'claim', claim: claim.claimName, readOnly: claim.readOnly };
   const { defaultMode } = configMap ?? secret ?? projected ?? downwardAPI ?? { defaultMode: 0o644 };
   const own: Source = {
     ...(configMap === undefined ? {} : { configMap }),

@@ -35,6 +35,7 @@ const GROUPS: readonly { reason: string; of: Readonly<Record<string, readonly st
       DaemonSet: ['status'],
       Pod: ['status'],
       Ingress: ['status'],
+      PersistentVolumeClaim: ['status'],
     },
   },
   {
@@ -170,8 +171,25 @@ const GROUPS: readonly { reason: string; of: Readonly<Record<string, readonly st
     of: { VolumeProjection: ['clusterTrustBundle', 'podCertificate', 'serviceAccountToken'] },
   },
   {
-    reason: 'PersistentVolumeClaim is not among the kinds yet',
-    of: { Volume: ['persistentVolumeClaim', 'ephemeral'] },
+    reason: 'it would go with the pod: name a PersistentVolumeClaim, or say emptyDir',
+    of: { Volume: ['ephemeral'] },
+  },
+  {
+    reason: "a claim has a volume of its own, of Docker's local driver, empty at first",
+    of: {
+      PersistentVolumeClaimSpec: [
+        'dataSource',
+        'dataSourceRef',
+        'selector',
+        'storageClassName',
+        'volumeAttributesClassName',
+        'volumeName',
+      ],
+    },
+  },
+  {
+    reason: 'Docker limits no volume',
+    of: { VolumeResourceRequirements: ['limits'] },
   },
   {
     reason: 'shares are mounted by the host: mount it there, and name it in a hostPath',

@@ -14,6 +14,8 @@ import type { Resource, ResourceKey } from '#core/resources/resource.ts';
 export interface World {
   records: LiveRecord[];
   pods: LivePod[];
+  /** Volumes of claims, also of those that nobody has any more. */
+  claims: LiveClaim[];
   /** Content hashes of what the service proxy, the name server and the edge run with; absent = not running. */
   proxy?: string;
   dns?: string;
@@ -95,6 +97,16 @@ export interface LiveRecord {
   pausedTemplate?: PodTemplate;
   /** No release wants it any more, and its deletion waits for a confirmation. */
   held?: boolean;
+}
+
+/** The Docker volume of a PersistentVolumeClaim. */
+export interface LiveClaim {
+  name: string;
+  namespace: string;
+  /** Whose claim it was made for. */
+  owner: OwnerKey;
+  /** As Docker calls it. */
+  volume: string;
 }
 
 export interface LivePod {
@@ -226,6 +238,8 @@ export interface PodSpec {
   volumes: VolumeSpec[];
   /** The group that its volumes belong to. */
   fsGroup?: number;
+  /** Whether claims that are the group's at their root are left as they are. */
+  fsGroupOnMismatch?: true;
   /** Kernel settings of its own. */
   sysctls: Record<string, string>;
   names: PodNames;
@@ -324,6 +338,7 @@ export type VolumeSpec =
   /** With the bytes that it may hold. */
   | { name: string; kind: 'emptyDir'; memory: boolean; sizeLimit?: number }
   | ({ name: string; kind: 'hostPath' } & HostPath)
+  | { name: string; kind: 'claim'; claim: string; readOnly: boolean }
   /** A tmpfs that the sandbox holds; `files` maps a relative path to its content. Memory only: holds Secrets. */
   | { name: string; kind: 'files'; files: Record<string, VolumeFile>; hash: string };
 
@@ -386,6 +401,9 @@ export type Step =
       held?: true;
     }
   | { kind: 'forget'; key: ResourceKey }
+  | { kind: 'createClaim'; name: string; namespace: string; owner: OwnerKey }
+  /** With all that is in it. */
+  | { kind: 'deleteClaim'; name: string; namespace: string }
   /** `run`: the containers that are made now; the others wait for them. */
   | { kind: 'createPod'; pod: PodSpec; run: string[] }
   /** Puts right what a pod lacks or has wrong of these containers; `anew`: ends all that it has first. */

@@ -6,6 +6,7 @@ export function emptyWorld(): World {
   return {
     records: [],
     pods: [],
+    claims: [],
     serviceRange: { first: '10.88.128.0', size: 64 },
     nameServer: '10.88.127.255',
     ingressPorts: { http: 80, https: 443 },
@@ -32,6 +33,18 @@ export function carryOut(world: World, step: Step, now: number): World {
     }
     case 'forget':
       return { ...world, records: world.records.filter(({ key }) => key !== step.key) };
+    case 'createClaim': {
+      const { name, namespace, owner } = step;
+      const volume = `${namespace}.${name}`;
+      return { ...world, claims: [...world.claims, { name, namespace, owner, volume }] };
+    }
+    case 'deleteClaim':
+      return {
+        ...world,
+        claims: world.claims.filter(
+          ({ name, namespace }) => name !== step.name || namespace !== step.namespace,
+        ),
+      };
     case 'createPod':
     case 'repairPod': {
       const known = world.pods.find((pod) => isNamed(pod, step.pod));

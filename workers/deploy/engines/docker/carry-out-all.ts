@@ -101,6 +101,7 @@ async function attempt(step: Step, context: StepContext): Promise<Attempt> {
 /** Whom alone it holds up where it fails; absent: everybody. */
 function ownersHeldUp(step: Step): OwnerKey[] | undefined {
   if (step.kind === 'createPod' || step.kind === 'repairPod') return [step.pod.owner];
+  if (step.kind === 'createClaim') return [step.owner];
   return 'owners' in step ? step.owners : undefined;
 }
 
@@ -122,7 +123,7 @@ function inLanes(steps: readonly Step[]): Lanes {
   const proxies = steps.filter(({ kind }) => PROXIES.has(kind));
   const udp = steps.filter(({ kind }) => kind === 'configureUdp');
   const deletions = steps.filter(({ kind }) => kind === 'deletePod');
-  const forgetting = steps.filter(({ kind }) => kind === 'forget');
+  const forgetting = steps.filter(({ kind }) => kind === 'forget' || kind === 'deleteClaim');
   const known = new Set([...pods, ...proxies, ...udp, ...deletions, ...forgetting]);
   return {
     before: steps.filter((step) => !known.has(step)).map((step) => [step]),

@@ -1,4 +1,5 @@
 import type { Step } from '#core/docker/world.ts';
+import { ensureClaim, removeClaim } from './claims.ts';
 import type { EngineState } from './engine-state.ts';
 import { podKey } from './names.ts';
 import type { ClusterNetwork } from './network.ts';
@@ -31,6 +32,11 @@ const handlers: Handlers = {
     await forgetRecord(state.context, key, stored, signal);
     return true;
   },
+  createClaim: async (claim, { state, signal }) => {
+    await ensureClaim(state.context, claim, signal);
+    return true;
+  },
+  deleteClaim: (claim, { state, signal }) => removeClaim(state.context, claim, signal),
   createPod: (step, { state, network, signal }) => ensurePod(state, network, step, signal),
   repairPod: (step, { state, network, signal }) => {
     const { pod, why } = step;

@@ -12,6 +12,7 @@ export const LABEL = {
   container: 'windlass.dev/container',
   init: 'windlass.dev/init',
   volume: 'windlass.dev/volume',
+  claim: 'windlass.dev/claim',
   templateHash: 'windlass.dev/template-hash',
   podLabels: 'windlass.dev/pod-labels',
   fileVolumes: 'windlass.dev/file-volumes',
@@ -37,6 +38,7 @@ export type Role =
   | 'sandbox'
   | 'container'
   | 'volume'
+  | 'claim'
   | 'host-path'
   | 'record'
   | 'network'

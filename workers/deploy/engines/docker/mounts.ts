@@ -3,7 +3,7 @@ import { makesDirectory } from '#core/docker/host-paths.ts';
 import type { HostPathVolume } from '#core/docker/host-paths.ts';
 import type { ContainerSpec, Mount, PodSpec } from '#core/docker/world.ts';
 import type { DockerContext } from './context.ts';
-import { partName } from './names.ts';
+import { volumeName } from './names.ts';
 
 /** What Docker mounts, in the words of its API: only `Binds` make a directory where there is nothing. */
 interface Mounts {
@@ -63,7 +63,7 @@ function propagationOf({ propagation }: BindMount): string[] {
 function volumeMount(context: DockerContext, pod: PodSpec, mount: Mount): object {
   return {
     Type: 'volume',
-    Source: partName(context, pod, mount.volume),
+    Source: volumeName(context, pod, mount.volume),
     Target: mount.path,
     ReadOnly: mount.readOnly,
     VolumeOptions: {

@@ -1,3 +1,4 @@
+import type { PodSpec } from '#core/docker/world.ts';
 import type { DockerContext } from './context.ts';
 
 const DELETING = /^deleting-(\d+)\.(.+)$/;
@@ -22,6 +23,21 @@ export function partName(
   part: string,
 ): string {
   return `${pod.namespace}.${pod.name}.${part}.${suffix(context)}`;
+}
+
+/** Of a claim: no namespace has an underscore, so no other volume has such a name. */
+export function claimVolumeName(
+  context: DockerContext,
+  claim: { namespace: string; name: string },
+): string {
+  return `claim_${claim.namespace}.${claim.name}.${suffix(context)}`;
+}
+
+/** What Docker calls a volume of the pod. */
+export function volumeName(context: DockerContext, pod: PodSpec, volume: string): string {
+  const claim = pod.volumes.find(({ name }) => name === volume);
+  if (claim?.kind !== 'claim') return partName(context, pod, volume);
+  return claimVolumeName(context, { namespace: pod.namespace, name: claim.claim });
 }
 
 export function systemName(context: DockerContext, part: string): string {

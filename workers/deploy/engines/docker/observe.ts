@@ -4,6 +4,7 @@ import { ingressesIn } from '#core/docker/ingress-routes.ts';
 import type { HostPort } from '#core/docker/host-ports.ts';
 import { hasBegun } from '#core/docker/post-start.ts';
 import type { LiveContainer, LivePod, World } from '#core/docker/world.ts';
+import { readClaims } from './claims.ts';
 import { labelsOf } from './containers.ts';
 import { findDrift, parseMade } from './drift.ts';
 import type { DockerContext } from './context.ts';
@@ -101,6 +102,7 @@ export async function observe(
   return {
     world: {
       records,
+      claims: readClaims(context, volumes),
       acme: await certificateOrders.look(orders, fileReader(system), signal),
       pods: state.readiness.follow(pods.map((pod, index) => withProbes(pod, whole[index], state))),
       ...running,

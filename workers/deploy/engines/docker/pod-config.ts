@@ -11,11 +11,12 @@ import type { Made } from './drift.ts';
 import { LABEL, marks } from './marks.ts';
 import type { ClusterNetwork } from './network.ts';
 import { mountsOf } from './mounts.ts';
-import { partName, sandboxName } from './names.ts';
+import { partName, sandboxName, volumeName } from './names.ts';
 
 /** Where the sandbox holds its volumes that are filled by us, and those that are the containers' own. */
 export const FILES_FOLDER = '/windlass/volumes';
 export const EMPTY_FOLDER = '/windlass/empty';
+const CLAIMS_FOLDER = '/windlass/claims';
 const FILES_LIMIT = '64m';
 
 export const LOG_CONFIG = { Type: 'json-file', Config: { 'max-size': '10m', 'max-file': '3' } };
@@ -90,9 +91,9 @@ export function sandboxBody(context: DockerContext, network: ClusterNetwork, pod
       ...nameServing(network, pod),
       RestartPolicy: { Name: RESTART_POLICY },
       LogConfig: LOG_CONFIG,
-      Mounts: ownVolumes(pod).map((volume) => ({
+      Mounts: dockerVolumes(pod).map((volume) => ({
         Type: 'volume',
-        Source: partName(context, pod, volume.name),
+        Source: volumeName(context, pod, volume.name),
         Target: volumeFolder(volume),
         VolumeOptions: { NoCopy: true },
       })),
@@ -223,9 +224,11 @@ function privileges(security: ContainerSecurity, options: readonly string[]): ob
   };
 }
 
+const FOLDERS = { files: FILES_FOLDER, emptyDir: EMPTY_FOLDER, claim: CLAIMS_FOLDER };
+
 /** Where the sandbox has it. */
-export function volumeFolder({ name, kind }: OwnVolume): string {
-  return `${kind === 'files' ? FILES_FOLDER : EMPTY_FOLDER}/${name}`;
+export function volumeFolder({ name, kind }: DockerVolume): string {
+  return `${FOLDERS[kind]}/${name}`;
 }
 
 export function volumeBody(context: DockerContext, pod: PodSpec, volume: OwnVolume): object {
@@ -253,9 +256,14 @@ export function volumeMarks(
 }
 
 /** A volume that is made for the pod, and goes with it. */
-type OwnVolume = Exclude<VolumeSpec, { kind: 'hostPath' }>;
+type OwnVolume = Exclude<VolumeSpec, { kind: 'hostPath' | 'claim' }>;
+type DockerVolume = Exclude<VolumeSpec, { kind: 'hostPath' }>;
 
 export function ownVolumes(pod: PodSpec): OwnVolume[] {
+  return pod.volumes.filter((volume) => volume.kind !== 'hostPath' && volume.kind !== 'claim');
+}
+
+function dockerVolumes(pod: PodSpec): DockerVolume[] {
   return pod.volumes.filter((volume) => volume.kind !== 'hostPath');
 }
 

@@ -11,6 +11,7 @@ import {
 } from './containers.ts';
 import { endContainers, leavingOf } from './end-containers.ts';
 import { findDrift, parseMade } from './drift.ts';
+import { ownClaims } from './claims.ts';
 import type { EngineState } from './engine-state.ts';
 import { checkHostPaths } from './host-paths.ts';
 import type { InspectedContainer, ListedContainer } from './inspected.ts';
@@ -236,7 +237,7 @@ async function runSandbox(
   state: EngineState,
   pod: PodSpec,
   id: string,
-  { sandbox: found }: PodParts,
+  { sandbox: found, containers }: PodParts,
   signal: AbortSignal,
 ): Promise<InspectedContainer> {
   if (found === undefined) await startContainer(state.context, id, signal);
@@ -245,6 +246,8 @@ async function runSandbox(
   if (sandbox === undefined)
     throw new Error(`the sandbox of ${podKey(pod)} went away while it was made`);
   await fillLacking(state, pod, sandbox, found === undefined, signal);
+  // Later containers find claims as those before them left them.
+  if (!containers.some(hasStarted)) await ownClaims(state.context, pod, id, signal);
   return sandbox;
 }
 

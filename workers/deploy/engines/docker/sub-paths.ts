@@ -3,7 +3,7 @@ import { runInContainer } from '#adapters/docker/exec.ts';
 import type { ContainerSpec, Mount, PodSpec } from '#core/docker/world.ts';
 import type { DockerContext } from './context.ts';
 import { runOnHostPath } from './host-paths.ts';
-import { partName } from './names.ts';
+import { volumeName } from './names.ts';
 import { volumeFolder } from './pod-config.ts';
 
 /** From this version on Docker itself mounts a part of a volume, and holds on to what it looked at. */
@@ -53,7 +53,7 @@ export async function volumeRootsOf(
   const roots = volumes.map(async ({ name }) => {
     const { Mountpoint } = await callDocker<{ Mountpoint: string }>(context.docker, {
       method: 'GET',
-      path: `/volumes/${partName(context, pod, name)}`,
+      path: `/volumes/${volumeName(context, pod, name)}`,
       signal,
     });
     return [name, Mountpoint] as const;

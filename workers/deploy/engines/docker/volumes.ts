@@ -3,6 +3,7 @@ import { packArchive, type ArchiveEntry } from '#adapters/docker/archive.ts';
 import { callDocker } from '#adapters/docker/call.ts';
 import { runInContainer } from '#adapters/docker/exec.ts';
 import type { PodSpec, VolumeFile } from '#core/docker/world.ts';
+import { ensureClaim } from './claims.ts';
 import type { DockerContext } from './context.ts';
 import { agrees } from './marks.ts';
 import { partName } from './names.ts';
@@ -60,8 +61,11 @@ export async function ensureVolumes(
   pod: PodSpec,
   signal: AbortSignal,
 ): Promise<void> {
-  await Promise.all(
-    ownVolumes(pod).map(async (volume) => {
+  await Promise.all([
+    ...pod.volumes.flatMap((volume) =>
+      volume.kind === 'claim' ? [ensureClaim(context, { ...pod, name: volume.claim }, signal)] : [],
+    ),
+    ...ownVolumes(pod).map(async (volume) => {
       const made = await callDocker<ListedVolume>(context.docker, {
         method: 'POST',
         path: '/volumes/create',
@@ -71,7 +75,7 @@ export async function ensureVolumes(
       if (!agrees(made.Labels, volumeMarks(context, pod, volume.name)))
         throw takenVolume(made.Name);
     }),
-  );
+  ]);
 }
 
 /** Those on disk stay. Nothing may use them any more. */
