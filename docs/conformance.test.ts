@@ -26,6 +26,11 @@ const SPECS: Partial<Record<Kind, () => Json>> = {
     accessModes: ['ReadWriteOnce'],
     resources: { requests: { storage: '1Gi' } },
   }),
+  Job: () => ({
+    template: {
+      spec: { restartPolicy: 'Never', containers: [{ name: 'web', image: 'web' }] },
+    },
+  }),
   Deployment: templated,
   DaemonSet: templated,
   Pod: () => ({ containers: [{ name: 'web', image: 'web' }] }),

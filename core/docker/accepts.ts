@@ -49,8 +49,8 @@ export function acceptResources({
   const workloads = sortWorkloads(normalised);
   for (const resource of normalised.filter(keepsPods)) {
     const report = reporter(problems, origins.get(keyOf(resource)));
-    // A Pod has none.
-    if (resource.kind !== 'Pod') {
+    // A Pod has none, and a Job needs none.
+    if (resource.kind !== 'Pod' && resource.kind !== 'Job') {
       const { selector, template } = (resource as unknown as Deployment | DaemonSet).spec;
       checkSelector(selector, template.metadata.labels, report);
     }

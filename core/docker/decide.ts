@@ -12,6 +12,8 @@ import {
 import { certificatesOf } from '#core/docker/certificates.ts';
 import { createClaims } from '#core/docker/host-ports.ts';
 import type { HostPortClaims } from '#core/docker/host-ports.ts';
+import { keepJob } from '#core/docker/keep-job.ts';
+import type { JobState } from '#core/docker/job-state.ts';
 import { earliest, keepPods } from '#core/docker/keep-pods.ts';
 import type { KeptPods } from '#core/docker/keep-pods.ts';
 import { KIND_ORDER } from '#core/docker/kinds.ts';
@@ -90,6 +92,7 @@ export function decide(
     ]),
   );
   const keeping = acting.flatMap(({ state }) => kept.get(state.owner) ?? []);
+  const jobs = new Map(keeping.flatMap(({ key, job }) => (job === undefined ? [] : [[key, job]])));
   const unwanted = acting.flatMap((owner) => podsToDrop(owner, world));
   const leaving = [...keeping.flatMap((pods) => pods.leaving), ...unwanted];
   const secrets = owners.flatMap(({ resources }) =>
@@ -99,7 +102,7 @@ export function decide(
   );
   const traffic = trafficSteps({ records, world, leaving, secrets }, now);
   const steps = [
-    ...acting.flatMap((owner) => recordSteps(owner, records, world)),
+    ...acting.flatMap((owner) => recordSteps(owner, records, world, jobs)),
     ...acting.flatMap(({ state, resources }) => claimSteps(state.owner, resources, world.claims)),
     ...traffic.names,
     ...keeping.flatMap((pods) => pods.steps),
@@ -236,12 +239,17 @@ function recordSteps(
   { state, recording }: PlannedOwner,
   records: readonly LiveRecord[],
   { records: before }: World,
+  jobs: ReadonlyMap<ResourceKey, JobState>,
 ): Step[] {
   const byKey = new Map(records.map((record) => [record.key, record]));
   const recorded = new Set(recording.map(({ resource }) => keyOf(resource)));
   const moved = before
     .filter(({ key, owner }) => owner === state.owner && byKey.has(key) && !recorded.has(key))
-    .filter(({ key, nodePorts }) => !isEqual(nodePorts, byKey.get(key)?.nodePorts))
+    .filter(
+      ({ key, nodePorts, job }) =>
+        !isEqual(nodePorts, byKey.get(key)?.nodePorts) ||
+        (jobs.has(key) && !isEqual(job, jobs.get(key))),
+    )
     .map(({ owner, resource, held }): Extract<Step, { kind: 'record' }> => ({
       kind: 'record',
       owner,
@@ -252,10 +260,21 @@ function recordSteps(
     ...step,
     ...given(byKey.get(keyOf(step.resource)) ?? {}),
     ...keptTemplate(byKey.get(keyOf(step.resource))),
+    ...jobOf(keyOf(step.resource), jobs, before),
   }));
 }
 
-function isEqual(one: Record<string, number> = {}, other: Record<string, number> = {}): boolean {
+/** How far its run came: of one that waits to be deleted, as it was. */
+function jobOf(
+  key: ResourceKey,
+  jobs: ReadonlyMap<ResourceKey, JobState>,
+  before: readonly LiveRecord[],
+): Pick<LiveRecord, 'job'> {
+  const job = jobs.get(key) ?? before.find((record) => record.key === key)?.job;
+  return job === undefined ? {} : { job };
+}
+
+function isEqual(one: object = {}, other: object = {}): boolean {
   return contentHash(one) === contentHash(other);
 }
 
@@ -283,7 +302,7 @@ function keepOwner(
   return workloads.keepers.map((workload) => {
     const record = records.find(({ key }) => key === keeperOf(workload));
     const recordedAt = record?.recordedAt ?? now;
-    return keepPods({
+    const kept = {
       workload: asPaused(workload, record),
       owner: state.owner,
       workloads,
@@ -291,7 +310,11 @@ function keepOwner(
       claims,
       recordedAt: Math.min(recordedAt, now),
       now,
-    });
+    };
+    const { job } = workload;
+    if (job === undefined) return keepPods(kept);
+    const before = world.records.find(({ key }) => key === keeperOf(workload))?.job;
+    return keepJob(kept, job, before);
   });
 }
 
@@ -597,7 +620,9 @@ function workloadStatus(workload: Workload, kept: KeptPods, now: number): Resour
   );
   const ready = staying.filter(isReady).length;
   const warning = kept.warning === undefined ? '' : `; ${kept.warning}`;
-  const summary = `${kept.end?.phase ?? `${ready} of ${replicas} ready`}${paused ? ', paused' : ''}${warning}`;
+  const summary =
+    kept.summary ??
+    `${kept.end?.phase ?? `${ready} of ${replicas} ready`}${paused ? ', paused' : ''}${warning}`;
   const unready = staying.find((pod) => !isReady(pod));
   const reason = unready === undefined ? (kept.pending ?? summary) : unreadyReason(unready, now);
   return {

@@ -3,6 +3,7 @@ import { isEvicted, withoutEvicted } from '#core/docker/eviction.ts';
 import type { HostPortClaims } from '#core/docker/host-ports.ts';
 import { turnOf } from '#core/docker/init.ts';
 import { keeperOf, podSpec, templateHash } from '#core/docker/pod-spec.ts';
+import type { JobState } from '#core/docker/job-state.ts';
 import { pullSecretsOf } from '#core/docker/pull-secrets.ts';
 import { deadlineOf, endOf } from '#core/docker/pod-phase.ts';
 import type { PodEnd } from '#core/docker/pod-phase.ts';
@@ -15,6 +16,10 @@ import type { ResourceKey } from '#core/resources/resource.ts';
 
 /** How one workload stands and what its pods need. */
 export interface KeptPods {
+  /** Of a Job: what is to be remembered of its run. */
+  job?: JobState;
+  /** In place of how many are ready. */
+  summary?: string;
   key: ResourceKey;
   pods: LivePod[];
   /** Specs of the pods of the current template, by name. */
@@ -37,7 +42,7 @@ export interface KeptPods {
   wakeAt?: number;
 }
 
-interface Kept {
+export interface Kept {
   workload: Workload;
   owner: OwnerKey;
   workloads: Workloads;
@@ -131,7 +136,7 @@ interface Care {
 }
 
 /** Puts right what is wrong with a pod that stays. */
-function careFor(pod: LivePod, spec: PodSpec | undefined, now: number): Care {
+export function careFor(pod: LivePod, spec: PodSpec | undefined, now: number): Care {
   if (spec === undefined) return { steps: [], why: [] };
   const end = endOf(pod, spec, now);
   if (end !== undefined) return { end, ...endCare(pod, spec, end) };
@@ -274,7 +279,7 @@ function wrongWith(
 }
 
 /** In the kubelet's words. */
-function warningOf(lackedPullSecrets: readonly string[]): string | undefined {
+export function warningOf(lackedPullSecrets: readonly string[]): string | undefined {
   if (lackedPullSecrets.length === 0) return undefined;
   return `FailedToRetrieveImagePullSecret: there is no Secret ${lackedPullSecrets.join(', ')}`;
 }
@@ -282,6 +287,10 @@ function warningOf(lackedPullSecrets: readonly string[]): string | undefined {
 const UP = new Set<LiveContainer['state']>(['running', 'paused', 'restarting']);
 
 const PULL_GIVEN_UP = ['ImagePullBackOff', 'ErrImageNeverPull'];
+
+export function isGivenUp({ problem }: LivePod): boolean {
+  return PULL_GIVEN_UP.includes(problem?.reason ?? '');
+}
 
 interface Standing {
   workload: Workload;
@@ -299,7 +308,7 @@ function failureOf(
   const unready = pods.filter((pod) => !isReady(pod));
   const hopeless = unready.find(
     (pod) =>
-      PULL_GIVEN_UP.includes(pod.problem?.reason ?? '') ||
+      isGivenUp(pod) ||
       Object.values(pod.containers).some((container) => isCrashLooping(container, now)),
   );
   if (hopeless !== undefined) return unreadyReason(hopeless, now);

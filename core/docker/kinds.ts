@@ -17,6 +17,7 @@ import {
 import { ClaimSource, PersistentVolumeClaim } from '#core/docker/kinds-claim.ts';
 import { Ingress, IngressClass } from '#core/docker/kinds-ingress.ts';
 import { Selector } from '#core/docker/selectors.ts';
+import { JobFields } from '#core/docker/kinds-job.ts';
 import { Service } from '#core/docker/kinds-service.ts';
 import {
   Base64,
@@ -359,6 +360,38 @@ export const Pod = z.strictObject({
 });
 export type Pod = z.infer<typeof Pod>;
 
+/** In Kubernetes several pods with no completions said take from a queue until one of them has ended well. */
+const JobSpec = z
+  .strictObject({
+    ...JobFields,
+    template: z.strictObject({
+      metadata: PodTemplate.shape.metadata.prefault({}),
+      spec: BarePodSpec.extend({
+        restartPolicy: z.enum(
+          ['OnFailure', 'Never'],
+          'must be OnFailure or Never: what runs for ever is no Job',
+        ),
+      }),
+    }),
+  })
+  .refine(({ parallelism = 1, completions }) => parallelism <= 1 || completions !== undefined, {
+    path: ['completions'],
+    message: 'must be said: how many pods have to succeed',
+  })
+  .transform(({ parallelism = 1, completions = 1, ...spec }) => ({
+    ...spec,
+    parallelism,
+    completions,
+  }));
+
+export const Job = z.strictObject({
+  apiVersion: z.literal('batch/v1'),
+  kind: z.literal('Job'),
+  metadata: metadata(Label),
+  spec: JobSpec,
+});
+export type Job = z.infer<typeof Job>;
+
 /** Every kind with its schema, in the order in which they are made; they are deleted in the reverse of it. */
 export const KINDS = {
   Namespace,
@@ -369,6 +402,7 @@ export const KINDS = {
   Deployment,
   DaemonSet,
   Pod,
+  Job,
   IngressClass,
   Ingress,
 } as const;

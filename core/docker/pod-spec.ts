@@ -26,9 +26,12 @@ import type { OwnerKey } from '#core/owner.ts';
 /** The part of a template's hash that pod names carry. */
 const HASH_CHARACTERS = 8;
 
-/** Changes exactly when what a container can observe of its template does. */
+/** Changes exactly when what a container can observe of its template does; of a Job, when it is another run. */
 export function templateHash(workload: Workload): string {
-  return contentHash(workload.spec.template).slice(0, HASH_CHARACTERS);
+  const { job, spec } = workload;
+  const run = job === undefined ? {} : { completions: job.completions, indexed: job.indexed };
+  const made = job === undefined ? spec.template : { ...spec.template, ...run };
+  return contentHash(made).slice(0, HASH_CHARACTERS);
 }
 
 export function podName(workload: Workload, slot: number): string {

@@ -36,6 +36,7 @@ const GROUPS: readonly { reason: string; of: Readonly<Record<string, readonly st
       Pod: ['status'],
       Ingress: ['status'],
       PersistentVolumeClaim: ['status'],
+      Job: ['status'],
     },
   },
   {
@@ -47,8 +48,12 @@ const GROUPS: readonly { reason: string; of: Readonly<Record<string, readonly st
     of: { ObjectMeta: ['finalizers', 'ownerReferences'], Namespace: ['spec'] },
   },
   {
-    reason: 'only a Pod without a workload has an end, as in Kubernetes',
+    reason: 'only a Pod without a workload or of a Job has an end, as in Kubernetes',
     of: { PodTemplateSpec: ['spec.activeDeadlineSeconds'] },
+  },
+  {
+    reason: 'Windlass itself keeps it, and knows its pods by their names',
+    of: { JobSpec: ['managedBy', 'manualSelector', 'selector'] },
   },
   { reason: 'a Namespace is in none itself', of: { Namespace: ['metadata.namespace'] } },
   {

@@ -1,5 +1,5 @@
 import { isKind, KINDS } from '#core/docker/kinds.ts';
-import type { ConfigMap, DaemonSet, Deployment, Pod, Secret } from '#core/docker/kinds.ts';
+import type { ConfigMap, DaemonSet, Deployment, Job, Pod, Secret } from '#core/docker/kinds.ts';
 import type { Ingress } from '#core/docker/kinds-ingress.ts';
 import type { Service } from '#core/docker/kinds-service.ts';
 import { workloadOf } from '#core/docker/workload.ts';
@@ -46,7 +46,7 @@ export function sortWorkloads(resources: readonly Resource[]): Workloads {
   return workloads;
 }
 
-const KEEPERS = ['Deployment', 'DaemonSet', 'Pod'];
+const KEEPERS = ['Deployment', 'DaemonSet', 'Pod', 'Job'];
 
 export function keepsPods({ kind }: Pick<Resource, 'kind'>): boolean {
   return KEEPERS.includes(kind);
@@ -54,7 +54,7 @@ export function keepsPods({ kind }: Pick<Resource, 'kind'>): boolean {
 
 /** Of a normalised resource that keeps pods. */
 export function keeper(resource: Resource): Workload {
-  return workloadOf(resource as unknown as Deployment | DaemonSet | Pod);
+  return workloadOf(resource as unknown as Deployment | DaemonSet | Pod | Job);
 }
 
 function unsupported(resource: Resource): UserError {

@@ -1,5 +1,6 @@
 import type { HostPort } from '#core/docker/host-ports.ts';
 import type { Sharing } from '#core/docker/host-sharing.ts';
+import type { JobState } from '#core/docker/job-state.ts';
 import type { PodTemplate } from '#core/docker/kinds.ts';
 import type { Login } from '#core/docker/pull-secrets.ts';
 import type { HostPath } from '#core/docker/kinds-volumes.ts';
@@ -95,6 +96,8 @@ export interface LiveRecord {
   nodePorts?: Record<string, number>;
   /** Of a paused Deployment: the template that it had when it was paused, which its pods keep. */
   pausedTemplate?: PodTemplate;
+  /** Of a Job: how far its run came. */
+  job?: JobState;
   /** No release wants it any more, and its deletion waits for a confirmation. */
   held?: boolean;
 }
@@ -398,6 +401,7 @@ export type Step =
       clusterIp?: string;
       nodePorts?: Record<string, number>;
       pausedTemplate?: PodTemplate;
+      job?: JobState;
       held?: true;
     }
   | { kind: 'forget'; key: ResourceKey }

@@ -43,6 +43,13 @@ export function planResources(
   return [...changes, ...deletions];
 }
 
+/** By kind: fields that Kubernetes changes only by deleting and making anew. */
+const IMMUTABLE: Readonly<Record<string, readonly string[]>> = {
+  Deployment: ['spec.selector'],
+  DaemonSet: ['spec.selector'],
+  Job: ['spec.template', 'spec.completion'],
+};
+
 function changeOf(owner: OwnerKey, desired: Resource, current: Owned | undefined): Change[] {
   const key = keyOf(desired);
   if (current === undefined) return [{ action: 'create', key, fields: [] }];
@@ -57,11 +64,8 @@ function changeOf(owner: OwnerKey, desired: Resource, current: Owned | undefined
   }
   const fields = diffFields(current.resource, desired).map((field) => display(desired.kind, field));
   if (fields.length === 0) return [];
-  const isReplaced = fields.some(
-    ({ path }) =>
-      path.startsWith('spec.selector') &&
-      (desired.kind === 'Deployment' || desired.kind === 'DaemonSet'),
-  );
+  const immutable = IMMUTABLE[desired.kind] ?? [];
+  const isReplaced = fields.some(({ path }) => immutable.some((each) => path.startsWith(each)));
   return [{ action: isReplaced ? 'replace' : 'update', key, fields }];
 }
 

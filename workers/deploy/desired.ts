@@ -22,7 +22,7 @@ export async function readDesired(
 
 /**
  * How long a deploy may take at most: the longest `progressDeadlineSeconds` of its Deployments or
- * `activeDeadlineSeconds` of its Pods, and a margin.
+ * `activeDeadlineSeconds` of its Pods and Jobs, and a margin.
  */
 export function deadlineMsOf(desired: DesiredState): number {
   const seconds = desired.resources.map(progressSeconds);

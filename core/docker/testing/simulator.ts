@@ -26,6 +26,7 @@ export function carryOut(world: World, step: Step, now: number): World {
         ...(step.held === true ? { held: true } : {}),
         ...(step.clusterIp === undefined ? {} : { clusterIp: step.clusterIp }),
         ...(step.nodePorts === undefined ? {} : { nodePorts: step.nodePorts }),
+        ...(step.job === undefined ? {} : { job: step.job }),
         ...(step.pausedTemplate === undefined ? {} : { pausedTemplate: step.pausedTemplate }),
       };
       const others = world.records.filter((other) => other.key !== key);

@@ -30,6 +30,7 @@ export const LABEL = {
   nodePorts: 'windlass.dev/node-ports',
   previous: 'windlass.dev/previous',
   pausedTemplate: 'windlass.dev/paused-template',
+  job: 'windlass.dev/job',
   held: 'windlass.dev/held',
 } as const;
 

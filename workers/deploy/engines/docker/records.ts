@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { callDocker, isStatus } from '#adapters/docker/call.ts';
+import type { JobState } from '#core/docker/job-state.ts';
 import type { PodTemplate } from '#core/docker/kinds.ts';
 import type { LiveRecord } from '#core/docker/world.ts';
 import { messageOf, UserError } from '#core/errors.ts';
@@ -28,6 +29,7 @@ interface NewRecord {
   clusterIp?: string;
   nodePorts?: Record<string, number>;
   pausedTemplate?: PodTemplate;
+  job?: JobState;
   held?: boolean;
 }
 
@@ -72,6 +74,7 @@ export async function writeRecord(
     ...(next.pausedTemplate === undefined
       ? {}
       : { [LABEL.pausedTemplate]: JSON.stringify(next.pausedTemplate) }),
+    ...(next.job === undefined ? {} : { [LABEL.job]: JSON.stringify(next.job) }),
     ...(next.held === true ? { [LABEL.held]: 'yes' } : {}),
   };
   const name = recordName(context, labels);
@@ -139,6 +142,7 @@ function readRecord(context: DockerContext, { Name, Labels }: ListedVolume): Sto
   const clusterIp = labels[LABEL.clusterIp];
   const nodePorts = labels[LABEL.nodePorts];
   const pausedTemplate = labels[LABEL.pausedTemplate];
+  const job = labels[LABEL.job];
   return [
     {
       volume: Name,
@@ -155,6 +159,7 @@ function readRecord(context: DockerContext, { Name, Labels }: ListedVolume): Sto
         ...(pausedTemplate === undefined
           ? {}
           : { pausedTemplate: JSON.parse(pausedTemplate) as PodTemplate }),
+        ...(job === undefined ? {} : { job: JSON.parse(job) as JobState }),
         ...(labels[LABEL.held] === undefined ? {} : { held: true }),
       },
     },
@@ -163,7 +168,7 @@ function readRecord(context: DockerContext, { Name, Labels }: ListedVolume): Sto
 
 function recordName(context: DockerContext, labels: Record<string, string>): string {
   const told = [LABEL.owner, LABEL.resource, LABEL.recorded, LABEL.clusterIp, LABEL.previous];
-  const more = [LABEL.held, LABEL.nodePorts, LABEL.pausedTemplate].flatMap(
+  const more = [LABEL.held, LABEL.nodePorts, LABEL.pausedTemplate, LABEL.job].flatMap(
     (label) => labels[label] ?? [],
   );
   const hash = createHash('sha256').update(
