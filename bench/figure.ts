@@ -1,18 +1,20 @@
 /** One measured figure beside its peer's, from one run. */
 export interface Figure {
   name: string;
-  /** Milliseconds, medians. */
+  /** Medians: milliseconds unless `how` says otherwise. */
   ours: number;
   peer: number;
   /** `ours / peer`. */
   ratio: number;
-  /** The largest ratio that is good. */
+  /** The largest ratio that is good; the least where more is better. */
   target: number;
   met: boolean;
   /** What was measured against what. */
   how: string;
   /** Where the time goes: medians in milliseconds, in order. */
   parts?: readonly Part[];
+  /** What else was measured in the same run. */
+  beside?: { head: readonly string[]; rows: readonly (readonly (string | number)[])[] };
 }
 
 interface Part {
@@ -40,7 +42,7 @@ export function medianParts(
   return new Map(names.map((name) => [name, median(rounds.map((round) => round[name] ?? 0))]));
 }
 
-function median(times: readonly number[]): number {
+export function median(times: readonly number[]): number {
   return Math.round(
     times.toSorted((one, other) => one - other)[Math.floor(times.length / 2)] ?? Number.NaN,
   );

@@ -1,29 +1,49 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
+import type { Figure } from './figure.ts';
 
 const FILE = fileURLToPath(new URL('README.md', import.meta.url));
-const SOAK = '## Soak\n';
+/** What the page's figures were written from. */
+const FIGURES = fileURLToPath(new URL('figures.json', import.meta.url));
+/** Sections of the soaks, in the order they have on the page. */
+const SOAKS = { pushes: '## Soak\n', load: '## Soak under load\n' } as const;
+type Soak = keyof typeof SOAKS;
+const NAMES = Object.keys(SOAKS) as Soak[];
 
-/** Puts the page in the place of the one before; what the soak wrote stays. */
-export async function writeFigures(page: string): Promise<void> {
-  const { soak } = await read();
-  await write(page, soak);
+export async function readFigures(): Promise<Figure[]> {
+  return JSON.parse(await readFile(FIGURES, 'utf8')) as Figure[];
 }
 
-export async function writeSoak(section: string): Promise<void> {
-  const { figures } = await read();
-  await write(figures, `${SOAK}\n${section}`);
+/** Puts the page in the place of the one before; what the soaks wrote stays. */
+export async function writeFigures(figures: readonly Figure[], page: string): Promise<void> {
+  await writeFile(FIGURES, `${JSON.stringify(figures, undefined, 2)}\n`);
+  await write({ ...(await read()), figures: page });
 }
 
-async function read(): Promise<{ figures: string; soak: string }> {
+export async function writeSoak(soak: Soak, section: string): Promise<void> {
+  await write({ ...(await read()), [soak]: `${SOAKS[soak]}\n${section}` });
+}
+
+type Page = Record<'figures' | Soak, string>;
+
+async function read(): Promise<Page> {
   const text = await readFile(FILE, 'utf8');
-  const at = text.indexOf(SOAK);
-  return at < 0
-    ? { figures: text, soak: '' }
-    : { figures: text.slice(0, at), soak: text.slice(at) };
+  const starts = NAMES.map((name) => ({ name, at: text.indexOf(SOAKS[name]) })).filter(
+    ({ at }) => at >= 0,
+  );
+  const ends = [...starts.map(({ at }) => at).slice(1), text.length];
+  const sections = starts.map(({ name, at }, index) => [name, text.slice(at, ends[index])]);
+  return {
+    pushes: '',
+    load: '',
+    ...Object.fromEntries(sections),
+    figures: text.slice(0, starts[0]?.at),
+  };
 }
 
-async function write(figures: string, soak: string): Promise<void> {
-  const parts = [figures, soak].map((part) => part.trim()).filter((part) => part !== '');
+async function write(page: Page): Promise<void> {
+  const parts = (['figures', ...NAMES] as const)
+    .map((name) => page[name].trim())
+    .filter((part) => part !== '');
   await writeFile(FILE, `${parts.join('\n\n')}\n`);
 }

@@ -1,11 +1,13 @@
 import { parseArgs } from 'node:util';
+import { firstStart } from './first-start.ts';
 import { killedContainer } from './killed-container.ts';
 import { memoryAtRest } from './memory-at-rest.ts';
+import { proxiedRequests } from './proxied-requests.ts';
 import { pushToServing } from './push-to-serving.ts';
 import { reconcileUnchanged } from './reconcile-unchanged.ts';
 import { thousandPipelines } from './thousand-pipelines.ts';
 import { webhooks } from './webhooks.ts';
-import { writeFigures } from './readme.ts';
+import { readFigures, writeFigures } from './readme.ts';
 import type { Figure } from './figure.ts';
 
 /** Every benchmark, by the name it is run by. */
@@ -14,6 +16,8 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<Figure>>> = {
   webhooks,
   'reconcile-unchanged': reconcileUnchanged,
   'killed-container': killedContainer,
+  'first-start': firstStart,
+  'proxied-requests': proxiedRequests,
   'memory-at-rest': memoryAtRest,
   'thousand-pipelines': thousandPipelines,
 };
@@ -35,7 +39,12 @@ for (const name of names) {
   figures.push(await benchmark());
 }
 process.stdout.write(values.json ? `${JSON.stringify(figures, undefined, 2)}\n` : table(figures));
-if (positionals.length === 0) await writeFigures(page(figures));
+const kept = (await readFigures()).filter(({ name }) => !names.includes(name));
+const order = Object.keys(BENCHMARKS);
+const all = [...kept, ...figures]
+  .filter(({ name }) => order.includes(name))
+  .toSorted((one, other) => order.indexOf(one.name) - order.indexOf(other.name));
+await writeFigures(all, page(all));
 
 function table(rows: readonly Figure[]): string {
   const head = '| benchmark | ours | peer | ratio | target | met |\n|---|---|---|---|---|---|\n';
@@ -51,12 +60,12 @@ function page(rows: readonly Figure[]): string {
   return `# Benchmarks
 
 Each beside a named peer or the bare commands, in the same run on the same machine; times in milliseconds, medians.
-Written by \`npm run bench\`, which repeats them all; \`npm run bench <name>\` runs one, \`--json\` prints data. It needs
-what \`npm test\` sets up.
+Written by \`npm run bench\`, which repeats them all; \`npm run bench <name>\` repeats one and leaves the others as they
+were, \`--json\` prints data. It needs what \`npm test\` sets up.
 
 ${table(rows)}
 ${told}
-${rows.map(partsTable).join('')}`;
+${rows.map(partsTable).join('')}${rows.map(besideTable).join('')}`;
 }
 
 function partsTable({ name, parts }: Figure): string {
@@ -69,5 +78,15 @@ Medians of each part, from the end of the one before.
 
 | part | ours | peer |
 |---|---|---|
+${lines.join('')}`;
+}
+
+function besideTable({ name, beside }: Figure): string {
+  if (beside === undefined) return '';
+  const { head, rows } = beside;
+  const lines = [head, head.map(() => '---'), ...rows].map((row) => `| ${row.join(' | ')} |\n`);
+  return `
+## All of ${name}
+
 ${lines.join('')}`;
 }

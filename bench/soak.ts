@@ -1,4 +1,3 @@
-import { readdir } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { RunView } from '#core/api/run.ts';
@@ -6,7 +5,9 @@ import { createApp, pipelineOf } from '../test/support/app.ts';
 import type { App } from '../test/support/app.ts';
 import { startWindlass, waitUntil } from '../test/support/windlass.ts';
 import type { Windlass } from '../test/support/windlass.ts';
-import { memoryOf } from './memory.ts';
+import { FLAT, growthTable, watchGrowth } from './flatness.ts';
+import type { Growth } from './flatness.ts';
+import { soakUnderLoad } from './load-soak.ts';
 import { writeSoak } from './readme.ts';
 
 /** Pushes and kills at random for the first half of the time; pushes alone for the second, over which memory is watched. */
@@ -20,31 +21,24 @@ metadata: { name: here }
 spec: { engine: docker, servers: [{ name: me, docker: "unix:///var/run/docker.sock" }] }
 ${NAMES.map(pipelineOf).join('')}
 `;
-/** Of the second half, after which caches are as warm as they get. */
-const WARM_UP = 0.25;
-const MOST_GROWTH_MB = 20;
-const MOST_HANDLES = 10;
-const SAMPLE_MS = 2_000;
-
-interface Sample {
-  at: number;
-  megabytes: number;
-  handles: number;
-}
-
 interface Told {
   pushes: number;
   superseded: number;
   kills: Map<string, number>;
 }
 
-const { values } = parseArgs({ options: { minutes: { type: 'string', default: '30' } } });
+const { values } = parseArgs({
+  options: {
+    minutes: { type: 'string', default: '30' },
+    load: { type: 'boolean', default: false },
+  },
+});
 const minutes = Number(values.minutes);
 if (!(minutes > 0)) {
   process.stderr.write('--minutes wants a number above 0\n');
   process.exit(2);
 }
-process.exitCode = (await soak(minutes)) ? 0 : 1;
+process.exitCode = (await (values.load ? soakUnderLoad : soak)(minutes)) ? 0 : 1;
 
 async function soak(lasts: number): Promise<boolean> {
   const windlass = await startWindlass(CONFIG, {
@@ -58,15 +52,18 @@ async function soak(lasts: number): Promise<boolean> {
     const told: Told = { pushes: 0, superseded: 0, kills: new Map() };
     const half = Date.now() + (lasts * 60_000) / 2;
     while (Date.now() < half) await round(windlass, apps, told, true);
-    const samples = await watch(windlass, async () => {
-      const end = Date.now() + (lasts * 60_000) / 2;
-      while (Date.now() < end) await round(windlass, apps, told, false);
-    });
-    const rows = [...samples].map(([name, of]) => growth(name, of));
+    const rows = await watchGrowth(
+      async () =>
+        Object.fromEntries(Object.entries(windlass.pids()).map(([name, pid]) => [name, [pid]])),
+      async () => {
+        const end = Date.now() + (lasts * 60_000) / 2;
+        while (Date.now() < end) await round(windlass, apps, told, false);
+      },
+    );
     const isFlat = rows.every((row) => row.isFlat);
     const page = describe(lasts, told, rows);
     process.stdout.write(page);
-    await writeSoak(page);
+    await writeSoak('pushes', page);
     return isFlat;
   } finally {
     await windlass.stop();
@@ -150,81 +147,18 @@ async function killOne(windlass: Windlass, told: Told): Promise<void> {
   await windlass.start(victim);
 }
 
-/** What each process holds while `work` goes on. */
-async function watch(
-  windlass: Windlass,
-  work: () => Promise<void>,
-): Promise<Map<string, Sample[]>> {
-  const samples = new Map<string, Sample[]>();
-  const done = new AbortController();
-  async function look(): Promise<void> {
-    while (!done.signal.aborted) {
-      for (const [name, pid] of Object.entries(windlass.pids())) {
-        const megabytes = await memoryOf([pid]);
-        const handles = (await readdir(`/proc/${pid}/fd`)).length;
-        samples.set(name, [...(samples.get(name) ?? []), { at: Date.now(), megabytes, handles }]);
-      }
-      await sleep(SAMPLE_MS, undefined, { signal: done.signal }).catch(() => undefined);
-    }
-  }
-  const looking = look();
-  try {
-    await work();
-  } finally {
-    done.abort();
-    await looking;
-  }
-  return samples;
-}
-
-interface Row {
-  name: string;
-  before: Pick<Sample, 'megabytes' | 'handles'>;
-  after: Pick<Sample, 'megabytes' | 'handles'>;
-  isFlat: boolean;
-}
-
-/** Medians of the quarter after the warm-up, and of the last. */
-function growth(name: string, samples: readonly Sample[]): Row {
-  const quarter = Math.max(1, Math.floor(samples.length * WARM_UP));
-  const before = medians(samples.slice(quarter, 2 * quarter));
-  const after = medians(samples.slice(-quarter));
-  const isFlat =
-    after.megabytes - before.megabytes <= MOST_GROWTH_MB &&
-    after.handles - before.handles <= MOST_HANDLES;
-  return { name, before, after, isFlat };
-}
-
-function medians(samples: readonly Sample[]): Row['before'] {
-  return {
-    megabytes: Math.round(median(samples.map(({ megabytes }) => megabytes))),
-    handles: median(samples.map(({ handles }) => handles)),
-  };
-}
-
-function median(numbers: readonly number[]): number {
-  const sorted = numbers.toSorted((one, other) => one - other);
-  return sorted[Math.floor(sorted.length / 2)] ?? 0;
-}
-
 function describe(
   lasts: number,
   { pushes, superseded, kills }: Told,
-  rows: readonly Row[],
+  rows: readonly Growth[],
 ): string {
   const killed = [...kills].map(([name, times]) => `${name} ${times}`).join(', ');
-  const lines = rows.map(
-    ({ name, before, after, isFlat }) =>
-      `| ${name} | ${before.megabytes} | ${after.megabytes} | ${before.handles} | ${after.handles} | ${isFlat ? 'yes' : 'no'} |\n`,
-  );
   return `Written by \`npm run soak\` (\`--minutes 30\` unless told otherwise). In the first half of the time pushes to
 ${NAMES.length} pipelines, with SIGKILL of a role or of Redis over them at random; in the second half pushes alone, with memory (PSS, MB) and
 file handles watched: medians of its second quarter and of its last. Every run succeeded, was released once and served, or was
-superseded by a later push. Flat is up to ${MOST_GROWTH_MB} MB and ${MOST_HANDLES} handles more.
+superseded by a later push. ${FLAT}
 
 ${lasts} minutes, ${pushes} pushes (${superseded} superseded); killed: ${killed === '' ? 'none' : killed}.
 
-| process | MB before | MB after | handles before | handles after | flat |
-|---|---|---|---|---|---|
-${lines.join('')}`;
+${growthTable(rows)}`;
 }
