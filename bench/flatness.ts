@@ -8,7 +8,7 @@ const MOST_GROWTH_MB = 20;
 const MOST_HANDLES = 10;
 const SAMPLE_MS = 2_000;
 
-interface Held {
+export interface Sample {
   megabytes: number;
   handles: number;
 }
@@ -16,8 +16,8 @@ interface Held {
 /** What something held in the quarter after the warm-up, and in the last: medians. */
 export interface Growth {
   name: string;
-  before: Held;
-  after: Held;
+  before: Sample;
+  after: Sample;
   isFlat: boolean;
 }
 
@@ -28,7 +28,7 @@ export async function watchGrowth(
   processes: () => Promise<Record<string, readonly number[]>>,
   work: () => Promise<void>,
 ): Promise<Growth[]> {
-  const samples = new Map<string, Held[]>();
+  const samples = new Map<string, Sample[]>();
   const done = new AbortController();
   async function look(): Promise<void> {
     while (!done.signal.aborted) {
@@ -60,7 +60,7 @@ ${lines.join('')}`;
 }
 
 /** Nothing where one of them ended meanwhile: a sample of half of them would tell a lie. */
-async function heldBy(pids: readonly number[]): Promise<Held | undefined> {
+async function heldBy(pids: readonly number[]): Promise<Sample | undefined> {
   try {
     const open = await Promise.all(pids.map((pid) => readdir(`/proc/${pid}/fd`)));
     return { megabytes: await memoryOf(pids), handles: open.flat().length };
@@ -71,7 +71,7 @@ async function heldBy(pids: readonly number[]): Promise<Held | undefined> {
   }
 }
 
-function growth(name: string, samples: readonly Held[]): Growth {
+function growth(name: string, samples: readonly Sample[]): Growth {
   const quarter = Math.max(1, Math.floor(samples.length * WARM_UP));
   const before = medians(samples.slice(quarter, 2 * quarter));
   const after = medians(samples.slice(-quarter));
@@ -81,7 +81,7 @@ function growth(name: string, samples: readonly Held[]): Growth {
   return { name, before, after, isFlat };
 }
 
-function medians(samples: readonly Held[]): Held {
+export function medians(samples: readonly Sample[]): Sample {
   return {
     megabytes: Math.round(median(samples.map(({ megabytes }) => megabytes))),
     handles: median(samples.map(({ handles }) => handles)),

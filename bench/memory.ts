@@ -2,11 +2,19 @@ import { readdir, readFile } from 'node:fs/promises';
 
 /** Megabytes of memory that the processes hold: their own and their share of what is shared (PSS), as proc(5) has it. */
 export async function memoryOf(pids: readonly number[]): Promise<number> {
-  const sizes = await Promise.all(
-    pids.map(async (pid) => {
-      const text = await readFile(`/proc/${pid}/smaps_rollup`, 'utf8');
-      return Number(/^Pss:\s+(\d+) kB$/m.exec(text)?.[1]);
-    }),
+  const sizes = await Promise.all(pids.map((pid) => rollupOf(pid, ['Pss'])));
+  return sizes.reduce((sum, size) => sum + size, 0);
+}
+
+/** Megabytes that the process alone holds: what others of its kind do leaves them as they are. */
+export function privateMemoryOf(pid: number): Promise<number> {
+  return rollupOf(pid, ['Private_Clean', 'Private_Dirty']);
+}
+
+async function rollupOf(pid: number, names: readonly string[]): Promise<number> {
+  const text = await readFile(`/proc/${pid}/smaps_rollup`, 'utf8');
+  const sizes = names.map((name) =>
+    Number(new RegExp(String.raw`^${name}:\s+(\d+) kB$`, 'm').exec(text)?.[1]),
   );
   return sizes.reduce((sum, size) => sum + size, 0) / 1_024;
 }

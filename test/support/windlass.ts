@@ -117,7 +117,7 @@ export async function startWindlass(config: string, options: Options = {}): Prom
     await waitUntil(
       async () => (await fetch(`${url}/readyz`)).ok,
       `the server (see ${folder}/server.log)`,
-      20_000,
+      60_000,
     );
   }
 
