@@ -11,6 +11,8 @@ export interface Figure {
   met: boolean;
   /** What was measured against what. */
   how: string;
+  /** Of the machine for each core before it began. */
+  load?: number;
   /** Where the time goes: medians in milliseconds, in order. */
   parts?: readonly Part[];
   /** What else was measured in the same run. */

@@ -1,3 +1,4 @@
+import { availableParallelism, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { firstStart } from './first-start.ts';
 import { killedContainer } from './killed-container.ts';
@@ -36,23 +37,35 @@ for (const name of names) {
     );
     process.exit(1);
   }
-  figures.push(await benchmark());
+  const [minute = 0] = loadavg();
+  const load = Number((minute / availableParallelism()).toFixed(1));
+  const measured = { ...(await benchmark()), load };
+  figures.push(measured);
+  await keep(measured);
 }
 process.stdout.write(values.json ? `${JSON.stringify(figures, undefined, 2)}\n` : table(figures));
-const kept = (await readFigures()).filter(({ name }) => !names.includes(name));
-const order = Object.keys(BENCHMARKS);
-const all = [...kept, ...figures]
-  .filter(({ name }) => order.includes(name))
-  .toSorted((one, other) => order.indexOf(one.name) - order.indexOf(other.name));
-await writeFigures(all, page(all));
+
+/** In the place of what was measured of the same before; the others stay. */
+async function keep(measured: Figure): Promise<void> {
+  const known = [measured, ...(await readFigures())];
+  const all = Object.keys(BENCHMARKS).flatMap(
+    (name) => known.find((each) => each.name === name) ?? [],
+  );
+  await writeFigures(all, page(all));
+}
 
 function table(rows: readonly Figure[]): string {
-  const head = '| benchmark | ours | peer | ratio | target | met |\n|---|---|---|---|---|---|\n';
+  const head =
+    '| benchmark | ours | peer | ratio | target | met | load |\n|---|---|---|---|---|---|---|\n';
   const lines = rows.map(
-    ({ name, ours, peer, ratio, target, met }) =>
-      `| ${name} | ${ours} | ${peer} | ${ratio.toFixed(2)} | ${target} | ${met ? 'yes' : 'no'} |\n`,
+    ({ name, ours, peer, ratio, target, met, load }) =>
+      `| ${name} | ${ours} | ${peer} | ${ratio.toFixed(2)} | ${figureOf(target)} | ${met ? 'yes' : 'no'} | ${load ?? ''} |\n`,
   );
   return head + lines.join('');
+}
+
+function figureOf(target: number): number {
+  return Number(target.toFixed(2));
 }
 
 function page(rows: readonly Figure[]): string {
@@ -60,8 +73,9 @@ function page(rows: readonly Figure[]): string {
   return `# Benchmarks
 
 Each beside a named peer or the bare commands, in the same run on the same machine; times in milliseconds, medians.
-Written by \`npm run bench\`, which repeats them all; \`npm run bench <name>\` repeats one and leaves the others as they
-were, \`--json\` prints data. It needs what \`npm test\` sets up.
+Written by \`npm run bench\`, which repeats them all; \`npm run bench <name>\` repeats one and leaves the others as they are,
+\`--json\` prints data. It needs what \`npm test\` sets up. The load is what waited for each core before (a minute's
+average): above 1 others took their part of the machine, and of the figures only the ratio tells something.
 
 ${table(rows)}
 ${told}
