@@ -6,6 +6,12 @@ export async function memoryOf(pids: readonly number[]): Promise<number> {
   return sizes.reduce((sum, size) => sum + size, 0);
 }
 
+/** Megabytes with all that is shared counted to each: no less than they would hold alone on a machine. */
+export async function residentMemoryOf(pids: readonly number[]): Promise<number> {
+  const sizes = await Promise.all(pids.map((pid) => rollupOf(pid, ['Rss'])));
+  return sizes.reduce((sum, size) => sum + size, 0);
+}
+
 /** Megabytes that the process alone holds: what others of its kind do leaves them as they are. */
 export function privateMemoryOf(pid: number): Promise<number> {
   return rollupOf(pid, ['Private_Clean', 'Private_Dirty']);
