@@ -7,6 +7,7 @@ import { SYSTEM_IMAGES } from '#core/images.ts';
 import type { Resource } from '#core/resources/resource.ts';
 import { cleanUp, uniqueInstallation } from '../test/support/installation.ts';
 import { createDockerEngine } from '../workers/deploy/engines/docker/engine.ts';
+import { removeContainers } from './remove-containers.ts';
 
 const SOCKET = 'unix:///var/run/docker.sock';
 const PATIENCE_MS = 300_000;
@@ -57,6 +58,7 @@ export function startBenchEngine(ingress: { httpPort: number; httpsPort: number 
       watching.abort();
       await watched;
       await engine.close();
+      await removeContainers(installation);
       await cleanUp(installation);
     },
   };

@@ -10,6 +10,7 @@ import { pino } from 'pino';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { cleanUp, uniqueInstallation } from '../test/support/installation.ts';
 import { figure } from './figure.ts';
+import { removeContainers } from './remove-containers.ts';
 import type { Figure } from './figure.ts';
 
 const DEPLOYMENTS = 100;
@@ -17,7 +18,6 @@ const REPLICAS = 3;
 const PER_OWNER = 5;
 const WARM_UP = 5;
 const ROUNDS = 21;
-const REMOVED_AT_ONCE = 10;
 const START_PATIENCE_MS = 900_000;
 const SOCKET = 'unix:///var/run/docker.sock';
 const run = promisify(execFile);
@@ -121,23 +121,6 @@ async function listContainers(installation: string): Promise<void> {
   const { stdout } = await run('docker', args, { maxBuffer: 2 ** 26 });
   if (stdout.split('\n').length <= DEPLOYMENTS * REPLICAS * 2)
     throw new Error('not every container was listed');
-}
-
-/** Few at once, and what lives in a sandbox's network before it: Docker loses count of a network's endpoints otherwise. */
-async function removeContainers(installation: string): Promise<void> {
-  for (const role of ['container', 'sandbox']) {
-    const labels = [`windlass.dev/installation=${installation}`, `windlass.dev/role=${role}`];
-    const filters = labels.flatMap((label) => ['--filter', `label=${label}`]);
-    const { stdout } = await run('docker', ['ps', '--all', '--quiet', ...filters]);
-    const ids = stdout.split('\n').filter((id) => id !== '');
-    for (let first = 0; first < ids.length; first += REMOVED_AT_ONCE)
-      await run('docker', [
-        'rm',
-        '--force',
-        '--volumes',
-        ...ids.slice(first, first + REMOVED_AT_ONCE),
-      ]);
-  }
 }
 
 async function timed(work: () => Promise<void>): Promise<number> {
