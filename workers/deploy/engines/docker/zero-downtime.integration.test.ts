@@ -184,7 +184,7 @@ function addressOf({ resources }: OwnerStatus, service: string): string {
 /** What clients found on each way in since this was last asked: something, at any rate. */
 function found(): Record<string, Load> {
   const taken = Object.entries(loads).map(([way, load]) => [way, load.take()] as const);
-  for (const [, { answered }] of taken) expect(answered).toBeGreaterThan(CLIENTS);
+  for (const [, { answered }] of taken) expect(answered).toBeGreaterThan(0);
   return Object.fromEntries(taken);
 }
 
@@ -234,6 +234,7 @@ it('fails none while the proxies load their configuration again', async () => {
 it('of a pod that is killed loses what it was at, where requests are HTTP not even that', async () => {
   const [web] = await cluster.named('web');
   await harm(web?.Id ?? '', 'kill');
+  await sleep(1_000);
   const { NodePort: nodePort, ClusterIP: clusterIp, ...http } = found();
   for (const tcp of [nodePort, clusterIp]) expect(tcp?.failures.length).toBeLessThan(CLIENTS / 2);
   for (const [way, { failures }] of Object.entries(http))
