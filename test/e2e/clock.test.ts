@@ -90,7 +90,10 @@ it('a clock that is right again changes nothing that serves', async () => {
     'deploy/other.yaml': 'apiVersion: v1\nkind: Namespace\nmetadata: { name: other }\n',
   };
   await expectServes(await app.pushAway('three', other), 'three');
+  await waitUntil(
+    async () => (await containersOf(windlass.installation, 'clock')).length === 1,
+    'the end of the pod before',
+  );
   const after = await containersOf(windlass.installation, 'clock');
-  expect(after).toHaveLength(1);
   expect(before.map(({ Id }) => Id)).toContain(after[0]?.Id);
 });
