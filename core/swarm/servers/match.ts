@@ -1,0 +1,81 @@
+import { SERVER_LABEL } from './labels.ts';
+import type { DeclaredServer, SeenEngine, SeenNode, SeenServer } from './seen.ts';
+
+/** A server, with all that is known of it. */
+export interface Member {
+  name: string;
+  /** Absent where it is in no file any more. */
+  declared?: DeclaredServer;
+  engine?: SeenEngine;
+  node?: SeenNode;
+  /** Nodes that it was before: another machine, or another life of it. */
+  leftovers: readonly SeenNode[];
+}
+
+export interface Matched {
+  members: readonly Member[];
+  /** Nodes of no server. */
+  strangers: readonly SeenNode[];
+}
+
+/**
+ * Which node is which server: what Docker there says of itself first, then the node's label, and of a node without one,
+ * as after a join that was cut off, its address.
+ */
+export function match(
+  declared: readonly DeclaredServer[],
+  servers: readonly SeenServer[],
+  nodes: readonly SeenNode[],
+): Matched {
+  const byName = new Map(declared.map((server) => [server.name, server]));
+  const engines = new Map(servers.map(({ name, engine }) => [name, engine]));
+  const claimed = new Map(
+    servers.flatMap(({ name, engine }) =>
+      engine?.nodeId === undefined || engine.membership === 'out' ? [] : [[engine.nodeId, name]],
+    ),
+  );
+  const owners = new Map(nodes.map((node) => [node.id, ownerOf(node)]));
+
+  function ownerOf(node: SeenNode): string | undefined {
+    return (
+      claimed.get(node.id) ??
+      node.labels[SERVER_LABEL] ??
+      declared.find(({ advertise }) => advertise === node.address)?.name
+    );
+  }
+
+  const labelled = nodes.flatMap((node) => owners.get(node.id) ?? []);
+  const all = [...new Set([...byName.keys(), ...servers.map(({ name }) => name), ...labelled])];
+  return {
+    members: all.map((name) =>
+      memberOf(
+        name,
+        byName.get(name),
+        engines.get(name),
+        nodes.filter((node) => owners.get(node.id) === name),
+      ),
+    ),
+    strangers: nodes.filter((node) => owners.get(node.id) === undefined),
+  };
+}
+
+function memberOf(
+  name: string,
+  declared: DeclaredServer | undefined,
+  engine: SeenEngine | undefined,
+  nodes: readonly SeenNode[],
+): Member {
+  const isGoing = declared === undefined || declared.state === 'absent';
+  // What is to go goes by its node, also when its server has left already.
+  const node =
+    engine === undefined || (isGoing && !nodes.some(({ id }) => id === engine.nodeId))
+      ? nodes.toSorted((a, b) => Number(a.state !== 'ready') - Number(b.state !== 'ready'))[0]
+      : nodes.find(({ id }) => id === engine.nodeId && engine.membership !== 'out');
+  return {
+    name,
+    ...(declared === undefined ? {} : { declared }),
+    ...(engine === undefined ? {} : { engine }),
+    ...(node === undefined ? {} : { node }),
+    leftovers: nodes.filter((one) => one !== node),
+  };
+}

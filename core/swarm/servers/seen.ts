@@ -1,0 +1,74 @@
+export type Role = 'manager' | 'worker';
+
+/** A server as its file says. */
+export interface DeclaredServer {
+  name: string;
+  role: Role;
+  state: 'active' | 'drain' | 'absent';
+  /** Where the others reach it. */
+  advertise: string;
+  labels: Readonly<Record<string, string>>;
+  /** How Docker there is reached: for when it is in no file any more. */
+  reach: string;
+}
+
+/** What Docker on a server says of itself. */
+export interface SeenEngine {
+  version: string;
+  membership: 'out' | 'joining' | 'in' | 'broken' | 'locked';
+  /** Of the node that it is, or believes to be. */
+  nodeId?: string;
+  /** What it advertises. */
+  address?: string;
+  /** It has a part in the swarm's consensus, or believes so. */
+  isManager: boolean;
+  /** Nodes that it takes for managers. */
+  managers: readonly string[];
+  /** Whose swarm it is in, as far as it can tell: one of this cluster's, and which generation; or somebody else's. */
+  swarm?: { isOurs: boolean; generation: number };
+  /** Since when its membership and its part in the consensus are as they are, as far as that was watched. */
+  since: number;
+  /** Docker's words. */
+  trouble?: string;
+}
+
+export interface SeenServer {
+  name: string;
+  /** Absent where Docker does not answer. */
+  engine?: SeenEngine;
+  /** Why it does not. */
+  problem?: string;
+}
+
+export interface SeenNode {
+  id: string;
+  hostname: string;
+  address: string;
+  role: Role;
+  availability: 'active' | 'pause' | 'drain';
+  state: 'ready' | 'down' | 'unknown' | 'disconnected';
+  /** Of one that takes part in the consensus. */
+  raft?: { isLeader: boolean; isReachable: boolean };
+  labels: Readonly<Record<string, string>>;
+  changedAt: number;
+  version: string;
+  /** Tasks of services there that are to run, or still do. */
+  tasks: number;
+}
+
+/** The swarm as one of its managers tells it. */
+export interface SeenSwarm {
+  /** Server that told. */
+  from: string;
+  generation: number;
+  nodes: readonly SeenNode[];
+  /** Tasks that should run and do not yet. */
+  waitingTasks: number;
+}
+
+export interface Seen {
+  /** By the clock of the manager that told, where there is one. */
+  now: number;
+  servers: readonly SeenServer[];
+  swarm?: SeenSwarm;
+}
