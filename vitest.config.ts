@@ -13,7 +13,7 @@ export default defineConfig({
             'test/conformance/expect.test.ts',
             'test/malformed/**/*.test.ts',
           ],
-          exclude: ['**/*.integration.test.ts'],
+          exclude: ['**/*.{integration,kubernetes}.test.ts'],
           // Generated cases take seconds, on a machine that has other things to do many.
           testTimeout: 60_000,
           hookTimeout: 60_000,
@@ -30,8 +30,18 @@ export default defineConfig({
       },
       {
         test: {
+          name: 'kubernetes',
+          include: ['workers/**/*.kubernetes.test.ts'],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        test: {
           name: 'conformance',
-          include: ['test/conformance/docker.test.ts'],
+          include: ['test/conformance/{docker,swarm}.test.ts'],
+          fileParallelism: false,
           testTimeout: 600_000,
           hookTimeout: 120_000,
           maxConcurrency: 10,

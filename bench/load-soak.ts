@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { callDocker, isStatus } from '#adapters/docker/call.ts';
+import { callDocker } from '#adapters/docker/call.ts';
 import { connectDocker } from '#adapters/docker/connect.ts';
 import type { ClusterView } from '#core/api/cluster.ts';
 import { SYSTEM_IMAGES } from '#core/images.ts';
@@ -8,8 +8,8 @@ import type { Repository } from '../test/support/repository.ts';
 import { startWindlass, waitUntil } from '../test/support/windlass.ts';
 import type { Windlass } from '../test/support/windlass.ts';
 import { startLoad } from '../test/tools/load.ts';
-import type { RunningLoad } from '../test/tools/load.ts';
-import { FLAT, growthTable, watchGrowth } from './flatness.ts';
+import type { Load, RunningLoad } from '../test/tools/load.ts';
+import { COLLECTING, collectGarbage, FLAT, growthTable, watchGrowth } from './flatness.ts';
 import type { Growth } from './flatness.ts';
 import { gracefulServer } from './graceful-server.ts';
 import { writeSoak } from './readme.ts';
@@ -23,6 +23,10 @@ const MOST = 6;
 /** Kubernetes' back-off for what was killed again and again is up to five minutes. */
 const READY_MS = 360_000;
 const PAUSE_MS = 3_000;
+const REST_MS = 60_000;
+/** Workers of a proxy at rest: the master, and the one that serves. */
+const PROXY_AT_REST = 2;
+const PROXIES = ['proxy', 'edge'] as const;
 const CONFIG = `
 apiVersion: windlass.dev/v1
 kind: Cluster
@@ -54,11 +58,15 @@ interface Told {
   answered: Map<string, number>;
   resent: Map<string, number>;
   failures: { way: string; during: string; message: string }[];
+  /** By proxy: the most workers that still ended at once. */
+  ending: Map<string, number>;
 }
 
 /** Connections are kept busy while pods are killed, scaled, released and configured, one of it at a time. */
 export async function soakUnderLoad(minutes: number): Promise<boolean> {
-  const windlass = await startWindlass(CONFIG);
+  const windlass = await startWindlass(CONFIG, {
+    environment: () => Promise.resolve({ deploy: COLLECTING }),
+  });
   const repository = await createRepository();
   const shop: Shop = { windlass, repository, release: 1, configuration: 1, replicas: 3 };
   const told: Told = {
@@ -66,25 +74,37 @@ export async function soakUnderLoad(minutes: number): Promise<boolean> {
     answered: new Map(),
     resent: new Map(),
     failures: [],
+    ending: new Map(),
   };
   let loads: Record<string, RunningLoad> = {};
   try {
     const url = windlass.url.replace('//', `//dev:${windlass.token}@`);
     await repository.git('remote', 'add', 'windlass', `${url}/git/shop.git`);
     await push(shop);
-    loads = startLoads(await clusterIp(windlass));
+    const address = await clusterIp(windlass);
     const rows = await watchGrowth(
-      () => watched(windlass),
-      async () => {
-        const end = Date.now() + minutes * 60_000;
-        while (Date.now() < end) {
-          const during = await act(shop);
-          told.actions.set(during, (told.actions.get(during) ?? 0) + 1);
-          await untilReady(shop);
-          await sleep(PAUSE_MS);
-          take(loads, during, told);
-        }
+      {
+        processes: () => watched(windlass, told),
+        async work(time) {
+          const end = Date.now() + time * 60_000;
+          if (Object.keys(loads).length === 0) loads = startLoads(address);
+          while (Date.now() < end) {
+            const during = await act(shop);
+            told.actions.set(during, (told.actions.get(during) ?? 0) + 1);
+            await untilReady(shop);
+            await sleep(PAUSE_MS);
+            take(loads, during, told);
+          }
+        },
+        async rest() {
+          for (const [way, load] of Object.entries(loads))
+            tell(await load.stop(), { way, during: 'rest' }, told);
+          loads = {};
+          await untilNoneEnds(windlass);
+          await collectGarbage(deployPids(windlass));
+        },
       },
+      minutes,
     );
     const page = describe(minutes, told, rows);
     process.stdout.write(page);
@@ -111,14 +131,19 @@ function startLoads(address: string): Record<string, RunningLoad> {
 }
 
 function take(loads: Record<string, RunningLoad>, during: string, told: Told): void {
-  for (const [way, load] of Object.entries(loads)) {
-    const { answered, failures, resent } = load.take();
-    told.answered.set(way, (told.answered.get(way) ?? 0) + answered);
-    told.resent.set(way, (told.resent.get(way) ?? 0) + resent);
-    for (const message of failures) {
-      told.failures.push({ way, during, message });
-      process.stdout.write(`${way} during ${during}: ${message}\n`);
-    }
+  for (const [way, load] of Object.entries(loads)) tell(load.take(), { way, during }, told);
+}
+
+function tell(
+  { answered, failures, resent }: Load,
+  { way, during }: { way: string; during: string },
+  told: Told,
+): void {
+  told.answered.set(way, (told.answered.get(way) ?? 0) + answered);
+  told.resent.set(way, (told.resent.get(way) ?? 0) + resent);
+  for (const message of failures) {
+    told.failures.push({ way, during, message });
+    process.stdout.write(`${way} during ${during}: ${message}\n`);
   }
 }
 
@@ -142,18 +167,36 @@ async function act(shop: Shop): Promise<Action> {
   return action;
 }
 
-async function killOne({ installation }: Windlass): Promise<void> {
-  const pods = await containersOf(installation, 'container');
+/** Waits until it is told of too: until then all seem ready. */
+async function killOne(windlass: Windlass): Promise<void> {
+  const pods = podsIn(await ownerOf(windlass));
   const victim = pods[Math.floor(Math.random() * pods.length)];
   if (victim === undefined) throw new Error('there is no pod to kill');
+  const [id = ''] = await containersOf(windlass.installation, 'container', victim.name);
   await callDocker(docker, {
     method: 'POST',
-    path: `/containers/${victim}/kill`,
+    path: `/containers/${id}/kill`,
     signal: AbortSignal.timeout(30_000),
-  }).catch((error: unknown) => {
-    // It was ending by itself.
-    if (!isStatus(error, 404) && !isStatus(error, 409)) throw error;
   });
+  await waitUntil(
+    async () =>
+      podsIn(await ownerOf(windlass)).some(
+        (pod) => pod.name === victim.name && restartsOf(pod) > restartsOf(victim),
+      ),
+    `${victim.name} to be started again`,
+    READY_MS,
+  );
+}
+
+type Owner = ClusterView['owners'][number];
+type Pod = NonNullable<Owner['resources'][number]['pods']>[number];
+
+function podsIn(owner: Owner | undefined): Pod[] {
+  return owner?.resources.find(({ key }) => key === 'Deployment/default/web')?.pods ?? [];
+}
+
+function restartsOf({ containers }: Pod): number {
+  return containers.reduce((sum, { restarts }) => sum + restarts, 0);
 }
 
 async function push({ windlass, repository, release, configuration }: Shop): Promise<void> {
@@ -172,16 +215,16 @@ async function untilReady({ windlass, replicas }: Shop): Promise<void> {
   await waitUntil(
     async () => {
       const owner = await ownerOf(windlass);
-      const web = owner?.resources.find(({ key }) => key === 'Deployment/default/web');
-      const ready = web?.pods?.filter((pod) => pod.ready).length ?? 0;
-      return ready === replicas && web?.pods?.length === replicas && owner?.serving === true;
+      const pods = podsIn(owner);
+      const ready = pods.filter((pod) => pod.ready).length;
+      return ready === replicas && pods.length === replicas && owner?.serving === true;
     },
     `${replicas} ready pods`,
     READY_MS,
   );
 }
 
-async function ownerOf(windlass: Windlass): Promise<ClusterView['owners'][number] | undefined> {
+async function ownerOf(windlass: Windlass): Promise<Owner | undefined> {
   const view = await windlass.get<ClusterView>('/api/v1/clusters/here/workloads');
   return view.owners[0];
 }
@@ -194,8 +237,12 @@ async function clusterIp(windlass: Windlass): Promise<string> {
   return address;
 }
 
-async function containersOf(installation: string, role: string): Promise<string[]> {
-  const label = [`windlass.dev/installation=${installation}`, `windlass.dev/role=${role}`];
+async function containersOf(installation: string, role: string, pod?: string): Promise<string[]> {
+  const label = [
+    `windlass.dev/installation=${installation}`,
+    `windlass.dev/role=${role}`,
+    ...(pod === undefined ? [] : [`windlass.dev/pod=${pod}`]),
+  ];
   const listed = await callDocker<{ Id: string }[]>(docker, {
     method: 'GET',
     path: '/containers/json',
@@ -205,10 +252,31 @@ async function containersOf(installation: string, role: string): Promise<string[
   return listed.map(({ Id }) => Id);
 }
 
-/** The deploy worker, and the proxies with their workers that still end. */
-async function watched(windlass: Windlass): Promise<Record<string, number[]>> {
-  const proxies = ['proxy', 'edge'].map(async (role) => {
-    const [id = ''] = await containersOf(windlass.installation, role);
+/** The deploy worker, and the proxies with their workers that still end, which are counted too. */
+async function watched(windlass: Windlass, told: Told): Promise<Record<string, number[]>> {
+  const proxies = await proxyPids(windlass);
+  for (const [role, pids] of Object.entries(proxies))
+    told.ending.set(role, Math.max(told.ending.get(role) ?? 0, pids.length - PROXY_AT_REST));
+  return { deploy: deployPids(windlass), ...proxies };
+}
+
+function deployPids(windlass: Windlass): number[] {
+  return [windlass.pids()['deploy'] ?? Number.NaN];
+}
+
+/** Without connections a proxy's old workers have nothing to wait for. */
+async function untilNoneEnds(windlass: Windlass): Promise<void> {
+  await waitUntil(
+    async () =>
+      Object.values(await proxyPids(windlass)).every((pids) => pids.length === PROXY_AT_REST),
+    'old workers of the proxies to end',
+    REST_MS,
+  );
+}
+
+async function proxyPids({ installation }: Windlass): Promise<Record<string, number[]>> {
+  const proxies = PROXIES.map(async (role) => {
+    const [id = ''] = await containersOf(installation, role);
     const { Processes } = await callDocker<{ Processes: string[][] }>(docker, {
       method: 'GET',
       path: `/containers/${id}/top`,
@@ -217,10 +285,7 @@ async function watched(windlass: Windlass): Promise<Record<string, number[]>> {
     });
     return [role, Processes.map(([pid]) => Number(pid))] as const;
   });
-  return {
-    deploy: [windlass.pids()['deploy'] ?? 0],
-    ...Object.fromEntries(await Promise.all(proxies)),
-  };
+  return Object.fromEntries(await Promise.all(proxies));
 }
 
 function manifests(release: number, configuration: number): string {
@@ -267,9 +332,10 @@ spec: { rules: [{ http: { paths: [{ path: /, pathType: Prefix, backend: { servic
 
 function describe(minutes: number, told: Told, rows: readonly Growth[]): string {
   const done = [...told.actions].map(([name, times]) => `${name} ${times}`).join(', ');
+  const ending = [...told.ending].map(([role, most]) => `${role} ${most}`).join(', ');
   const ways = [...told.answered].map(([way, answered]) => {
     const of = told.failures.filter((failure) => failure.way === way);
-    const causes = ACTIONS.filter((action, index) => ACTIONS.indexOf(action) === index)
+    const causes = [...new Set([...ACTIONS, 'rest'])]
       .map((action) => [action, of.filter(({ during }) => during === action).length] as const)
       .filter(([, count]) => count > 0)
       .map(([action, count]) => `${action} ${count}`);
@@ -278,10 +344,11 @@ function describe(minutes: number, told: Told, rows: readonly Growth[]): string 
   return `Written by \`npm run soak -- --load\` (\`--minutes 30\` unless told otherwise). ${CLIENTS} connections, kept ones and new ones,
 ask without end over four ways to the same pods, while one thing after the other is done at random, each until all is ready again:
 \`kill\` is SIGKILL of a pod's process, \`scale\` is to ${FEWEST} to ${MOST} pods by hand, \`release\` and \`configure\` are pushes, which make new
-pods or change a mounted ConfigMap and an annotation of the Ingress. Memory (PSS, MB) and file handles: medians of
-the second quarter and of the last; the proxies with workers of theirs that still end. ${FLAT}
+pods or change a mounted ConfigMap and an annotation of the Ingress. A proxy's worker ends when its connections have, once
+another configuration is loaded; at rest nobody asks, all of them have ended, and Node has collected its garbage.
+${FLAT}
 
-${minutes} minutes; ${done}.
+${minutes} minutes; ${done}. Most workers that still ended at once: ${ending}.
 
 | way in | answered | sent again by the client | failed | while |
 |---|---|---|---|---|

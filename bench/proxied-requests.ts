@@ -109,13 +109,37 @@ export async function proxiedRequests(): Promise<Figure> {
   }
 }
 
-/** Round by round, so that what else the machine does meets all of them. */
-async function measureAll(wrk: Tool, ways: readonly Way[]): Promise<Map<string, Measured[]>> {
-  const found = new Map<string, Measured[]>();
+interface Found {
+  /** By way. */
+  measured: Map<string, Measured[]>;
+  /** Of the way and the bare proxy beside it, one right after the other: what else the machine does meets both. */
+  ratios: Map<string, number[]>;
+}
+
+/** In rounds, each of which begins with the other one of each two. */
+async function measureAll(wrk: Tool, ways: readonly Way[]): Promise<Found> {
+  const measured = new Map<string, Measured[]>();
+  const ratios = new Map<string, number[]>();
+  async function rateOf({ name, url }: Way): Promise<number> {
+    const found = await measure(wrk, url);
+    measured.set(name, [...(measured.get(name) ?? []), found]);
+    return found.perSecond;
+  }
+  const besides = new Set(ways.map(({ beside }) => beside));
   for (let round = 0; round < ROUNDS; round += 1)
-    for (const { name, url } of ways)
-      found.set(name, [...(found.get(name) ?? []), await measure(wrk, url)]);
-  return found;
+    for (const way of ways) {
+      const peer = ways.find(({ name }) => name === way.beside);
+      if (peer === undefined) {
+        if (!besides.has(way.name)) await rateOf(way);
+        continue;
+      }
+      const isFirst = round % 2 === 0;
+      const before = isFirst ? await rateOf(way) : await rateOf(peer);
+      const after = isFirst ? await rateOf(peer) : await rateOf(way);
+      const ratio = isFirst ? before / after : after / before;
+      ratios.set(way.name, [...(ratios.get(way.name) ?? []), ratio]);
+    }
+  return { measured, ratios };
 }
 
 async function measure({ command, args }: Tool, url: string): Promise<Measured> {
@@ -133,12 +157,11 @@ async function measure({ command, args }: Tool, url: string): Promise<Measured> 
   return { perSecond, p99 };
 }
 
-function describe(ways: readonly Way[], found: ReadonlyMap<string, Measured[]>): Figure {
+function describe(ways: readonly Way[], { measured: found, ratios: pairs }: Found): Figure {
   const ratios = ways.flatMap(({ name, beside }) => {
-    const [ours = [], peer = []] = [name, beside ?? ''].map((way) => rates(found.get(way)));
-    // Of each round, since the machine is not the same in all of them.
-    const ratio = middle(ours.map((rate, round) => rate / (peer[round] ?? Number.NaN)));
-    return beside === undefined ? [] : [{ name, ours: middle(ours), peer: middle(peer), ratio }];
+    if (beside === undefined) return [];
+    const [ours = 0, peer = 0] = [name, beside].map((way) => middle(rates(found.get(way))));
+    return [{ name, ours, peer, ratio: middle(pairs.get(name) ?? []) }];
   });
   const [worst] = ratios.toSorted((one, other) => one.ratio - other.ratio);
   if (worst === undefined) throw new Error('nothing was compared');
@@ -149,7 +172,7 @@ function describe(ways: readonly Way[], found: ReadonlyMap<string, Measured[]>):
     ratio: worst.ratio,
     target: LEAST,
     met: worst.ratio >= LEAST,
-    how: `requests per second (wrk, ${CONNECTIONS} kept connections) to ${PODS} pods through Ingress and Service, beside the same HAProxy in the same network with nothing but its servers in its configuration: the median ratio of ${ROUNDS} rounds of ${SECONDS} s, of the way with the worst, which was ${worst.name}. The target is at least ${LEAST}; client, proxies and pods share the machine`,
+    how: `requests per second (wrk, ${CONNECTIONS} kept connections) to ${PODS} pods through Ingress and Service, beside the same HAProxy in the same network with nothing but its servers in its configuration: the median ratio of ${ROUNDS} rounds of ${SECONDS} s each, one right after the other, of the way with the worst, which was ${worst.name}. The target is at least ${LEAST}; client, proxies and pods share the machine`,
     beside: {
       head: ['way', 'requests per second', 'p99 (ms)', 'of the bare proxy'],
       rows: ways.map(({ name }) => [

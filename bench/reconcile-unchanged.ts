@@ -1,16 +1,11 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { createDockerEngine } from '../workers/deploy/engines/docker/engine.ts';
-import { connectDocker } from '#adapters/docker/connect.ts';
-import { Cluster } from '#core/declarations/cluster.ts';
 import type { DesiredState, Engine } from '#core/engine.ts';
 import { SYSTEM_IMAGES } from '#core/images.ts';
 import type { Resource } from '#core/resources/resource.ts';
-import { pino } from 'pino';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { cleanUp, uniqueInstallation } from '../test/support/installation.ts';
+import { startBenchEngine } from './engine.ts';
 import { figure } from './figure.ts';
-import { removeContainers } from './remove-containers.ts';
 import type { Figure } from './figure.ts';
 
 const DEPLOYMENTS = 100;
@@ -18,36 +13,22 @@ const REPLICAS = 3;
 const PER_OWNER = 5;
 const WARM_UP = 5;
 const ROUNDS = 21;
+/** For all of it; most goes into the start of the pods. */
 const START_PATIENCE_MS = 900_000;
-const SOCKET = 'unix:///var/run/docker.sock';
 const run = promisify(execFile);
 
 /** A pass of the controller over many pods with nothing to do, beside one `docker ps` that lists their containers. */
 export async function reconcileUnchanged(): Promise<Figure> {
-  const installation = uniqueInstallation();
-  const engine = createDockerEngine({
-    cluster: Cluster.parse({
-      apiVersion: 'windlass.dev/v1',
-      kind: 'Cluster',
-      metadata: { name: 'bench' },
-      spec: { engine: 'docker', servers: [{ name: 'me', docker: SOCKET }] },
-    }),
-    docker: connectDocker(SOCKET),
-    installation,
-    sealKey: 'k',
-    images: SYSTEM_IMAGES,
-    readCredentials: () => Promise.resolve(undefined),
-    log: pino({ level: 'silent' }),
-  });
-  const watching = new AbortController();
+  const bench = startBenchEngine();
+  const { installation, engine } = bench;
+  const patience = AbortSignal.timeout(START_PATIENCE_MS);
   const times = { ours: [] as number[], peer: [] as number[] };
   try {
     const desired = owners();
-    void engine.watch(() => undefined, watching.signal);
-    await untilAllServe(engine, desired);
+    await untilAllServe(engine, desired, patience);
     for (let round = 0; round < WARM_UP + ROUNDS; round += 1) {
       const ours = await timed(async () => {
-        const { done, owners: seen } = await engine.reconcile(desired, watching.signal);
+        const { done, owners: seen } = await engine.reconcile(desired, patience);
         if (done.length > 0 || !seen.every(({ serving }) => serving))
           throw new Error('something was to be done');
       });
@@ -57,10 +38,7 @@ export async function reconcileUnchanged(): Promise<Figure> {
       times.peer.push(peer);
     }
   } finally {
-    watching.abort();
-    await engine.close();
-    await removeContainers(installation);
-    await cleanUp(installation);
+    await bench.remove();
   }
   return figure(
     'reconcile-unchanged',
@@ -106,8 +84,11 @@ function application(name: string): Resource[] {
   ];
 }
 
-async function untilAllServe(engine: Engine, desired: readonly DesiredState[]): Promise<void> {
-  const signal = AbortSignal.timeout(START_PATIENCE_MS);
+async function untilAllServe(
+  engine: Engine,
+  desired: readonly DesiredState[],
+  signal: AbortSignal,
+): Promise<void> {
   for (;;) {
     const { owners: seen } = await engine.reconcile(desired, signal);
     if (seen.every(({ serving }) => serving)) return;

@@ -1,4 +1,3 @@
-import { readdir } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { RunView } from '#core/api/run.ts';
@@ -6,10 +5,9 @@ import { createApp, pipelineOf } from '../test/support/app.ts';
 import type { App } from '../test/support/app.ts';
 import { startWindlass, waitUntil } from '../test/support/windlass.ts';
 import type { Windlass } from '../test/support/windlass.ts';
-import { medians } from './flatness.ts';
-import type { Sample } from './flatness.ts';
+import { COLLECTING, collectGarbage, FLAT, growthTable, watchGrowth } from './flatness.ts';
+import type { Growth } from './flatness.ts';
 import { soakUnderLoad } from './load-soak.ts';
-import { privateMemoryOf } from './memory.ts';
 import { writeSoak } from './readme.ts';
 
 /** Pushes and kills at random for the first half of the time; pushes alone for the second, over which memory is watched. */
@@ -23,25 +21,6 @@ metadata: { name: here }
 spec: { engine: docker, servers: [{ name: me, docker: "unix:///var/run/docker.sock" }] }
 ${NAMES.map(pipelineOf).join('')}
 `;
-/** Of the second half, after which caches are as warm as they get. */
-const WARM_UP = 0.25;
-const MOST_GROWTH_MB = 20;
-const MOST_HANDLES = 10;
-const SAMPLE_MS = 2_000;
-/** How long a role is left alone, and then has to collect its garbage. */
-const SETTLE_MS = 5_000;
-const COLLECTIONS = 3;
-/** The roles are Node, which can be asked to collect; Redis and the registry are not. */
-const COLLECTING = {
-  NODE_OPTIONS: `--max-semi-space-size=4 --expose-gc --import=${new URL('collect-garbage.ts', import.meta.url).href}`,
-};
-
-/** Of one process: at work, and at rest with its garbage collected. */
-interface Held {
-  atWork: Sample;
-  atRest: number;
-}
-
 interface Told {
   pushes: number;
   superseded: number;
@@ -81,16 +60,20 @@ async function soak(lasts: number): Promise<boolean> {
       while (Date.now() < end) await round(windlass, apps, told, kills);
     }
     await roundsFor(lasts / 2, true);
-    await roundsFor((lasts / 2) * WARM_UP, false);
-    const before = await held(windlass, () => roundsFor((lasts / 2) * WARM_UP, false));
-    await roundsFor((lasts / 2) * (1 - 3 * WARM_UP), false);
-    const after = await held(windlass, () => roundsFor((lasts / 2) * WARM_UP, false));
-    const rows = [...before].map(([name, first]) => growth(name, first, after.get(name)));
-    const isFlat = rows.every((row) => row.isFlat);
+    const rows = await watchGrowth(
+      {
+        processes: async () =>
+          Object.fromEntries(Object.entries(windlass.pids()).map(([name, pid]) => [name, [pid]])),
+        work: (time) => roundsFor(time, false),
+        // The roles are Node, which can be asked to collect; Redis and the registry are not.
+        rest: () => collectGarbage(ROLES.map((role) => windlass.pids()[role] ?? Number.NaN)),
+      },
+      lasts / 2,
+    );
     const page = describe(lasts, told, rows);
     process.stdout.write(page);
     await writeSoak('pushes', page);
-    return isFlat;
+    return rows.every(({ isFlat }) => isFlat);
   } finally {
     await windlass.stop();
     for (const { repository } of apps) await repository.remove();
@@ -175,94 +158,18 @@ async function killOne(windlass: Windlass, told: Told): Promise<void> {
   await windlass.start(victim);
 }
 
-/** What each process holds while `work` goes on, and once it has ended. */
-async function held(windlass: Windlass, work: () => Promise<void>): Promise<Map<string, Held>> {
-  const samples = new Map<string, Sample[]>();
-  const done = new AbortController();
-  async function look(): Promise<void> {
-    while (!done.signal.aborted) {
-      for (const [name, pid] of Object.entries(windlass.pids())) {
-        const megabytes = await privateMemoryOf(pid);
-        const handles = (await readdir(`/proc/${pid}/fd`)).length;
-        samples.set(name, [...(samples.get(name) ?? []), { megabytes, handles }]);
-      }
-      await sleep(SAMPLE_MS, undefined, { signal: done.signal }).catch(() => undefined);
-    }
-  }
-  const looking = look();
-  try {
-    await work();
-  } finally {
-    done.abort();
-    await looking;
-  }
-  const atRest = await atRestOf(windlass);
-  return new Map(
-    [...samples].map(([name, of]) => [
-      name,
-      { atWork: medians(of), atRest: Math.round(atRest.get(name) ?? Number.NaN) },
-    ]),
-  );
-}
-
-/** Megabytes of each process when nothing is going on and its garbage is collected. */
-async function atRestOf(windlass: Windlass): Promise<Map<string, number>> {
-  const pids = windlass.pids();
-  for (let nth = 0; nth < COLLECTIONS; nth += 1) {
-    await sleep(SETTLE_MS);
-    for (const role of ROLES) process.kill(pids[role] ?? Number.NaN, 'SIGUSR2');
-  }
-  await sleep(SETTLE_MS);
-  const sizes = Object.entries(pids).map(
-    async ([name, pid]) => [name, await privateMemoryOf(pid)] as const,
-  );
-  return new Map(await Promise.all(sizes));
-}
-
-interface Row {
-  name: string;
-  before: Held;
-  after: Held;
-  isFlat: boolean;
-}
-
-function growth(name: string, before: Held, after: Held | undefined): Row {
-  if (after === undefined) throw new Error(`${name} ran no more`);
-  const isFlat =
-    after.atRest - before.atRest <= MOST_GROWTH_MB &&
-    after.atWork.handles - before.atWork.handles <= MOST_HANDLES;
-  return { name, before, after, isFlat };
-}
-
 function describe(
   lasts: number,
   { pushes, superseded, kills }: Told,
-  rows: readonly Row[],
+  rows: readonly Growth[],
 ): string {
   const killed = [...kills].map(([name, times]) => `${name} ${times}`).join(', ');
-  const lines = rows.map(
-    ({ name, before, after, isFlat }) =>
-      `| ${[
-        name,
-        before.atRest,
-        after.atRest,
-        before.atWork.megabytes,
-        after.atWork.megabytes,
-        before.atWork.handles,
-        after.atWork.handles,
-        isFlat ? 'yes' : 'no',
-      ].join(' | ')} |\n`,
-  );
   return `Written by \`npm run soak\` (\`--minutes 30\` unless told otherwise). In the first half of the time pushes to
-${NAMES.length} pipelines, with SIGKILL of a role or of Redis over them at random; in the second half pushes alone, with
-private memory (MB) and file handles watched over its second quarter (before) and its last (after): medians at work, and
-memory at rest after each, when Node has collected its garbage, so that what is left is referred to. Every run
-succeeded, was released once and served, or was superseded by a later push. Flat is up to ${MOST_GROWTH_MB} MB more at rest and
-${MOST_HANDLES} handles more.
+${NAMES.length} pipelines, with SIGKILL of a role or of Redis over them at random; in the second half pushes alone. Every run
+succeeded, was released once and served, or was superseded by a later push. At rest Node has collected its garbage.
+${FLAT}
 
 ${lasts} minutes, ${pushes} pushes (${superseded} superseded); killed: ${killed === '' ? 'none' : killed}.
 
-| process | at rest before | after | at work before | after | handles before | after | flat |
-|---|---|---|---|---|---|---|---|
-${lines.join('')}`;
+${growthTable(rows)}`;
 }

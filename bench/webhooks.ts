@@ -1,18 +1,25 @@
 import { createHmac, randomBytes } from 'node:crypto';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
 import { openConnection } from './connection.ts';
 import type { Connection } from './connection.ts';
 import { Queue } from 'bullmq';
 import { Redis } from 'ioredis';
+import { createRunStore } from '#adapters/store/run-store.ts';
+import { PipelineSpec } from '#core/declarations/pipeline.ts';
+import type { Recording } from '#core/ports.ts';
+import { newRun } from '#core/run/new-run.ts';
 import { startRedis } from '../test/tools/redis.ts';
 import { startWindlass } from '../test/support/windlass.ts';
-import { figure } from './figure.ts';
+import { figure, median } from './figure.ts';
 import type { Figure } from './figure.ts';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 /** Both need a while until they are compiled. */
-const WARM_UP = 5;
+const WARM_UP = 15;
 const ROUNDS = 9;
 const WEBHOOKS = 400;
 const AT_ONCE = 32;
@@ -20,17 +27,23 @@ const AT_ONCE = 32;
 /** One a round, so that no push supersedes another. */
 const BRANCHES = Array.from({ length: WARM_UP + ROUNDS }, (_, round) => `round-${round}`);
 
-const CONFIG = Array.from(
-  { length: WEBHOOKS },
-  (_, index) => `
-apiVersion: windlass.dev/v1
-kind: Pipeline
-metadata: { name: bench-${index} }
-spec:
-  source: { url: "https://forge.invalid/bench-${index}.git", branches: [${BRANCHES.join(', ')}], pollSeconds: 0, webhookSecret: { env: WEBHOOK_SECRET } }
-  images: [{ name: web }]
-`,
-).join('---\n');
+const SPECS = Array.from({ length: WEBHOOKS }, (_, index) => ({
+  source: {
+    url: `https://forge.invalid/bench-${index}.git`,
+    branches: BRANCHES,
+    pollSeconds: 0,
+    webhookSecret: { env: 'WEBHOOK_SECRET' },
+  },
+  images: [{ name: 'web' }],
+}));
+const CONFIG = SPECS.map((spec, index) =>
+  JSON.stringify({
+    apiVersion: 'windlass.dev/v1',
+    kind: 'Pipeline',
+    metadata: { name: `bench-${index}` },
+    spec,
+  }),
+).join('\n---\n');
 
 /** A burst of signed webhooks until each is answered, and so recorded and queued, beside as many jobs added to a bare queue. */
 export async function webhooks(): Promise<Figure> {
@@ -39,10 +52,14 @@ export async function webhooks(): Promise<Figure> {
   const redis = await startRedis(folder);
   const connection = new Redis(redis.url, { maxRetriesPerRequest: null });
   const queue = new Queue('bench', { connection });
-  const connections = await Promise.all(
-    Array.from({ length: AT_ONCE }, () => openConnection(windlass.url)),
-  );
+  const connections = await connect(windlass.url);
+  const bare = {
+    answer: await startBare(redis.url, 'answer'),
+    add: await startBare(redis.url, 'add'),
+  };
   const times = { ours: [] as number[], peer: [] as number[] };
+  const bareTimes = { answer: [] as number[], add: [] as number[], record: [] as number[] };
+  const runs = createRunStore(connection);
   try {
     // Only the acceptance is measured, not what workers do of it.
     await windlass.kill('build');
@@ -55,24 +72,102 @@ export async function webhooks(): Promise<Figure> {
       const peer = await timed(async (index) => {
         await queue.add('build', { index });
       });
+      const answered = await timed((index, sender) =>
+        send(bare.answer.connections[sender], requests[index]),
+      );
+      const added = await timed((index, sender) =>
+        send(bare.add.connections[sender], requests[index]),
+      );
+      const recordings = SPECS.map((_, index) => recording(index, round));
+      const begun = performance.now();
+      for (let first = 0; first < WEBHOOKS; first += AT_ONCE)
+        await runs.record(recordings.slice(first, first + AT_ONCE));
+      const recorded = performance.now() - begun;
       if (round < WARM_UP) continue;
+      bareTimes.record.push(recorded);
       times.ours.push(ours);
       times.peer.push(peer);
+      bareTimes.answer.push(answered);
+      bareTimes.add.push(added);
     }
   } finally {
     for (const { close } of connections) close();
+    for (const { stop } of Object.values(bare)) await stop();
     await queue.close();
     connection.disconnect();
     await redis.stop();
     await rm(folder, { recursive: true, force: true });
     await windlass.stop();
   }
-  return figure(
+  const told = figure(
     'webhooks',
     times,
     2,
-    `${WEBHOOKS} signed pushes to as many pipelines, ${AT_ONCE} at a time, until the last is answered, beside as many \`add\` of bare BullMQ; each Redis writes every change to the disk before it answers`,
+    `${WEBHOOKS} signed pushes to as many pipelines, ${AT_ONCE} at a time, until the last is answered, beside as many \`add\` of bare BullMQ; each Redis writes every change to the disk before it answers. Bare \`add\` has no HTTP, no signature and no run to record: what those cost at least is below`,
   );
+  return {
+    ...told,
+    beside: {
+      head: ['what', 'ms', 'beside bare `add`'],
+      rows: [
+        ['Windlass: run recorded and queued', told.ours, ratioOf(told.ours)],
+        [
+          `no HTTP: runs recorded with their jobs, ${AT_ONCE} by one script`,
+          ...cells(bareTimes.record),
+        ],
+        ["Node's HTTP server, signature checked, one `add`", ...cells(bareTimes.add)],
+        ["Node's HTTP server, signature checked, nothing kept", ...cells(bareTimes.answer)],
+        ['bare `add`', told.peer, ratioOf(told.peer)],
+      ],
+    },
+  };
+
+  function cells(some: readonly number[]): [number, string] {
+    return [median(some), ratioOf(median(some))];
+  }
+
+  function ratioOf(ms: number): string {
+    return (ms / told.peer).toFixed(2);
+  }
+}
+
+/** A receiver in a process of its own, and connections to it. */
+async function startBare(
+  redis: string,
+  does: 'answer' | 'add',
+): Promise<{ connections: Connection[]; stop: () => Promise<void> }> {
+  const file = fileURLToPath(new URL('bare-receiver.ts', import.meta.url));
+  const child = spawn(process.execPath, [file, redis, does], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const [port] = (await once(child.stdout, 'data')) as [Buffer];
+  const connections = await connect(`http://127.0.0.1:${port.toString().trim()}`);
+  return {
+    connections,
+    async stop() {
+      for (const { close } of connections) close();
+      const ended = once(child, 'exit');
+      child.kill();
+      await ended;
+    },
+  };
+}
+
+/** As the server makes it of a webhook. */
+function recording(index: number, round: number): Recording {
+  const after = randomBytes(20).toString('hex');
+  const run = newRun({
+    id: after.slice(0, 12),
+    pipeline: `bench-${index}`,
+    spec: PipelineSpec.parse(SPECS[index]),
+    trigger: { kind: 'webhook', ref: `refs/heads/round-${round}`, after, who: 'bench' },
+    at: Date.now(),
+  });
+  return { runs: [run], delivery: `github:${after}`, unlessHandled: true };
+}
+
+function connect(url: string): Promise<Connection[]> {
+  return Promise.all(Array.from({ length: AT_ONCE }, () => openConnection(url)));
 }
 
 async function timed(one: (index: number, sender: number) => Promise<void>): Promise<number> {

@@ -1,8 +1,13 @@
+import type { RunningContainer, RunningQuery } from '#core/adopt/running-container.ts';
+import type { Server } from '#core/declarations/cluster-server.ts';
 import type { Health } from '#core/health.ts';
 import type { OwnerKey } from '#core/owner.ts';
 import type { Plan } from '#core/plan/change.ts';
 import type { PruneGuard } from '#core/plan/prune-guard.ts';
 import type { Resource, ResourceKey } from '#core/resources/resource.ts';
+import type { Recovery } from '#core/swarm/servers/recovery.ts';
+import type { FleetPass, FleetStatus } from '#core/swarm/servers/report.ts';
+import type { Fleet } from '#core/swarm/simulate/fleet.ts';
 import type { Start, TerminalSize } from '#core/tunnel/frame.ts';
 
 /** What one owner wants to run: the resources of its release, Secret values in clear (memory only). */
@@ -13,8 +18,19 @@ export interface DesiredState {
   resources: readonly Resource[];
   /** It is looked at and told of; nothing is done for it. */
   suspended?: boolean;
+  /** Workloads whose replicas somebody has set by hand: nothing else sets them meanwhile. */
+  scaledByHand?: readonly ResourceKey[];
+  /** Workloads to be spread over the servers anew; the id tells one wish from the next. */
+  rebalance?: readonly Rebalance[];
   /** Holds deletions back that are too many; absent where somebody has confirmed them. */
   guard?: PruneGuard;
+}
+
+/** So many replicas more until they are ready, and then as many less. */
+export interface Rebalance {
+  id: string;
+  resource: ResourceKey;
+  surplus: number;
 }
 
 /** How one container of a pod is, for status displays and failure reasons. */
@@ -68,6 +84,8 @@ export interface OwnerStatus {
   resources: ResourceStatus[];
   /** Converged, every resource Healthy, and traffic goes to the new pods. Only this is success. */
   serving: boolean;
+  /** What it waits for though none of its resources does: the image of a proxy that is on its way. */
+  waitsFor?: string;
   /** Set when it will not get there by itself: deadline exceeded, crash loop, image missing. Says what and why. */
   failure?: string;
 }
@@ -86,6 +104,12 @@ export interface Reconciliation {
   done: { owner: OwnerKey; plan: Plan }[];
   /** Run the next pass after this many milliseconds at the latest, even if no event comes. */
   wakeAfterMs: number;
+  /** Of a cluster of several servers. */
+  fleet?: FleetPass;
+  /** Why owners could not be looked at, where the servers could: there are none above then. */
+  unavailable?: string;
+  /** Somebody has to put that right first: no later pass will find it otherwise, and deploys have failed by it. */
+  isHopeless?: true;
 }
 
 export interface LogTarget {
@@ -180,6 +204,12 @@ export interface Engine {
   logs(target: LogTarget, options: LogOptions, signal: AbortSignal): AsyncIterable<WorkloadLogLine>;
   /** By id, the beginning of one, name, or name of its pod; absent where it is not of this installation and cluster. */
   find(reference: string, signal: AbortSignal): Promise<FoundContainer | undefined>;
+  /**
+   * Containers that somebody else made, to be adopted. Nothing is written.
+   *
+   * @throws UserError `not-found` for what is not there, `conflict` for what Windlass made
+   */
+  running(wanted: RunningQuery, signal: AbortSignal): Promise<RunningContainer[]>;
   /** @throws UserError `not-found` where nothing of it runs, `invalid-input` where the container must be named */
   locate(target: SessionTarget, signal: AbortSignal): Promise<Place>;
   /** Runs a command there. */
@@ -189,5 +219,23 @@ export interface Engine {
    * is stdout; why it cannot be reached is stderr, with an exit code that is not 0.
    */
   connect(target: SessionTarget, port: number, signal: AbortSignal): Promise<Session>;
+  /**
+   * What its scheduler goes by, of all that runs there. Nothing is written.
+   *
+   * @throws UserError `unsupported` where there is one server
+   */
+  fleet(signal: AbortSignal): Promise<Fleet>;
+  /**
+   * How the servers are, and what would be done with them if these were those of the file. Nothing is written.
+   *
+   * @throws UserError `unsupported` where there is one server
+   */
+  planServers(servers: readonly Server[], signal: AbortSignal): Promise<FleetStatus>;
+  /**
+   * For a fleet that has lost its quorum: goes on with the manager that is named, or only tells what that does.
+   *
+   * @throws UserError `unsupported` where there is one server, others where there is nothing to recover, or not from there
+   */
+  recover(from: string, how: 'plan' | 'do', signal: AbortSignal): Promise<Recovery>;
   close(): Promise<void>;
 }

@@ -144,6 +144,12 @@ export const VARIABLES: readonly Variable[] = [
     description: 'Folder of the `config.json` with credentials for registries',
   },
   {
+    name: 'SSH_AUTH_SOCK',
+    programs: ['start', 'deploy worker'],
+    description:
+      'Socket of the ssh agent, for servers that are reached over ssh and name no key of their own',
+  },
+  {
     name: 'LOG_LEVEL',
     programs: ['start', 'server', 'build worker', 'deploy worker'],
     fallback: '`info`',

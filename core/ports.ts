@@ -7,6 +7,7 @@ import type { OwnerKey } from '#core/owner.ts';
 import type { Release, RenderedEntry } from '#core/release/release.ts';
 import type { RunEvent } from '#core/run/events.ts';
 import type { Run } from '#core/run/run.ts';
+import type { FleetStatus } from '#core/swarm/servers/report.ts';
 
 /** A line of a run's log. `step` is the run step that wrote it. */
 export interface LogLine {
@@ -36,19 +37,26 @@ export interface RunFilter {
 export interface Recording {
   runs: readonly Run[];
   delivery?: string;
+  /** Only where none of them is for the commit that is remembered as its branch's head. */
+  unlessHandled?: true;
 }
+
+/**
+ * What became of a recording: `alone`, or other runs of the same branches go on `beside` it. Nothing was written of a
+ * delivery that was `seen` before, nor of what is `handled`.
+ */
+export type Recorded = 'alone' | 'beside' | 'seen' | 'handled';
 
 export interface RunStore {
   /**
-   * Records new runs and, in the same transaction, which deliveries were seen; answers for each recording whether it
-   * is new: of a delivery that was recorded before nothing is written. Also remembers each run's commit as the head it
-   * handles.
+   * Records new runs and, in the same transaction, adds their jobs and remembers which deliveries were seen, and each
+   * run's commit as the head it handles. Answers one word a recording.
    */
-  record(recordings: readonly Recording[]): Promise<readonly boolean[]>;
+  record(recordings: readonly Recording[]): Promise<readonly Recorded[]>;
   get(id: string): Promise<Run | undefined>;
   /** Newest first. */
   list(filter: RunFilter): Promise<Run[]>;
-  /** Every run that is queued or running; with `beside`, those of the same branches where there are others than these. */
+  /** Every run that is queued or running; with `beside`, those of the same branches. */
   unfinished(beside?: readonly Run[]): Promise<Run[]>;
   /** Applies the event by compare-and-set; answers the run after it. An event that no longer applies changes nothing. */
   apply(id: string, event: RunEvent): Promise<Run>;
@@ -125,6 +133,8 @@ export interface EventStore {
 /** How an owner stands, with what people have done to it. */
 export interface OwnerReport extends OwnerStatus {
   suspended?: Note;
+  /** Until when its windows keep deploys from beginning, or who opened them. */
+  closed?: string;
   overrides: Override[];
 }
 
@@ -139,6 +149,8 @@ export interface ClusterStatus {
   retired?: true;
   /** What nobody declares any more and still is there. */
   orphans: Reconciliation['orphans'];
+  /** Of a cluster of several servers, also where nothing else can be told. */
+  fleet?: FleetStatus;
   /** Why the cluster cannot be reached; absent when it can. */
   error?: string;
 }
@@ -218,6 +230,8 @@ export interface ServerApi {
   manifests(pipeline: string, commit: string, signal: AbortSignal): Promise<Record<string, string>>;
   /** Opens sealed manifests (of a plan request). */
   open(manifests: Record<string, string>, signal: AbortSignal): Promise<Record<string, string>>;
+  /** Brings what a job was asked for, past Redis, to whoever asked; `not-found` where nobody waits for it. */
+  answer(id: string, body: object, signal: AbortSignal): Promise<void>;
 }
 
 /** A job that a run needs, by its deterministic id. */
@@ -247,7 +261,7 @@ export interface QueueDepths {
 
 export interface JobQueue {
   /** Adding a job whose id is there already does nothing. */
-  add(jobs: readonly RunJob[]): Promise<void>;
+  add(job: RunJob): Promise<void>;
   /** Takes a job out that no worker has begun. */
   remove(job: RunJob): Promise<void>;
   state(job: RunJob): Promise<'missing' | 'waiting' | 'active' | 'failed' | 'completed'>;
@@ -258,7 +272,16 @@ export interface JobQueue {
   /** Adds a job and waits for its answer; UserError `unavailable` when no worker answers in time. */
   request(
     queue: string,
-    name: 'plan' | 'logs' | 'find' | 'tunnel',
+    name:
+      | 'plan'
+      | 'plan-servers'
+      | 'recover'
+      | 'logs'
+      | 'find'
+      | 'running'
+      | 'simulate'
+      | 'rebalance'
+      | 'tunnel',
     payload: unknown,
     timeoutMs: number,
   ): Promise<unknown>;

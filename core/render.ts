@@ -61,11 +61,15 @@ function containersIn(list: unknown): string[] {
     .filter((image) => typeof image === 'string');
 }
 
-function withImages(resource: Resource, references: Readonly<Record<string, string>>): Fields {
+/** A copy whose containers have other images, as `references` says. */
+export function withImages(
+  resource: Resource,
+  references: Readonly<Record<string, string>>,
+): Resource {
   return POD_PATHS.reduce<Fields>(
     (fields, path) => changeAt(fields, path, (pod) => withPodImages(pod, references)),
     resource,
-  );
+  ) as Resource;
 }
 
 function withPodImages(pod: Fields, references: Readonly<Record<string, string>>): Fields {

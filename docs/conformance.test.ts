@@ -31,8 +31,10 @@ const SPECS: Partial<Record<Kind, () => Json>> = {
       spec: { restartPolicy: 'Never', containers: [{ name: 'web', image: 'web' }] },
     },
   }),
+  CronJob: () => ({ schedule: '@daily', jobTemplate: { spec: SPECS.Job?.() } }),
   Deployment: templated,
   DaemonSet: templated,
+  StatefulSet: templated,
   Pod: () => ({ containers: [{ name: 'web', image: 'web' }] }),
 };
 

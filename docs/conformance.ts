@@ -4,6 +4,8 @@ import type { Kind } from '#core/docker/kinds.ts';
 import { refusalOf } from '#core/docker/unknown-field.ts';
 import type { FieldPath } from '#core/field-path.ts';
 import { fieldsOf, typeAt } from '#core/kubernetes/fields.ts';
+import { isSwarmKind, KINDS_NOT_ON_SWARM, SWARM_KINDS } from '#core/swarm/kinds.ts';
+import { whyNotOnSwarm } from '#core/swarm/refusals.ts';
 import { knownKeys } from '#core/zod-schema.ts';
 import { fieldValues } from './field-table.ts';
 import type { FieldValue } from './field-table.ts';
@@ -104,13 +106,19 @@ function kindTables(kind: Kind, seen: Map<string, Told>): string {
   return [
     `## ${kind}`,
     '',
-    ...table(['Field', 'Value', 'Default'], honoured),
+    ...notOnSwarm(kind),
+    ...table(['Field', 'Value', 'Default', 'On swarm'], honoured),
     '',
     'Not taken:',
     '',
     ...table(['Field', 'Why'], others),
     '',
   ].join('\n');
+}
+
+function notOnSwarm(kind: Kind): string[] {
+  if (isSwarmKind(kind)) return [];
+  return [`Not on swarm: ${KINDS_NOT_ON_SWARM.get(kind) ?? 'not yet'}.`, ''];
 }
 
 interface Telling {
@@ -122,9 +130,10 @@ interface Telling {
 function tell(fields: readonly Field[], above: string, telling: Telling): Row[] {
   return fields.flatMap((field) => {
     const name = field.name.slice(above.length).replace(/^\./, '');
-    if (field.status !== 'honoured') return [{ name, cells: whyNot(field), honoured: false }];
+    if (field.status !== 'honoured')
+      return [{ name, cells: `${whyNot(field)}${butOnSwarm(telling.kind, field.path)}`, honoured: false }];
     const { value = '', fallback = '' } = telling.values.get(field.name) ?? {};
-    const row = { name, cells: `${value} | ${fallback}`, honoured: true };
+    const row = { name, cells: `${value} | ${fallback} | ${onSwarm(telling.kind, field.path)}`, honoured: true };
     const below = tell(field.fields, above, telling);
     if (below.length < FEWEST_TO_FOLD) return [row, ...below];
     return [row, ...fold(field, name, below, telling)];
@@ -146,8 +155,29 @@ function fold(field: Field, name: string, below: readonly Row[], { kind, seen }:
   });
   if (differing.length > below.length / 2) return [...below];
   const but = differing.length === 0 ? '' : '; what differs is listed apart';
-  const same = { name: `${name} …`, cells: `as in \`${told.where}\`${but} | `, honoured: true };
+  const same = { name: `${name} …`, cells: `as in \`${told.where}\`${but} |  | as there`, honoured: true };
   return [same, ...differing];
+}
+
+/** What the swarm engine does with a field that the docker engine honours. */
+function onSwarm(kind: Kind, path: FieldPath): string {
+  if (!isSwarmKind(kind)) return 'no';
+  const above = path.map((_, index) => path.slice(0, index + 1));
+  const [reason] = above.flatMap((each) => reasonAt(kind, each) ?? []);
+  if (reason === undefined) return 'yes';
+  return reasonAt(kind, path) === undefined ? 'no' : `no: ${reason}`;
+}
+
+/** Of a field of Kubernetes' own types: places in a list and free keys are none. */
+function reasonAt(kind: Kind, path: FieldPath): string | undefined {
+  const type = typeAt(kind, path.slice(0, -1)) ?? '';
+  return fieldsOf(type) === undefined ? undefined : whyNotOnSwarm(`${type}.${path.at(-1)}`);
+}
+
+function butOnSwarm(kind: Kind, path: FieldPath): string {
+  const field = String(path.at(-1));
+  const isTaken = isSwarmKind(kind) && knownKeys(SWARM_KINDS[kind], path.slice(0, -1)).includes(field);
+  return isTaken ? '; honoured on swarm' : '';
 }
 
 function whyNot({ status, reason, hidden }: Field): string {

@@ -19,7 +19,7 @@ export function generatedFiles(): Record<string, string> {
     'reference/pipelines.md': page('Pipeline', PIPELINE_INTRODUCTION, fieldTable(inputOf(Pipeline))),
     'reference/clusters.md': page('Cluster', CLUSTER_INTRODUCTION, fieldTable(inputOf(Cluster))),
     'reference/kubernetes.md': page(
-      'Kubernetes resources on the docker engine',
+      'Kubernetes resources',
       KUBERNETES_INTRODUCTION,
       `${conformanceTables()}\n${kindsNotRun()}`,
     ),
@@ -84,7 +84,16 @@ ${EDITOR_HINT}`;
 
 const KUBERNETES_INTRODUCTION = `Every field that Kubernetes 1.36 has in the kinds that a cluster with \`engine: docker\` runs. The first table of each kind
 holds those that are honoured: they mean what they mean in Kubernetes. The second holds those that are not taken, and why.
-Any other kind, field or value is refused with its path before anything is touched: nothing is ignored silently.`;
+Any other kind, field or value is refused with its path before anything is touched: nothing is ignored silently.
+
+The column \`On swarm\` tells what \`engine: swarm\` does with the field. There a pod is a task of Swarm, which is one container;
+liveness probes have to be \`exec\`, readiness probes \`httpGet\` or \`tcpSocket\`; \`seccompProfile\` is \`RuntimeDefault\`; a
+\`sizeLimit\` needs \`medium: Memory\`; \`imagePullPolicy: Never\` and \`updateStrategy.type: OnDelete\` are refused, as is a
+DaemonSet with \`maxUnavailable: 0\` that says when its pods are ready; of a StatefulSet \`minReadySeconds\` is how long Swarm
+watches a new task; failed tasks are made anew after 2 s each time.
+A volume is on one server, and so are the pods that mount it; \`nodeSelector\` and \`affinity\` take one
+value of labels that servers declare, \`topologySpreadConstraints\` the workload's own selector. A ConfigMap or Secret that changes restarts
+the pods that mount it, since files of Swarm never change.`;
 
 const CLI_INTRODUCTION = `It speaks to the server's REST API only. The server is that of \`WINDLASS_URL\` and \`WINDLASS_TOKEN\`, else the one that
 was logged in to, else the one whose \`.windlass\` folder is here or in a parent folder.

@@ -19,10 +19,14 @@ const KINDS = [
   'IngressClass',
   'NetworkPolicy',
   'PersistentVolumeClaim',
+  'StorageClass',
   'StatefulSet',
   'Job',
   'CronJob',
+  'HorizontalPodAutoscaler',
 ];
+/** Of a kind of which Kubernetes has several: the one that is taken. */
+const VERSIONS: Readonly<Record<string, string>> = { HorizontalPodAutoscaler: 'v2' };
 
 const Schema = z.looseObject({
   type: z.string().optional(),
@@ -53,7 +57,8 @@ const kinds = Object.entries(definitions).flatMap(([name, definition]) =>
   definition['x-kubernetes-group-version-kind'].map((gvk) => ({ ...gvk, name })),
 );
 const taken = KINDS.map((kind) => {
-  const found = kinds.find((each) => each.kind === kind && each.version === 'v1');
+  const version = VERSIONS[kind] ?? 'v1';
+  const found = kinds.find((each) => each.kind === kind && each.version === version);
   if (found === undefined) throw new Error(`there is no ${kind} in ${file}`);
   add(found.name);
   return found;

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Duplex } from 'node:stream';
+import { TLSSocket } from 'node:tls';
 import { Server, ServerCredentials, status } from '@grpc/grpc-js';
 import type { ServerDuplexStream, ServerUnaryCall, sendUnaryData } from '@grpc/grpc-js';
 import type Docker from 'dockerode';
@@ -34,6 +35,8 @@ export async function withSession<T>(
 ): Promise<T> {
   const id = randomUUID();
   const socket = await openSession(docker, id, content.contextKey, signal);
+  // By what was agreed on for HTTP before, HTTP/2 would be refused.
+  if (socket instanceof TLSSocket) socket.alpnProtocol = 'h2';
   const server = createServer(content);
   try {
     server.createConnectionInjector(ServerCredentials.createInsecure()).injectConnection(socket);

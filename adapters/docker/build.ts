@@ -6,7 +6,7 @@ import { readClassic, readBuildKit } from '#adapters/docker/build-output.ts';
 import type { BuildOutcome } from '#adapters/docker/build-output.ts';
 import { withSession } from '#adapters/docker/build-session.ts';
 import { SENT_DOCKERFILE, tarContext } from '#adapters/docker/build-tar.ts';
-import { callDocker, openStream } from '#adapters/docker/call.ts';
+import { callDocker, explainCut, openStream } from '#adapters/docker/call.ts';
 import type { DockerRequest } from '#adapters/docker/call.ts';
 import type { ReadCredentials, RegistryAuth } from '#adapters/docker/credentials.ts';
 import { UserError } from '#core/errors.ts';
@@ -58,7 +58,7 @@ export async function buildImage(
     outcome = await build(docker, request, credentials, onLine, signal);
   } catch (error) {
     signal.throwIfAborted();
-    throw explainBuild(request, { message: error }, error);
+    throw explainBuild(request, { message: explainCut(error) }, error);
   }
   signal.throwIfAborted();
   if (outcome.failure !== undefined) throw explainBuild(request, outcome.failure, undefined);

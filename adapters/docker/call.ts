@@ -1,10 +1,20 @@
 import type { Duplex, Readable } from 'node:stream';
 import type Docker from 'dockerode';
+import { explainTls } from '#adapters/docker/remote/explain-tls.ts';
 import { UserError } from '#core/errors.ts';
 
 const DEFAULT_TIMEOUT_MS = 30_000;
 const OK_STATUSES = [200, 201, 202, 204, 304];
-const UNREACHABLE = new Set(['ECONNREFUSED', 'ENOENT', 'EACCES', 'ECONNRESET', 'EPIPE']);
+const BROKEN = ['ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH'];
+const UNREACHABLE = new Set([
+  ...BROKEN,
+  'ECONNREFUSED',
+  'ENOENT',
+  'EACCES',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+]);
+const CUT = new Set([...BROKEN, 'ERR_STREAM_PREMATURE_CLOSE']);
 
 export interface DockerRequest {
   method: 'GET' | 'POST' | 'PUT' | 'DELETE' | 'HEAD';
@@ -70,6 +80,17 @@ export async function openDuplex(docker: Docker, request: DockerRequest): Promis
 
 export function isStatus(error: unknown, status: number): boolean {
   return error instanceof DockerError && error.status === status;
+}
+
+/** What reading a stream throws, in the operator's words where it is that the connection broke. */
+export function explainCut(error: unknown): unknown {
+  if (!(error instanceof Error) || error instanceof UserError) return error;
+  const code = 'code' in error ? String(error.code) : '';
+  if (!CUT.has(code)) return error;
+  return new UserError('unavailable', 'the connection to the Docker Engine broke', {
+    transient: true,
+    cause: error,
+  });
 }
 
 async function open<T extends Readable>(
@@ -140,12 +161,14 @@ function explain(error: unknown, request: DockerRequest, deadline: AbortSignal):
   if (!(error instanceof Error)) return error;
   const status = 'statusCode' in error ? Number(error.statusCode) : undefined;
   if (status !== undefined) return new DockerError(status, messageIn(error));
+  const untrusted = explainTls(error);
+  if (untrusted !== undefined) return untrusted;
   const code = 'code' in error ? String(error.code) : '';
   if (!UNREACHABLE.has(code)) return error;
   return new UserError('unavailable', `the Docker Engine cannot be reached: ${error.message}`, {
     transient: true,
     cause: error,
-    hint: 'Is Docker running, and may this user use its socket?',
+    hint: 'Is Docker running there, and may this user use its socket?',
   });
 }
 

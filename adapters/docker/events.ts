@@ -1,5 +1,5 @@
 import type Docker from 'dockerode';
-import { openStream } from '#adapters/docker/call.ts';
+import { explainCut, openStream } from '#adapters/docker/call.ts';
 import { createLineSplitter } from '#adapters/docker/demux.ts';
 
 /** What Docker tells of one thing that happened. */
@@ -24,9 +24,13 @@ export async function* followEvents(
   });
   onConnected();
   const lines = createLineSplitter();
-  for await (const chunk of stream) {
-    for (const line of lines.feed(chunk as Buffer)) {
-      if (line !== '') yield JSON.parse(line) as DockerEvent;
+  try {
+    for await (const chunk of stream) {
+      for (const line of lines.feed(chunk as Buffer)) {
+        if (line !== '') yield JSON.parse(line) as DockerEvent;
+      }
     }
+  } catch (error) {
+    throw explainCut(error);
   }
 }

@@ -13,7 +13,7 @@ export async function openExecDuplex(
   command: readonly string[],
   signal: AbortSignal,
 ): Promise<Duplex> {
-  const { stream } = await startExec(docker, container, command, signal);
+  const { stream } = await startExec(docker, container, command, 'open', signal);
   const feed = createDemux();
   let said = '';
   const duplex = new Duplex({
@@ -32,8 +32,9 @@ export async function openExecDuplex(
     }
   });
   stream.on('close', () => {
-    if (said === '') duplex.push(null);
-    else duplex.destroy(new Error(said.trim()));
+    if (said !== '') duplex.destroy(new Error(said.trim()));
+    else if (stream.errored !== null) duplex.destroy(stream.errored);
+    else duplex.push(null);
   });
   return duplex;
 }

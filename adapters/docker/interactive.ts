@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { finished } from 'node:stream/promises';
 import { callDocker, openDuplex } from './call.ts';
 import { createDemux } from './demux.ts';
+import { brokeOff, exitCodeOf, hasBegun } from './exit-code.ts';
 import type { OutputStream } from './demux.ts';
 
 /** Ends what runs on a terminal. */
@@ -64,6 +65,15 @@ export async function startInteractive(
     });
   }
 
+  let hasInput = false;
+  let ending: Promise<void> | undefined;
+
+  async function endInput(last?: string): Promise<void> {
+    // Ended before the command runs, dockerd loses its output where it is reached over TLS.
+    if (!hasInput) await hasBegun(docker, id, signal);
+    stream.end(last);
+  }
+
   async function* output(): AsyncGenerator<{ stream: OutputStream; data: Uint8Array }> {
     const feed = createDemux();
     for await (const chunk of stream) {
@@ -75,30 +85,31 @@ export async function startInteractive(
   if (isTerminal) await resize(terminal);
   return {
     async write(data) {
-      if (stream.destroyed || stream.writableEnded) return;
+      if (stream.destroyed || ending !== undefined) return;
+      hasInput = true;
       if (!stream.write(data)) await Promise.race([once(stream, 'drain'), once(stream, 'close')]);
     },
-    end: () => void stream.end(),
+    end() {
+      ending ??= endInput();
+      ending.catch((error: Error) => stream.destroy(error));
+    },
     async hangUp() {
       if (stream.destroyed || stream.writableEnded) return;
-      if (isTerminal) {
+      if (isTerminal && ending === undefined) {
         stream.write(CTRL_C);
+        hasInput = true;
         // A shell that takes its terminal back drops what was typed meanwhile.
         await sleep(HANG_UP_MS, undefined, { signal });
       }
-      stream.end(isTerminal ? CTRL_D : undefined);
+      ending ??= endInput(isTerminal ? CTRL_D : undefined);
+      await ending;
       await finished(stream, { readable: false, signal });
     },
     resize,
     output: output(),
     async exitCode() {
-      const path = `/exec/${id}/json`;
-      const { ExitCode } = await callDocker<{ ExitCode: number | null }>(docker, {
-        method: 'GET',
-        path,
-        signal,
-      });
-      return ExitCode ?? 0;
+      if (stream.errored !== null) throw brokeOff(stream.errored);
+      return exitCodeOf(docker, id, signal);
     },
   };
 }

@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 import type Docker from 'dockerode';
-import { callDocker, openStream } from '#adapters/docker/call.ts';
+import { callDocker, explainCut, openStream } from '#adapters/docker/call.ts';
 import { createDemux, createLineSplitter, type OutputStream } from '#adapters/docker/demux.ts';
 
 export interface ContainerLine {
@@ -37,6 +37,23 @@ export async function* followLogs(
   yield* readLines(stream, signal);
 }
 
+/** The lines that all tasks of a Swarm service wrote, each after its details (`com.docker.swarm.task.id=…`) and a space. */
+export async function* followServiceLogs(
+  docker: Docker,
+  service: string,
+  { follow, tail }: Pick<LogQuery, 'follow' | 'tail'>,
+  signal: AbortSignal,
+): AsyncGenerator<ContainerLine> {
+  const query = { stdout: true, stderr: true, details: true, follow };
+  const stream = await openStream(docker, {
+    method: 'GET',
+    path: `/services/${service}/logs`,
+    query: tail === undefined ? query : { ...query, tail },
+    signal,
+  });
+  yield* readLines(stream, signal);
+}
+
 /** The lines a container writes from now on; ends with the container, or when aborted. */
 export async function followOutput(
   docker: Docker,
@@ -62,7 +79,7 @@ async function* readLines(stream: Readable, signal: AbortSignal): AsyncGenerator
       }
     }
   } catch (error) {
-    if (!signal.aborted) throw error;
+    if (!signal.aborted) throw explainCut(error);
   }
   for (const name of ['stdout', 'stderr'] as const) {
     for (const line of lines[name].end()) yield { stream: name, line };

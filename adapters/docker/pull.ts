@@ -1,5 +1,5 @@
 import type Docker from 'dockerode';
-import { openStream, callDocker, isStatus } from '#adapters/docker/call.ts';
+import { callDocker, explainCut, isStatus, openStream } from '#adapters/docker/call.ts';
 import type { RegistryAuth } from '#adapters/docker/credentials.ts';
 import { createLineSplitter } from '#adapters/docker/demux.ts';
 import { UserError } from '#core/errors.ts';
@@ -69,7 +69,7 @@ export async function pullImage(
     signal.throwIfAborted();
     if (quiet.signal.aborted)
       throw new UserError('timeout', `pulling ${image} stood still`, { transient: true });
-    throw error instanceof UserError ? error : refusal(image, error);
+    throw error instanceof UserError ? error : refusal(image, explainCut(error));
   } finally {
     clearTimeout(timer);
   }

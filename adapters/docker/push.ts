@@ -1,5 +1,5 @@
 import type Docker from 'dockerode';
-import { callDocker, openStream } from '#adapters/docker/call.ts';
+import { callDocker, explainCut, openStream } from '#adapters/docker/call.ts';
 import type { ReadCredentials } from '#adapters/docker/credentials.ts';
 import { readJsonLines } from '#adapters/docker/json-lines.ts';
 import { messageOf, UserError } from '#core/errors.ts';
@@ -50,7 +50,7 @@ export async function pushImage(
     return digest;
   } catch (error) {
     signal.throwIfAborted();
-    throw explainPush(name, quiet.signal.aborted ? new Error('it stood still') : error);
+    throw explainPush(name, quiet.signal.aborted ? new Error('it stood still') : explainCut(error));
   } finally {
     clearTimeout(timer);
   }

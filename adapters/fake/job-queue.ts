@@ -21,8 +21,8 @@ export function createMemoryJobQueue(): MemoryJobQueue {
     answerWith(answer) {
       answerer = answer;
     },
-    async add(added) {
-      for (const job of added) if (!jobs.has(job.id)) jobs.set(job.id, job);
+    async add(job) {
+      if (!jobs.has(job.id)) jobs.set(job.id, job);
     },
     async remove(job) {
       jobs.delete(job.id);

@@ -1,11 +1,20 @@
 import { UserError } from '#core/errors.ts';
-import type { LogBatch, Recording, RunKeeping, RunNews, RunStore } from '#core/ports.ts';
+import type {
+  JobQueue,
+  LogBatch,
+  Recorded,
+  Recording,
+  RunKeeping,
+  RunNews,
+  RunStore,
+} from '#core/ports.ts';
+import { jobsOf } from '#core/run/jobs-of.ts';
 import { handlesHead, isFinished } from '#core/run/run.ts';
 import type { Run } from '#core/run/run.ts';
 import { transition } from '#core/run/transition.ts';
 
 /** Runs in memory, for tests. */
-export function createMemoryRunStore(): RunStore & RunKeeping {
+export function createMemoryRunStore(queue?: Pick<JobQueue, 'add'>): RunStore & RunKeeping {
   const all = new Map<string, Run>();
   const logs = new Map<string, LogBatch[]>();
   const unarchived = new Set<string>();
@@ -19,16 +28,24 @@ export function createMemoryRunStore(): RunStore & RunKeeping {
     }
   }
 
-  function recordOne({ runs, delivery }: Recording): boolean {
-    if (delivery !== undefined && deliveries.has(delivery)) return false;
+  function unfinishedOf({ pipeline, branch }: Pick<Run, 'pipeline' | 'branch'>): Run[] {
+    return [...all.values()].filter(
+      (run) => !isFinished(run) && run.pipeline === pipeline && run.branch === branch,
+    );
+  }
+
+  function recordOne({ runs, delivery, unlessHandled }: Recording): Recorded {
+    const isHandled = runs.some((run) => heads.get(`${run.pipeline} ${run.branch}`) === run.commit);
+    if (unlessHandled === true && isHandled) return 'handled';
+    if (delivery !== undefined && deliveries.has(delivery)) return 'seen';
     if (delivery !== undefined) deliveries.add(delivery);
     for (const run of runs) {
       all.set(run.id, run);
-      unarchived.add(run.id);
       if (handlesHead(run)) heads.set(`${run.pipeline} ${run.branch}`, run.commit);
+      for (const job of jobsOf(run)) void queue?.add(job);
       tell(run.id, { kind: 'run', run });
     }
-    return true;
+    return runs.some((run) => unfinishedOf(run).length > 1) ? 'beside' : 'alone';
   }
 
   return {
@@ -42,18 +59,16 @@ export function createMemoryRunStore(): RunStore & RunKeeping {
         .toSorted((one, other) => other.createdAt - one.createdAt)
         .slice(0, limit),
     unfinished: async (beside) =>
-      [...all.values()].filter(
-        (run) =>
-          !isFinished(run) &&
-          (beside?.some((one) => one.pipeline === run.pipeline && one.branch === run.branch) ??
-            true),
-      ),
+      beside === undefined
+        ? [...all.values()].filter((run) => !isFinished(run))
+        : [...new Set(beside.flatMap(unfinishedOf))],
     async apply(id, event) {
       const run = all.get(id);
       if (run === undefined) throw new UserError('not-found', `run ${id} is not known`);
       const next = transition(run, event);
       if (next === run) return run;
       all.set(id, next);
+      if (isFinished(next)) unarchived.add(id);
       tell(id, { kind: 'run', run: next, event });
       return next;
     },

@@ -6,6 +6,8 @@ import { extract } from 'tar-stream';
 import { gitEnvironment } from './environment.ts';
 
 const TIMEOUT_MS = 60_000;
+/** A ref that git has not packed is a file that names its commit: no process is needed to read it. */
+const LOOSE = /^[0-9a-f]{40}(?:[0-9a-f]{24})?\n$/;
 
 type Machine = Readonly<Record<string, string | undefined>>;
 
@@ -74,6 +76,8 @@ export function openBare(folder: string, machine: Machine): BareRepository {
       return (await readFile(join(folder, 'HEAD'), 'utf8')).trim().replace(/^ref: /, '');
     },
     async resolve(ref) {
+      const loose = await readFile(join(folder, ref), 'utf8').catch(() => '');
+      if (LOOSE.test(loose)) return loose.trim();
       if (!(await exists())) return undefined;
       const found = await git(['for-each-ref', '--format=%(objectname)%00%(refname)', ref]);
       const line = found.split('\n').find((each) => each.endsWith(`\0${ref}`));

@@ -9,7 +9,7 @@ export function createKeyedLock(): KeyedLock {
     const tail = before.then(() => done);
     tails.set(key, tail);
     try {
-      await turn(before, signal);
+      await awaitTurn(before, signal);
       return await use();
     } finally {
       leave();
@@ -18,7 +18,8 @@ export function createKeyedLock(): KeyedLock {
   };
 }
 
-async function turn(before: Promise<void>, signal: AbortSignal): Promise<void> {
+/** Until what is before has ended. @throws the signal's reason when aborted sooner */
+export async function awaitTurn(before: Promise<unknown>, signal: AbortSignal): Promise<void> {
   signal.throwIfAborted();
   const { promise: aborted, reject } = Promise.withResolvers<never>();
   function stop(): void {

@@ -42,7 +42,7 @@ function lasts(key: string): Promise<number> {
 }
 
 it('lets go of what a clock set back holds for too long', async () => {
-  await queue.add([JOB]);
+  await queue.add(JOB);
   const connection = redis.duplicate();
   const worker = new Worker('build', undefined, { connection, prefix: QUEUE_PREFIX });
   await worker.getNextJob('token');

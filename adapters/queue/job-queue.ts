@@ -3,15 +3,12 @@ import type { Redis } from 'ioredis';
 import { messageOf, UserError } from '#core/errors.ts';
 import type { JobQueue, QueueDepths, RunJob } from '#core/ports.ts';
 import {
-  ATTEMPTS,
-  FIRST_RETRY_MS,
+  JOB_OPTIONS,
   LOCK_MS,
   LONGEST_RETRY_MS,
   QUEUE_PREFIX,
   STALLED_CHECK_MS,
 } from './settings.ts';
-
-const FAILED_KEPT_SECONDS = 24 * 3_600;
 
 /** KEYS: a lock. ARGV: how many ms it can last. */
 const CLAMP = `
@@ -51,11 +48,8 @@ export function createJobQueue(
   }
 
   return {
-    add: async (jobs) => {
-      const byQueue = Map.groupBy(jobs, ({ queue }) => queue);
-      await Promise.all(
-        [...byQueue].map(([name, some]) => queueOf(name).addBulk(some.map(bulkJob))),
-      );
+    add: async ({ queue, name, id, payload }) => {
+      await queueOf(queue).add(name, payload, { ...JOB_OPTIONS, jobId: id });
     },
     remove: async (job) => {
       await queueOf(job.queue).remove(job.id);
@@ -99,20 +93,6 @@ export function createJobQueue(
     },
     close: async () => {
       await Promise.all([...queues.values(), ...events.values()].map((each) => each.close()));
-    },
-  };
-}
-
-function bulkJob({ id, name, payload }: RunJob): Parameters<Queue['addBulk']>[0][number] {
-  return {
-    name,
-    data: payload,
-    opts: {
-      jobId: id,
-      attempts: ATTEMPTS,
-      backoff: { type: 'exponential', delay: FIRST_RETRY_MS },
-      removeOnComplete: true,
-      removeOnFail: { age: FAILED_KEPT_SECONDS },
     },
   };
 }

@@ -14,15 +14,23 @@ export function createSecretReader(
       const value = environment[reference.env];
       if (value !== undefined && value !== '') return new Secret(value);
       throw new UserError('not-found', `the variable ${reference.env} is not set here`, {
-        hint: 'set it for every worker that builds, and for the server',
+        hint: 'set it for the server and for every worker that needs it',
       });
     }
-    try {
-      return new Secret((await readFile(reference.file, 'utf8')).replace(/\r?\n$/, ''));
-    } catch (error) {
-      throw new UserError('not-found', `the secret file cannot be read: ${messageOf(error)}`, {
-        hint: 'it must be readable for every worker that builds, and for the server',
-      });
-    }
+    const value = (await textOf(reference.file)).replace(/\r?\n$/, '');
+    if (value !== '') return new Secret(value);
+    throw new UserError('not-found', `the secret file ${reference.file} is empty`, {
+      hint: 'write the secret into it, for the server and for every worker that needs it',
+    });
   };
+}
+
+async function textOf(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    throw new UserError('not-found', `the secret file cannot be read: ${messageOf(error)}`, {
+      hint: 'it must be readable for the server and for every worker that needs it',
+    });
+  }
 }

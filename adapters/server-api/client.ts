@@ -70,6 +70,9 @@ export function createServerApi(connection: Connection): ServerApi & ServerWaite
       (await call(['manifests', pipeline, commit], ManifestsBody, signal)).manifests,
     open: async (manifests, signal) =>
       (await call(['open'], ManifestsBody, signal, { manifests })).manifests,
+    async answer(id, body, signal) {
+      await call(['answers', id], DoneAnswer, signal, body);
+    },
   };
 }
 

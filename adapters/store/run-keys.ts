@@ -3,6 +3,8 @@ import type { Run } from '#core/run/run.ts';
 
 /** Every run by when it was recorded; below it, by pipeline. */
 export const RUNS = 'windlass:runs';
+/** Those that are queued or running; below it, by pipeline and branch. */
+export const UNFINISHED = 'windlass:unfinished';
 /** Commit by pipeline and branch. */
 export const HEADS = 'windlass:heads';
 /** Runs of which something may not be in files yet. */

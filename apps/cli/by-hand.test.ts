@@ -98,6 +98,11 @@ describe('what is done by hand', () => {
       out: 'shop/here is suspended; what runs goes on',
     },
     {
+      args: ['open', 'shop', '--for', '30m', '--reason', 'a fix'],
+      asked: 'POST /api/v1/entries/shop/here/open {"forSeconds":1800,"reason":"a fix"}',
+      out: `deploys of shop/here may begin until ${new Date(FAKE_NOW).toISOString().replace(/:\d+\.\d+Z$/, 'Z')}`,
+    },
+    {
       args: ['resume', 'shop', 'here'],
       asked: 'POST /api/v1/entries/shop/here/resume {}',
       out: 'shop/here is kept as released again',
@@ -124,6 +129,23 @@ describe('what is done by hand', () => {
     expect((await fake.run(...args)).out[0]).toBe(out);
     expect(fake.asked).toContain(asked);
     expect(JSON.parse((await fake.run(...args, '--json')).out[0] ?? '')).toMatchObject(done);
+  });
+
+  it('tells what scales a workload otherwise', async () => {
+    const autoscaler = 'HorizontalPodAutoscaler/default/web';
+    const path = 'POST /api/v1/clusters/here/scale';
+    const scaled = [
+      { resource: 'Deployment/default/web', replicas: 5, until: 0, release: 'r', who: 'a', at: 0 },
+    ];
+    const held = await open({ [path]: { ...done, byHand: { scaled }, autoscaler } });
+    expect((await held.run('scale', 'deployment/web=5')).out[0]).toBe(
+      `Deployment/web of shop/here has 5 replicas until 1970-01-01T00:00Z or the next release, instead of as ${autoscaler} decides`,
+    );
+    await held.close();
+    const ended = await open({ [path]: { ...done, autoscaler } });
+    expect((await ended.run('scale', 'deployment/web')).out[0]).toBe(
+      `Deployment/web of shop/here has as many replicas as ${autoscaler} decides`,
+    );
   });
 
   it.each([

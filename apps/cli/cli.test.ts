@@ -468,7 +468,9 @@ describe('validate', () => {
     expect(await run('validate')).toEqual({
       code: 0,
       out: ['valid: 2 files'],
-      notes: ['note: no Cluster is declared here: names of clusters are checked by the server'],
+      notes: [
+        'note: no Cluster is declared here: names of clusters are checked by the server, and manifests as for engine docker',
+      ],
     });
   });
 

@@ -2,6 +2,8 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PipelineList } from '#core/api/pipeline.ts';
 import type { PlanRequest } from '#core/api/plan.ts';
+import type { Cluster } from '#core/declarations/cluster.ts';
+import type { Declarations } from '#core/declarations/declarations.ts';
 import { parseDeclarations } from '#core/declarations/parse.ts';
 import { entryName } from '#core/declarations/pipeline.ts';
 import type { PipelineSpec } from '#core/declarations/pipeline.ts';
@@ -9,20 +11,24 @@ import { InvalidFiles, UserError } from '#core/errors.ts';
 import { suggestion } from '#core/suggest.ts';
 import { apiPath } from './client.ts';
 import type { ApiClient } from './client.ts';
+import type { CliContext } from './context.ts';
 import { readManifestFiles } from './read-folder.ts';
+import { readSource } from './read-source.ts';
+
+type PlanContext = Pick<CliContext, 'cwd' | 'machine' | 'signal' | 'note'>;
 
 interface Wanted {
   pipeline: string | undefined;
   entry: string | undefined;
 }
 
-/** One request per deploy entry, with the manifests that are in `folder` now. */
+/** One request per deploy entry, with the manifests that are in the current folder now. */
 export async function localPlanRequests(
-  folder: string,
+  context: PlanContext,
   client: ApiClient,
   { pipeline, entry }: Wanted,
 ): Promise<PlanRequest[]> {
-  const { name, spec } = await choosePipeline(folder, client, pipeline);
+  const { name, spec } = await choosePipeline(context.cwd, client, pipeline);
   const entries = spec.deploy.filter((each) => entry === undefined || entryName(each) === entry);
   if (entries.length === 0) {
     const names = spec.deploy.map(entryName);
@@ -32,11 +38,12 @@ export async function localPlanRequests(
   }
   return Promise.all(
     entries.map(async (each) => {
-      const files = await readManifestFiles(folder, each.manifests);
+      const files = await readSource(context.cwd, name, each, context);
       return {
         pipeline: name,
         entry: entryName(each),
         cluster: each.cluster,
+        ...(each.helm === undefined ? {} : { namespace: each.helm.namespace }),
         images: spec.images.map((image) => image.name),
         manifests: Object.fromEntries(files.map(({ path, text }) => [path, text])),
       };
@@ -75,16 +82,26 @@ async function choosePipeline(
   );
 }
 
-async function localPipelines(folder: string): Promise<Chosen[]> {
-  const there = await stat(join(folder, 'pipelines')).catch(() => undefined);
-  if (there === undefined) return [];
-  const files = await readManifestFiles(folder, 'pipelines');
-  const { declarations, problems } = parseDeclarations(files, 'unknown');
-  if (problems.length > 0) throw new InvalidFiles(problems);
-  return Object.values(declarations.pipelines).map(({ metadata, spec }) => ({
+export async function localPipelines(folder: string): Promise<Chosen[]> {
+  return Object.values((await localDeclarations(folder)).pipelines).map(({ metadata, spec }) => ({
     name: metadata.name,
     spec,
   }));
+}
+
+/** The clusters that the folder declares which have servers to keep. */
+export async function localFleets(folder: string): Promise<Cluster[]> {
+  const { clusters } = await localDeclarations(folder);
+  return Object.values(clusters).filter(({ spec }) => spec.engine === 'swarm');
+}
+
+async function localDeclarations(folder: string): Promise<Declarations> {
+  const there = await stat(join(folder, 'pipelines')).catch(() => undefined);
+  if (there === undefined) return { pipelines: {}, clusters: {} };
+  const files = await readManifestFiles(folder, 'pipelines');
+  const { declarations, problems } = parseDeclarations(files, 'unknown');
+  if (problems.length > 0) throw new InvalidFiles(problems);
+  return declarations;
 }
 
 function notFound(what: string, name: string, known: readonly string[]): UserError {

@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { UserError } from '#core/errors.ts';
+import { adoptCommand } from './commands/adopt.ts';
 import { backupCommand } from './commands/backup.ts';
 import { cancelCommand } from './commands/cancel.ts';
 import { completionCommand } from './commands/completion.ts';
@@ -13,6 +14,7 @@ import { loginCommand } from './commands/login.ts';
 import { logsCommand } from './commands/logs.ts';
 import { planCommand } from './commands/plan.ts';
 import { portForwardCommand } from './commands/port-forward.ts';
+import { rebalanceCommand } from './commands/rebalance.ts';
 import { releasesCommand } from './commands/releases.ts';
 import { restartCommand } from './commands/restart.ts';
 import { restoreCommand } from './commands/restore.ts';
@@ -21,7 +23,10 @@ import { rollbackCommand } from './commands/rollback.ts';
 import { runCommand } from './commands/run.ts';
 import { runsCommand } from './commands/runs.ts';
 import { scaleCommand } from './commands/scale.ts';
+import { serversCommand } from './commands/servers.ts';
+import { simulateCommand } from './commands/simulate.ts';
 import { statusCommand } from './commands/status.ts';
+import { openCommand } from './commands/open.ts';
 import { resumeCommand, suspendCommand } from './commands/suspend.ts';
 import { tokenCommand } from './commands/token.ts';
 import { validateCommand } from './commands/validate.ts';
@@ -48,12 +53,14 @@ export function createProgram(context: CliContext): Command {
     .addHelpText('after', ROLES)
     .addCommand(loginCommand(context))
     .addCommand(initCommand(context))
+    .addCommand(adoptCommand(context))
     .addCommand(validateCommand(context))
     .addCommand(planCommand(context))
     .addCommand(runsCommand(context))
     .addCommand(runCommand(context))
     .addCommand(logsCommand(context))
     .addCommand(statusCommand(context))
+    .addCommand(serversCommand(context))
     .addCommand(eventsCommand(context))
     .addCommand(whyCommand(context))
     .addCommand(cancelCommand(context))
@@ -62,10 +69,13 @@ export function createProgram(context: CliContext): Command {
     .addCommand(releasesCommand(context))
     .addCommand(execCommand(context))
     .addCommand(portForwardCommand(context))
+    .addCommand(openCommand(context))
     .addCommand(suspendCommand(context))
     .addCommand(resumeCommand(context))
     .addCommand(restartCommand(context))
     .addCommand(scaleCommand(context))
+    .addCommand(simulateCommand(context))
+    .addCommand(rebalanceCommand(context))
     .addCommand(confirmCommand(context))
     .addCommand(deleteCommand(context))
     .addCommand(forgetCommand(context))

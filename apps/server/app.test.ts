@@ -21,6 +21,7 @@ import { createByHandActions } from './by-hand/by-hand.ts';
 import { openByHandStore } from './by-hand/store.ts';
 import { checkNotSuspended } from './by-hand/suspension.ts';
 import { createApp } from './app.ts';
+import { createDirectAnswers } from './direct-answers.ts';
 import { createMetrics } from './metrics/metrics.ts';
 import { openClusterRegistry } from './cluster-registry.ts';
 import { createRepositories } from './git/repositories.ts';
@@ -34,6 +35,13 @@ const DECLARED = `apiVersion: windlass.dev/v1
 kind: Cluster
 metadata: { name: local }
 spec: { engine: docker, servers: [{ name: me, docker: "unix:///var/run/docker.sock" }] }
+---
+apiVersion: windlass.dev/v1
+kind: Cluster
+metadata: { name: fleet }
+spec:
+  engine: swarm
+  servers: [{ name: s1, role: manager, advertise: 10.0.0.1, docker: "unix:///run/s1.sock" }]
 ---
 apiVersion: windlass.dev/v1
 kind: Pipeline
@@ -56,8 +64,8 @@ beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'windlass-app-'));
   const log = pino({ level: 'silent' });
   const machine = { PATH: process.env['PATH'] };
-  runs = createMemoryRunStore();
   queue = createMemoryJobQueue();
+  runs = createMemoryRunStore(queue);
   const shared = createMemorySharedState();
   events = createMemoryEventStore();
   const repositories = createRepositories(folder, machine);
@@ -108,6 +116,7 @@ beforeEach(async () => {
     queue,
     releases,
     identity: { installation: 'a', recordsKey: 'b' },
+    answers: createDirectAnswers(),
     keptImages: async () => [],
     byHand,
     pipelines,
@@ -275,6 +284,7 @@ describe('clusters', () => {
     const answer = await app.inject({ url: '/api/v1/clusters', headers: ADMIN });
     expect(ClusterList.parse(answer.json()).clusters).toEqual([
       { name: 'local', engine: 'docker', declared: true, owners: [], orphans: [] },
+      { name: 'fleet', engine: 'swarm', declared: true, owners: [], orphans: [] },
     ]);
   });
 
@@ -290,6 +300,62 @@ describe('clusters', () => {
     expect(answer.json()).toEqual({ entry: 'local', cluster: 'local', plan });
     expect(queue.requests).toMatchObject([
       { queue: 'cluster-local', name: 'plan', payload: { owner: 'hello/local' } },
+    ]);
+  });
+
+  it('asks the controller what losing servers would do', async () => {
+    const quorum = { managers: 3, needed: 2, before: 3, after: 1, holds: false };
+    const loss = { lost: [], quorum, services: [], servers: [] };
+    queue.answerWith(() => loss);
+    const url = '/api/v1/clusters/local/simulate';
+    const answer = await app.inject({ url: `${url}?lose=s1,s2`, headers: ADMIN });
+    expect(answer.json()).toEqual(loss);
+    expect(queue.requests).toEqual([
+      { queue: 'cluster-local', name: 'simulate', payload: { lose: ['s1', 's2'] } },
+    ]);
+    for (const query of ['', '?lose=', '?lose=s1,,s2', '?lose=s1&loose=s2']) {
+      const { statusCode } = await app.inject({ url: `${url}${query}`, headers: ADMIN });
+      expect(statusCode).toBe(400);
+    }
+  });
+
+  it('spreads anew only what is uneven', async () => {
+    queue.answerWith(() => ({ uneven: [] }));
+    const url = '/api/v1/clusters/local/rebalance';
+    const told = await app.inject({ url, headers: ADMIN });
+    expect(told.json()).toEqual({ uneven: [] });
+    const payload = { services: ['Deployment/default/web'] };
+    const refused = await app.inject({ method: 'POST', url, headers: ADMIN, payload });
+    expect(refused.statusCode).toBe(409);
+  });
+});
+
+describe('servers', () => {
+  it('are those of a fleet', async () => {
+    const [known, alone] = await Promise.all(
+      ['fleet', 'local'].map((name) =>
+        app.inject({ url: `/api/v1/clusters/${name}/servers`, headers: ADMIN }),
+      ),
+    );
+    expect(known?.json()).toEqual({ cluster: 'fleet', servers: [], problems: [] });
+    expect(alone?.json()).toMatchObject({ error: { code: 'unsupported' } });
+  });
+
+  it.each([
+    [{ from: 's1' }, 'plan', false],
+    [{ from: 's1', confirmed: true }, 'do', true],
+  ])('are recovered by a word: %j', async (payload, how, done) => {
+    queue.answerWith(() => ({ from: 's1', does: ['it goes on alone'] }));
+    const url = '/api/v1/clusters/fleet/servers/recover';
+    const answer = await app.inject({ method: 'POST', url, headers: ADMIN, payload });
+    expect(answer.json()).toEqual({
+      cluster: 'fleet',
+      from: 's1',
+      does: ['it goes on alone'],
+      done,
+    });
+    expect(queue.requests).toMatchObject([
+      { queue: 'cluster-fleet', name: 'recover', payload: { from: 's1', how, who: 'admin' } },
     ]);
   });
 });

@@ -14,6 +14,7 @@ import type { GitHttpDependencies } from './git/http.ts';
 import { byHandRoutes } from './routes/by-hand.ts';
 import type { ByHandRouteDependencies } from './routes/by-hand.ts';
 import { clusterRoutes } from './routes/clusters.ts';
+import { serverRoutes } from './routes/servers.ts';
 import type { ClusterDependencies } from './routes/clusters.ts';
 import { declaredRoutes } from './routes/declared.ts';
 import type { DeclaredDependencies } from './routes/declared.ts';
@@ -81,6 +82,8 @@ export async function createApp(dependencies: AppDependencies): Promise<FastifyI
   const app = Fastify({
     loggerInstance: log as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true }),
+    // Requests are not logged, so that there is nothing to connect by an id.
+    childLoggerFactory: (logger) => logger,
     bodyLimit: 1_024 * 1_024,
     forceCloseConnections: true,
     // What Fastify refuses before it has found a route, such as a path that cannot be decoded.
@@ -131,6 +134,7 @@ export async function createApp(dependencies: AppDependencies): Promise<FastifyI
       await runRoutes(api, dependencies);
       await declaredRoutes(api, dependencies);
       await clusterRoutes(api, dependencies);
+      await serverRoutes(api, dependencies);
       await planRoutes(api, dependencies);
       await problemRoutes(api, dependencies);
       await byHandRoutes(api, dependencies);

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { pino } from 'pino';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { createMemoryJobQueue } from '#adapters/fake/job-queue.ts';
@@ -19,11 +20,14 @@ const TARGET = { pipeline: 'forge', spec };
 let runs: RunStore;
 let orchestrator: Orchestrator;
 let released: string[];
+/** What a look at a branch waits for. */
+let looked: Promise<void> | undefined;
 let deliveries = 0;
 
 beforeEach(() => {
   runs = createMemoryRunStore();
   released = [];
+  looked = undefined;
   orchestrator = createOrchestrator({
     runs,
     queue: createMemoryJobQueue(),
@@ -32,7 +36,14 @@ beforeEach(() => {
       namesSource: async (_pipeline, commit) => released.includes(commit),
       forgetRendered: async () => undefined,
     },
-    repositories: { open: () => ({ resolve: async () => undefined }) },
+    repositories: {
+      open: () => ({
+        async resolve() {
+          await looked;
+          return undefined;
+        },
+      }),
+    },
     pipelines: { all: async () => [], find: async () => undefined },
     now: () => 1,
     log: pino({ level: 'silent' }),
@@ -67,6 +78,17 @@ describe('a head that was seen at a remote', () => {
     expect(await all()).toEqual(['poll 1']);
   });
 
+  it('gets no second run by any of many webhooks that come one after the other', async () => {
+    const run = await poll(ONE);
+    async function later(turns: number): Promise<readonly Run[]> {
+      for (let turn = 0; turn < turns; turn += 1) await Promise.resolve();
+      return webhook(ONE);
+    }
+    const found = await Promise.all(Array.from({ length: 40 }, (_, turns) => later(turns)));
+    expect(found.flat()).toEqual(found.map(() => run));
+    expect(await all()).toEqual(['poll 1']);
+  });
+
   it('gets no run where a webhook was faster', async () => {
     await webhook(ONE);
     expect(await poll(ONE)).toBeUndefined();
@@ -74,9 +96,12 @@ describe('a head that was seen at a remote', () => {
   });
 
   it('gets one run where both come at once, whichever is first', async () => {
-    const busy = webhook(ONE);
-    await Promise.all([busy, poll(TWO, ONE), webhook(TWO)]);
-    await Promise.all([busy, webhook(ONE), poll(ONE, TWO)]);
+    await webhook(ONE);
+    const polled = poll(TWO, ONE);
+    // A batch begins when nothing else has come in.
+    await setImmediate();
+    await Promise.all([polled, webhook(TWO)]);
+    await Promise.all([webhook(ONE), poll(ONE, TWO)]);
     expect(await all()).toEqual(['webhook 1', 'poll 2', 'webhook 1']);
   });
 
@@ -103,5 +128,25 @@ describe('a head that was seen at a remote', () => {
     await webhook(ONE);
     await webhook(TWO);
     expect(await poll(ONE, TWO)).toMatchObject({ commit: ONE });
+  });
+});
+
+describe('deliveries that wait for who records alone', () => {
+  it('become runs in the order they came, however many', async () => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    looked = promise;
+    const trigger: Trigger = { kind: 'push', ref: 'refs/heads/other', after: ONE, who: 'ada' };
+    const pushed = orchestrator.receive(trigger, TARGET);
+    await setImmediate();
+    const commits = Array.from({ length: 20 }, (_, index) => String(index).padStart(40, '0'));
+    const received = Promise.all(commits.map(webhook));
+    await setImmediate();
+    resolve();
+    await Promise.all([pushed, received]);
+    const list = await runs.list({ branch: 'main', pipeline: 'forge', limit: 20 });
+    expect(list.map((run) => run.trigger.after).toReversed()).toEqual(commits);
+    expect(await runs.handledHeads([{ pipeline: 'forge', branch: 'main' }])).toEqual([
+      commits.at(-1),
+    ]);
   });
 });

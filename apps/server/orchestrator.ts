@@ -1,11 +1,10 @@
-import { randomBytes } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { BareRepository } from '#adapters/git/bare.ts';
-import { createKeyedLock } from '#adapters/git/keyed-lock.ts';
 import { entryName } from '#core/declarations/pipeline.ts';
 import type { PipelineSpec } from '#core/declarations/pipeline.ts';
 import { UserError } from '#core/errors.ts';
-import type { JobQueue, Recording, RunJob, RunStore } from '#core/ports.ts';
+import type { JobQueue, Recorded, Recording, RunJob, RunStore } from '#core/ports.ts';
 import { jobsOf } from '#core/run/jobs-of.ts';
 import { branchOf, newRun } from '#core/run/new-run.ts';
 import { handlesHead, isFinished } from '#core/run/run.ts';
@@ -14,9 +13,14 @@ import { isDeploying, isSupersededBy } from '#core/run/transition.ts';
 import { createBatches } from './batches.ts';
 import type { KnownPipelines } from './known-pipelines.ts';
 import type { Releases } from './releases/releases.ts';
+import { createSharedLock } from './shared-lock.ts';
 
 const RECORD_TIMEOUT_MS = 60_000;
 const RECENT_RUNS = 20;
+/** Redis writes some while the next are read: one batch of all that come in would have each wait for the other. */
+const DELIVERIES = { atOnce: 4, most: 8 };
+/** The first ones of a UUID are all random. */
+const ID_DIGITS = 12;
 
 interface Target {
   pipeline: string;
@@ -29,25 +33,23 @@ interface Branch {
 }
 
 /** Runs to make and to record; none where there is nothing to record after all. */
-interface Wanted {
+interface Wanted extends Omit<Recording, 'runs'> {
   /** Branches of which `make` wants to know the state. */
   of: readonly Branch[];
   make: (state: BranchState) => Promise<readonly Run[]>;
-  delivery?: string;
 }
 
 /** As it is while one batch is made: nobody else records meanwhile. */
 interface BranchState {
   /** The commit of the newest run that handles a head. */
   handled: (of: Branch) => string | undefined;
-  /** Made in the same batch, and not recorded yet. */
+  /** Made in the same batch, and to be recorded in any case. */
   earlier: readonly Run[];
 }
 
-interface Recorded {
+interface Made {
   runs: readonly Run[];
-  /** False where the delivery was recorded before, and so nothing now. */
-  isNew: boolean;
+  recorded: Recorded;
 }
 
 /** Makes runs of triggers and sees to it that each unfinished run has its job. */
@@ -88,7 +90,7 @@ export interface OrchestratorDependencies {
 
 export function createOrchestrator(dependencies: OrchestratorDependencies): Orchestrator {
   const { runs, queue, releases, pipelines, log } = dependencies;
-  const lock = createKeyedLock();
+  const lock = createSharedLock();
   let firstAt: Promise<number> | undefined;
   let lastAt = 0;
 
@@ -112,7 +114,7 @@ export function createOrchestrator(dependencies: OrchestratorDependencies): Orch
     const { attempt, restores } = rest;
     return newRun({
       ...target,
-      id: randomBytes(6).toString('hex'),
+      id: randomUUID().replace('-', '').slice(0, ID_DIGITS),
       trigger,
       at: await nextTime(),
       ...(attempt === undefined ? {} : { attempt }),
@@ -121,39 +123,64 @@ export function createOrchestrator(dependencies: OrchestratorDependencies): Orch
   }
 
   function alone<T>(use: () => Promise<T>): Promise<T> {
-    return lock('receive', AbortSignal.timeout(RECORD_TIMEOUT_MS), use);
+    return lock.alone(AbortSignal.timeout(RECORD_TIMEOUT_MS), use);
   }
 
-  const record = createBatches((batch: readonly Wanted[]) => alone(() => recordAll(batch)));
+  const record = createBatches((batch: readonly Wanted[]) =>
+    alone(async () => write(await makeAll(batch))),
+  );
+  /** Only of what asks for no branch's state, so that it matters to none what the others record. */
+  const recordDelivery = createBatches(
+    (batch: readonly Wanted[]) =>
+      lock.beside(AbortSignal.timeout(RECORD_TIMEOUT_MS), () => inOrder(batch)),
+    DELIVERIES,
+  );
+  let sent: Promise<unknown> = Promise.resolve();
 
-  async function recordAll(batch: readonly Wanted[]): Promise<Recorded[]> {
-    const made: Recording[] = [];
+  /** Made and sent when those that came before are; not when they are written. */
+  async function inOrder(batch: readonly Wanted[]): Promise<Made[]> {
+    const before = sent;
+    const sending = (async () => {
+      await before;
+      const recordings = await makeAll(batch);
+      return { made: write(recordings) };
+    })();
+    sent = sending.catch(() => undefined);
+    return (await sending).made;
+  }
+
+  async function makeAll(batch: readonly Wanted[]): Promise<Recording[]> {
+    const recordings: Recording[] = [];
     const earlier: Run[] = [];
     const handled = await readHandled(batch.flatMap(({ of }) => of));
     const state = { earlier, handled: (of: Branch) => handled.get(keyOf(of)) };
     // One after the other, so that a later run never builds an earlier head.
-    for (const { make, delivery } of batch) {
+    for (const { of: _of, make, ...rest } of batch) {
       const own = await make(state);
-      made.push({ runs: own, ...(delivery === undefined ? {} : { delivery }) });
-      earlier.push(...own);
+      recordings.push({ ...rest, runs: own });
+      // Whether others are recorded, is known only later.
+      if (rest.unlessHandled === undefined) earlier.push(...own);
       for (const run of own.filter(handlesHead)) handled.set(keyOf(run), run.commit);
     }
-    const recorded = await recordAndQueue(made);
-    const all = recorded.flatMap((each) => (each.isNew ? each.runs : []));
-    if (all.length > 0) {
+    return recordings;
+  }
+
+  async function write(recordings: readonly Recording[]): Promise<Made[]> {
+    const answers = await runs.record(recordings);
+    const made = recordings.map((each, index) => ({
+      runs: each.runs,
+      recorded: answers[index] ?? 'seen',
+    }));
+    const beside = made
+      .filter(({ recorded }) => recorded === 'beside')
+      .flatMap((each) => each.runs);
+    if (beside.length > 0) {
       // Whoever waits need not wait for this; were it lost, the sweep would do it.
-      supersedeAmong(all).catch((error: unknown) =>
+      supersedeAmong(beside).catch((error: unknown) =>
         log.error({ err: error }, 'older runs were not superseded; the sweep tries again'),
       );
     }
-    return recorded;
-  }
-
-  /** Both at once, in this order: a job whose run was not recorded after all ends by itself. */
-  async function recordAndQueue(made: readonly Recording[]): Promise<Recorded[]> {
-    const all = made.flatMap((each) => each.runs);
-    const [areNew] = await Promise.all([runs.record(made), queue.add(all.flatMap(jobsOf))]);
-    return made.map((each, index) => ({ runs: each.runs, isNew: areNew[index] === true }));
+    return made;
   }
 
   async function supersedeAmong(branches: readonly Run[]): Promise<void> {
@@ -209,7 +236,7 @@ export function createOrchestrator(dependencies: OrchestratorDependencies): Orch
     if (state === 'missing') {
       // Its worker may have ended it just now, which the run tells.
       const now = await runs.get(run.id);
-      if (now !== undefined && jobsOf(now).some(({ id }) => id === job.id)) await queue.add([job]);
+      if (now !== undefined && jobsOf(now).some(({ id }) => id === job.id)) await queue.add(job);
     } else if (state === 'failed') {
       const reason = (await queue.failure(job)) ?? 'its job failed and left no reason';
       await runs.apply(run.id, { kind: 'failed', reason, at: dependencies.now() });
@@ -233,6 +260,30 @@ export function createOrchestrator(dependencies: OrchestratorDependencies): Orch
     const run = made[0] ?? found;
     if (run === undefined) throw new Error('no run was made');
     return run;
+  }
+
+  /** Of what some branch's newest run is for already: it may be that somebody who looked was faster. */
+  async function receiveHandled(
+    trigger: Trigger,
+    targets: readonly Target[],
+    delivery: string,
+  ): Promise<{ runs: readonly Run[]; seenBefore: boolean }> {
+    const found: Run[] = [];
+    const { runs: made, recorded } = await record({
+      of: targets.map((target) => branchIn(trigger, target)),
+      async make(state) {
+        const fresh: Run[] = [];
+        for (const target of targets) {
+          const already = await foundAlready(trigger, target, state);
+          if (already === undefined) fresh.push(await freshRun(target, trigger));
+          else found.push(already);
+        }
+        return fresh;
+      },
+      delivery,
+    });
+    const isSeen = recorded === 'seen';
+    return { runs: isSeen ? [] : [...found, ...made], seenBefore: isSeen };
   }
 
   /** Hooks of two pushes may come in the wrong order: what the branch has by now is what is to be built. */
@@ -305,21 +356,16 @@ export function createOrchestrator(dependencies: OrchestratorDependencies): Orch
   return {
     receive,
     async receiveAll(trigger, targets, delivery) {
-      const found: Run[] = [];
-      const { runs: made, isNew } = await record({
-        of: targets.map((target) => branchIn(trigger, target)),
-        async make(state) {
-          const fresh: Run[] = [];
-          for (const target of targets) {
-            const already = await foundAlready(trigger, target, state);
-            if (already === undefined) fresh.push(await freshRun(target, trigger));
-            else found.push(already);
-          }
-          return fresh;
-        },
+      const { runs: made, recorded } = await recordDelivery({
+        of: [],
+        make: () => Promise.all(targets.map((target) => freshRun(target, trigger))),
         delivery,
+        unlessHandled: true,
       });
-      return { runs: isNew ? [...found, ...made] : [], seenBefore: !isNew };
+      if (recorded === 'handled') return receiveHandled(trigger, targets, delivery);
+      return recorded === 'seen'
+        ? { runs: [], seenBefore: true }
+        : { runs: made, seenBefore: false };
     },
     async receiveHead({ branch, head, handled }, target) {
       const of = { pipeline: target.pipeline, branch };

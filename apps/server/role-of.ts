@@ -11,7 +11,7 @@ export function roleOf(tokens: Tokens, token: string): Role | undefined {
   return isMetrics ? 'metrics' : undefined;
 }
 
-export function isSame(one: string, other: string): boolean {
+function isSame(one: string, other: string): boolean {
   return timingSafeEqual(digest(one), digest(other));
 }
 

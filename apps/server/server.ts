@@ -38,6 +38,7 @@ import { createPushHandler } from './git/receive-push.ts';
 import { createRepositories } from './git/repositories.ts';
 import type { Repositories } from './git/repositories.ts';
 import { readKeep } from './keep.ts';
+import { createDirectAnswers } from './direct-answers.ts';
 import { createKnownPipelines } from './known-pipelines.ts';
 import { createOrchestrator } from './orchestrator.ts';
 import { createMetrics } from './metrics/metrics.ts';
@@ -254,6 +255,7 @@ async function start(
     queue,
     releases,
     identity,
+    answers: createDirectAnswers(),
     keptImages: async (until) => {
       const keepOf = await readKeep(pipelines);
       return releases.keptImages((pipeline) => keepOf(pipeline).releases, until);

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { boundLogs } from '#adapters/processes/bound-logs.ts';
+import type { SshUser } from '#adapters/docker/remote/ssh-login.ts';
 import { holdLock } from '#adapters/processes/lock-file.ts';
 import { SYSTEM_IMAGES } from '#core/images.ts';
 import { startBuildRole } from '../../workers/build/role.ts';
@@ -25,6 +26,7 @@ export interface EmbeddedSettings {
   registry?: string;
   dockerConfig: string;
   environment: Readonly<Record<string, string | undefined>>;
+  ssh: SshUser;
   report: Report;
   cleanup: Cleanup;
   log: Logger;
@@ -65,6 +67,8 @@ export async function startEmbedded(
     const docker = `unix://${DOCKER_SOCKET}`;
     const deploy = startDeployRole({
       ...shared,
+      environment,
+      ssh: settings.ssh,
       images: SYSTEM_IMAGES,
       holder: `embedded-${server.identity.installation}`,
     });

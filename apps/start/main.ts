@@ -88,7 +88,8 @@ async function example(
 }
 
 function settings(): Omit<Parameters<typeof startEmbedded>[0], 'report' | 'cleanup' | 'log'> {
-  const { REDIS_URL: redisUrl, WINDLASS_REGISTRY: registry, DOCKER_CONFIG } = process.env;
+  const { REDIS_URL: redisUrl, WINDLASS_REGISTRY: registry } = process.env;
+  const { DOCKER_CONFIG, SSH_AUTH_SOCK: agent } = process.env;
   return {
     stateDir,
     listen: values.listen,
@@ -97,6 +98,7 @@ function settings(): Omit<Parameters<typeof startEmbedded>[0], 'report' | 'clean
     ...(registry === undefined ? {} : { registry }),
     dockerConfig: join(DOCKER_CONFIG ?? join(homedir(), '.docker'), 'config.json'),
     environment: process.env,
+    ssh: { folder: join(homedir(), '.ssh'), ...(agent === undefined ? {} : { agent }) },
   };
 }
 

@@ -15,6 +15,13 @@ export type SuspendRequest = z.infer<typeof SuspendRequest>;
 
 const LONGEST_SECONDS = 30 * 24 * 3_600;
 
+/** `POST …/open`: deploys may begin for a while, whatever the windows of the entry say. */
+export const OpenRequest = z.strictObject({
+  forSeconds: z.int().min(1).max(LONGEST_SECONDS).default(3_600),
+  reason: z.string().max(500).exactOptional(),
+});
+export type OpenRequest = z.input<typeof OpenRequest>;
+
 /**
  * `POST /api/v1/clusters/:name/scale`: another number of replicas than in git, for a while or until the next release.
  * Without `replicas` that of git counts again.
@@ -33,7 +40,12 @@ export const RestartRequest = ScaleRequest.pick({ workload: true, namespace: tru
 export type RestartRequest = z.input<typeof RestartRequest>;
 
 /** How the entry stands after it. The cluster follows as soon as its deploy worker hears of it. */
-export const ByHandAnswer = z.object({ owner: z.string(), byHand: ByHand });
+export const ByHandAnswer = z.object({
+  owner: z.string(),
+  byHand: ByHand,
+  /** Key of the HorizontalPodAutoscaler that scales the workload, where nobody has by hand. */
+  autoscaler: z.string().exactOptional(),
+});
 export type ByHandAnswer = z.infer<typeof ByHandAnswer>;
 
 /**

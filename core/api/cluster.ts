@@ -63,10 +63,44 @@ const OwnerView = z.object({
   serving: z.boolean(),
   /** Since when nothing is done for it, by whom and why. */
   suspended: Note.exactOptional(),
+  /** Until when the windows of the entry keep deploys from beginning, or who opened them. */
+  closed: z.string().exactOptional(),
   /** In what it differs from git by hand, with who wanted it and until when. */
   overrides: z.array(OverrideView),
   failure: z.string().exactOptional(),
 });
+
+const ServerView = z.object({
+  name: z.string(),
+  /** At which the others reach it. */
+  address: z.string(),
+  role: z.enum(['manager', 'worker']).exactOptional(),
+  /** As declared: `active`, `drain`; absent where it is in no file any more. */
+  declared: z.enum(['active', 'drain', 'absent']).exactOptional(),
+  /** In the swarm: `ready`, `down`, `disconnected`; `out` where it is no node, `unknown` where nobody can tell. */
+  state: z.string(),
+  availability: z.string().exactOptional(),
+  /** Its Docker answers the deploy worker. */
+  isReachable: z.boolean(),
+  isLeader: z.boolean(),
+  runsApplications: z.boolean(),
+  /** Of Docker. */
+  version: z.string().exactOptional(),
+  /** The next step with it, why, and what that waits for. */
+  pending: z
+    .object({ step: z.string(), reason: z.string(), held: z.string().exactOptional() })
+    .exactOptional(),
+  /** What goes on with it. */
+  waiting: z.string().exactOptional(),
+  problem: z.string().exactOptional(),
+});
+
+/** The servers of a cluster that has several, and what is wrong with them together. */
+export const FleetView = z.object({
+  servers: z.array(ServerView),
+  problems: z.array(z.string()),
+});
+export type FleetView = z.infer<typeof FleetView>;
 
 /**
  * `GET /api/v1/clusters/:name/workloads`, and in `GET /api/v1/clusters`. Without `controller` no deploy worker has
@@ -85,6 +119,8 @@ export const ClusterView = z.object({
   orphans: z.array(
     z.object({ owner: z.string(), resources: z.array(z.string()), pods: z.number() }),
   ),
+  /** Of engine swarm. */
+  fleet: FleetView.exactOptional(),
   /** Why the cluster cannot be reached. */
   error: z.string().exactOptional(),
 });

@@ -1,17 +1,26 @@
 import { z } from 'zod';
+import { RunningAnswer, RunningQuery } from '#core/adopt/running-container.ts';
 import {
   ByHandAnswer,
   ConfirmRequest,
   DeleteAnswer,
   DeleteRequest,
   ForgetAnswer,
+  OpenRequest,
   RestartRequest,
   ScaleRequest,
   SuspendRequest,
 } from '#core/api/by-hand.ts';
-import { ClusterList, ClusterView, WorkloadLogEvent, WorkloadLogQuery } from '#core/api/cluster.ts';
+import {
+  ClusterList,
+  ClusterView,
+  FleetView,
+  WorkloadLogEvent,
+  WorkloadLogQuery,
+} from '#core/api/cluster.ts';
 import { ErrorBody } from '#core/api/error.ts';
 import { EventLine, EventQuery } from '#core/api/event.ts';
+import { LossAnswer, RebalancePlan, RebalanceRequest, SimulateQuery } from '#core/api/fleet.ts';
 import { ConfigView, PipelineList } from '#core/api/pipeline.ts';
 import { PlanAnswer, PlanRequest } from '#core/api/plan.ts';
 import { ProblemList } from '#core/api/problem.ts';
@@ -25,6 +34,12 @@ import {
   RunView,
 } from '#core/api/run.ts';
 import { ConnectQuery, ExecQuery } from '#core/api/tunnel.ts';
+import {
+  RecoverAnswer,
+  RecoverRequest,
+  ServersAnswer,
+  ServersPlanRequest,
+} from '#core/api/servers.ts';
 import { WhyAnswer, WhyQuery } from '#core/api/why.ts';
 
 export const API_PREFIX = '/api/v1';
@@ -114,6 +129,35 @@ const ENDPOINTS: Readonly<Record<string, Endpoint>> = {
     summary: 'A WebSocket to a port of a workload',
     query: ConnectQuery,
   },
+  'GET /clusters/{name}/servers': {
+    summary: 'The servers of a cluster, what is under way with them and why',
+    answer: { name: 'Servers', schema: ServersAnswer },
+  },
+  'POST /clusters/{name}/servers/plan': {
+    summary: 'What would be done with the servers of a cluster if its file had these',
+    body: ServersPlanRequest,
+    answer: { name: 'Fleet', schema: FleetView },
+  },
+  'POST /clusters/{name}/servers/recover': {
+    summary:
+      'What it takes for a swarm without quorum to go on with one manager; confirmed, it is done',
+    body: RecoverRequest,
+    answer: { name: 'Recover', schema: RecoverAnswer },
+  },
+  'GET /clusters/{name}/simulate': {
+    summary: 'What would happen if servers of the cluster were lost',
+    query: SimulateQuery,
+    answer: { name: 'Loss', schema: LossAnswer },
+  },
+  'GET /clusters/{name}/rebalance': {
+    summary: 'What the servers of the cluster have unevenly',
+    answer: { name: 'RebalancePlan', schema: RebalancePlan },
+  },
+  'POST /clusters/{name}/rebalance': {
+    summary: 'Spread that anew, one after the other',
+    body: RebalanceRequest,
+    answer: { name: 'RebalancePlan', schema: RebalancePlan },
+  },
   'POST /clusters/{name}/scale': {
     summary: 'Another number of replicas than in git, for a while or until the next release',
     body: ScaleRequest,
@@ -128,6 +172,11 @@ const ENDPOINTS: Readonly<Record<string, Endpoint>> = {
     summary: 'Forget a cluster that is declared no longer; what runs on it stays',
     answer: { name: 'ForgetAnswer', schema: ForgetAnswer },
   },
+  'POST /clusters/{name}/running': {
+    summary: 'Containers that somebody else made, to be adopted; with their environment in clear',
+    body: RunningQuery,
+    answer: { name: 'RunningContainers', schema: RunningAnswer },
+  },
   'POST /entries/{pipeline}/{entry}/confirm': {
     summary: 'Let the deletions of a release pass that wait because they are many',
     body: ConfirmRequest,
@@ -136,6 +185,11 @@ const ENDPOINTS: Readonly<Record<string, Endpoint>> = {
   'POST /entries/{pipeline}/{entry}/suspend': {
     summary: 'Change, heal and release nothing of an entry any more',
     body: SuspendRequest,
+    answer: BY_HAND,
+  },
+  'POST /entries/{pipeline}/{entry}/open': {
+    summary: 'Let deploys of an entry begin for a while, whatever its windows say',
+    body: OpenRequest,
     answer: BY_HAND,
   },
   'POST /entries/{pipeline}/{entry}/resume': { summary: 'End that', answer: BY_HAND },

@@ -24,7 +24,9 @@ export const PlanRequest = z.strictObject({
   cluster: z.string().exactOptional(),
   /** Names of images that the pipeline builds; each is taken as the newest release of the entry has it. */
   images: z.array(z.string()).default([]),
-  /** Path to YAML text as it is in the repository. */
+  /** Where goes what names no namespace; `default` when absent. */
+  namespace: z.string().exactOptional(),
+  /** Path to YAML text as it is in the repository, or was rendered. */
   manifests: z.record(z.string(), z.string()),
 });
 export type PlanRequest = z.infer<typeof PlanRequest>;

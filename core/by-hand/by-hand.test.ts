@@ -72,6 +72,21 @@ describe('applyByHand', () => {
     expect(state).toEqual(before);
   });
 
+  it('says whose replicas are set', () => {
+    expect(applyByHand(release('r1'), scaled, GUARD, 0).scaledByHand).toEqual([WEB]);
+    expect(applyByHand(release('r1'), scaled, GUARD, 1_000)).not.toHaveProperty('scaledByHand');
+  });
+
+  it.each([
+    ['r1', { rebalance: [{ id: String(note.at), resource: WEB, surplus: 2 }] }],
+    ['r2', {}],
+  ])('spreads anew for its release only: %s', (commit, wished) => {
+    const hand = { rebalanced: [{ ...note, resource: WEB, surplus: 2, release: 'r1' }] };
+    const { rebalance, ...others } = applyByHand(release(commit), hand, GUARD, 0);
+    expect(rebalance === undefined ? {} : { rebalance }).toEqual(wished);
+    expect(others).toEqual(applyByHand(release(commit), undefined, GUARD, 0));
+  });
+
   it('suspends', () => {
     expect(applyByHand(release('r1'), { suspended: note }, GUARD, 0).suspended).toBe(true);
   });

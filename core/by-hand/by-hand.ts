@@ -21,14 +21,24 @@ const Scaled = Note.extend({
 /** New pods in the place of all there were. Holds for as long as git has the pod template of which this is the hash. */
 const Restarted = Note.extend({ resource: z.string(), template: z.string() });
 
+/** So many replicas more until they are ready, and then as many less: what servers have unevenly is spread anew. */
+const Rebalanced = Note.extend({
+  resource: z.string(),
+  surplus: z.int().min(1),
+  release: z.string(),
+});
+
 /** What people did to a deploy entry beside git. What names a release holds for that release only. */
 export const ByHand = z.strictObject({
   /** Nothing is changed, healed or released any more, until it is resumed. */
   suspended: Note.exactOptional(),
   /** The deletions of that release may be carried out, however many they are. */
   confirmed: Note.extend({ release: z.string() }).exactOptional(),
+  /** Deploys may begin until then (ms since the epoch), whatever the windows say. */
+  opened: Note.extend({ until: z.number() }).exactOptional(),
   scaled: z.array(Scaled).exactOptional(),
   restarted: z.array(Restarted).exactOptional(),
+  rebalanced: z.array(Rebalanced).exactOptional(),
   /** Everything it has on that cluster goes, as long as it is not declared there. */
   deleted: z.array(Note.extend({ cluster: z.string() })).exactOptional(),
 });

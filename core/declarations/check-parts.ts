@@ -1,7 +1,7 @@
 import type { Cluster } from '#core/declarations/cluster.ts';
 import type { Declared } from '#core/declarations/read.ts';
 import { entryName } from '#core/declarations/pipeline.ts';
-import type { Pipeline } from '#core/declarations/pipeline.ts';
+import type { Deploy, Pipeline } from '#core/declarations/pipeline.ts';
 import type { Problem } from '#core/errors.ts';
 import { formatFieldPath } from '#core/field-path.ts';
 import type { FieldPath } from '#core/field-path.ts';
@@ -51,8 +51,19 @@ export function checkParts(declared: Declared<Pipeline>): Problem[] {
   return [
     ...repeated(declared, 'image name', imageNames),
     ...repeated(declared, 'repository', repositories),
+    ...deploy.flatMap((entry, index) => checkSource(declared, entry, index)),
     ...repeated(declared, 'deploy entry', entries, 'give each entry a name of its own'),
   ];
+}
+
+const SOURCES = ['manifests', 'kustomize', 'helm'] as const;
+
+function checkSource(declared: Declared<Pipeline>, entry: Deploy, index: number): Problem[] {
+  const given = SOURCES.filter((source) => entry[source] !== undefined);
+  if (given.length === 1) return [];
+  const has = given.length === 0 ? 'none of them' : given.join(' and ');
+  const message = `must have one of manifests, kustomize and helm, and has ${has}`;
+  return [problemAt({ ...declared, path: ['spec', 'deploy', index], message })];
 }
 
 function repeated(

@@ -1,14 +1,10 @@
 import { z } from 'zod';
-import { Name } from '#core/declarations/pipeline.ts';
+import { Accounts } from '#core/kubernetes/accounts.ts';
+import { HealthRule } from '#core/kubernetes/health-rules.ts';
+import { checkFleet, LEAST_HEADER_KB } from '#core/declarations/check-fleet.ts';
+import { Server } from '#core/declarations/cluster-server.ts';
+import { Name, SecretRef } from '#core/declarations/pipeline.ts';
 import type { PruneGuard } from '#core/plan/prune-guard.ts';
-
-const Server = z.strictObject({
-  name: Name.describe('Name of the server within the cluster'),
-  docker: z
-    .string()
-    .regex(/^unix:\/\/\/.+/, 'must be unix:///path/of/docker.sock')
-    .describe('Address of the Docker Engine, e.g. unix:///var/run/docker.sock'),
-});
 
 const Subnet = z
   .cidrv4('must be an IPv4 network, e.g. 10.88.0.0/16')
@@ -42,29 +38,84 @@ export const Issuer = z.strictObject({
     ),
 });
 
+const Kubeconfig = z.union(
+  [z.literal('in-cluster'), SecretRef],
+  'must be in-cluster, { file: /path } or { env: VARIABLE }',
+);
+export type Kubeconfig = z.infer<typeof Kubeconfig>;
+
 const ClusterSpec = z.strictObject({
-  engine: z.literal('docker').describe('What runs the containers'),
+  engine: z
+    .enum(['docker', 'swarm', 'kubernetes'])
+    .describe(
+      'What runs the containers: `docker` on one machine, Docker in Swarm mode on a fleet of them (`swarm`), or a Kubernetes cluster (`kubernetes`)',
+    ),
   servers: z
     .array(Server)
-    .length(1, 'the docker engine has exactly one server')
-    .describe('The machines; exactly one for the docker engine'),
+    .default([])
+    .describe(
+      'The machines: exactly one for the docker engine; managers and workers of a swarm; none for kubernetes',
+    ),
+  kubeconfig: Kubeconfig.optional().describe(
+    'Kubernetes: how its API server is reached, read where the deploy worker runs; `in-cluster` is the ServiceAccount of the pod that the worker runs in. An exec plugin in it is run as a program of the worker',
+  ),
+  context: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('Kubernetes: which context of the kubeconfig; its current-context when left out'),
+  accounts: Accounts.optional().describe(
+    'Kubernetes: as which account what a pipeline has is looked at, applied and deleted, by the name of the pipeline; `*` for all others. Without one it is as Windlass itself',
+  ),
+  health: z
+    .array(HealthRule)
+    .optional()
+    .describe('Kubernetes: how objects of kinds are, where what is known of them does not do'),
   network: z
     .strictObject({
-      subnet: Subnet.describe('Pods and Services get their addresses from it; /16 to /24'),
+      subnet: Subnet.optional().describe(
+        'Pods and Services get their addresses from it; /16 to /24; a free private one is chosen when left out',
+      ),
+      encrypted: z
+        .boolean()
+        .optional()
+        .describe(
+          'Swarm: what goes from server to server is encrypted (IPsec, protocol 50 between them)',
+        ),
+      endpointMode: z
+        .enum(['dnsrr', 'vip'])
+        .optional()
+        .describe(
+          "Swarm: how services are found by Swarm's own names: `dnsrr`, the default, by the addresses of their tasks; `vip` by one that the kernel spreads (IPVS). Names and addresses of Services are the same with either",
+        ),
     })
     .optional()
-    .describe("The cluster's network; a free private one is chosen when left out"),
+    .describe("The cluster's network"),
   ingress: z
     .strictObject({
+      servers: z
+        .record(z.string().min(1), z.string())
+        .optional()
+        .describe(
+          'Swarm: labels of the servers that serve Ingresses and nodePorts; when left out the workers do, and all where there are none',
+        ),
       httpPort: HostPort.default(80).describe('Port of the host for http://'),
       httpsPort: HostPort.default(443).describe('Port of the host for https://'),
+      headerKb: z
+        .int()
+        .min(LEAST_HEADER_KB)
+        .max(63)
+        .default(LEAST_HEADER_KB)
+        .describe(
+          'Room in KB for all headers of a request, and of an answer, here and through ports of Services with `appProtocol: http`; 32 for as much as nginx takes. Each request costs more with more',
+        ),
       issuers: z
         .array(Issuer)
         .refine(haveNames, 'must have names of their own')
         .default([])
         .describe('Who gives certificates for Ingresses that ask for them, by ACME'),
     })
-    .default({ httpPort: 80, httpsPort: 443, issuers: [] })
+    .default({ httpPort: 80, httpsPort: 443, headerKb: LEAST_HEADER_KB, issuers: [] })
     .describe('Where Ingresses are served; nothing listens there until there is one'),
   prune: z
     .strictObject({
@@ -95,7 +146,11 @@ export const Cluster = z
     metadata: z
       .strictObject({ name: Name.describe('What pipelines say in `cluster:`') })
       .describe('How the document is called'),
-    spec: ClusterSpec.describe('What the cluster consists of'),
+    spec: ClusterSpec.superRefine((spec, context) =>
+      checkFleet(spec, (path, message) =>
+        context.addIssue({ code: 'custom', path, message, input: spec }),
+      ),
+    ).describe('What the cluster consists of'),
   })
   .describe('An engine, its servers and how it is kept as released');
 export type Cluster = z.infer<typeof Cluster>;

@@ -40,7 +40,7 @@ describe('valid files', () => {
     );
     expect(problems.map(formatProblem)).toEqual([]);
     expect(Object.keys(declarations.pipelines)).toEqual(['hello', 'shop']);
-    expect(Object.keys(declarations.clusters)).toEqual(['local']);
+    expect(Object.keys(declarations.clusters)).toEqual(['local', 'far', 'farther']);
   });
 
   it('fills in what is left out', () => {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { Window } from '#core/windows/window.ts';
 
 /** A DNS label (RFC 1123), the form of every name here: it becomes part of paths, image names and URLs. */
 export const Name = z
@@ -20,12 +21,17 @@ const PipelineName = Name.refine(
 
 /** A secret by reference, never by value: a file on the server, or a variable of its environment. */
 export const SecretRef = z.union([
-  z.strictObject({ file: z.string().min(1).describe('Path of a file on the server') }),
+  z.strictObject({
+    file: z
+      .string()
+      .min(1)
+      .describe('Path of a file where it is used: on the server, or beside a worker'),
+  }),
   z.strictObject({
     env: z
       .string()
       .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'must be the name of a variable, e.g. GIT_PASSWORD')
-      .describe("Name of a variable in the server's environment"),
+      .describe('Name of a variable in the environment there'),
   }),
 ]);
 export type SecretRef = z.infer<typeof SecretRef>;
@@ -147,12 +153,70 @@ export const Image = z.strictObject({
 });
 export type Image = z.infer<typeof Image>;
 
+/** A release's name, of which Helm takes 53 characters. */
+const LONGEST_RELEASE = 53;
+
+export const Kustomize = z.strictObject({
+  path: InsidePath.describe('Folder with the kustomization, from the top of the repository'),
+  network: z
+    .boolean()
+    .default(false)
+    .describe('Whether bases may be fetched from elsewhere; without it nothing leaves the machine'),
+});
+export type Kustomize = z.infer<typeof Kustomize>;
+
+export const Helm = z.strictObject({
+  chart: InsidePath.describe('Folder of the chart, or its .tgz, from the top of the repository'),
+  release: Name.max(LONGEST_RELEASE)
+    .optional()
+    .describe("Name of Helm's release; the pipeline's name when left out"),
+  namespace: Name.default('default').describe(
+    'Where everything of the chart goes that names no namespace',
+  ),
+  valuesFiles: z
+    .array(InsidePath)
+    .default([])
+    .describe('Files of values from the top of the repository; later ones go first'),
+  values: z
+    .record(z.string(), z.unknown())
+    .default({})
+    .describe('Values that go before those of all files'),
+  hooks: z
+    .boolean()
+    .default(true)
+    .describe("Whether the chart's hooks are taken; engine kubernetes alone runs them"),
+  kubeVersion: z
+    .string()
+    .regex(/^v?1\.\d+(\.\d+)?$/, 'must be a version of Kubernetes, e.g. 1.36')
+    .optional()
+    .describe('What the chart is told is the version of the cluster; else what Helm takes for it'),
+  apiVersions: z
+    .array(z.string().min(1))
+    .default([])
+    .describe(
+      'What the chart is told that the cluster serves besides, e.g. monitoring.coreos.com/v1',
+    ),
+  network: z
+    .boolean()
+    .default(false)
+    .describe('Whether charts that it depends on may be fetched; else they must be in charts/'),
+});
+export type Helm = z.infer<typeof Helm>;
+
 export const Deploy = z.strictObject({
   name: Name.optional().describe(
     "The entry's name and its release branch; the cluster's name when left out",
   ),
   cluster: Name.describe('Name of the Cluster to deploy to'),
-  manifests: InsidePath.describe('Folder or file with manifests, from the top of the repository'),
+  manifests: InsidePath.optional().describe(
+    'Folder or file with manifests, from the top of the repository; this, kustomize or helm',
+  ),
+  kustomize: Kustomize.optional().describe('A kustomization in the repository'),
+  helm: Helm.optional().describe('A Helm chart in the repository'),
+  windows: z
+    .array(Window)
+    .optional()
+    .describe('When deploys may begin; what has begun goes on, and drift is put right always'),
   allowEmpty: z
     .boolean()
     .default(false)

@@ -26,6 +26,16 @@ describe('a Service', () => {
     ]);
   });
 
+  it('waits for a port of the host, or fails, and nothing else', () => {
+    const metadata = { name: 'web', annotations: { 'windlass.dev/port-in-use': 'take' } };
+    const spec = { selector, ports: [tcp] };
+    const service = { apiVersion: 'v1', kind: 'Service', metadata, spec };
+    const parsed = parseManifests([{ path: 'a', text: stringify(service) }]);
+    expect(acceptResources(parsed).map(({ path, message }) => `${path}: ${message}`)).toEqual([
+      'metadata.annotations["windlass.dev/port-in-use"]: must be fail or wait',
+    ]);
+  });
+
   it('has no port of SCTP', () => {
     expect(problemsOf({ selector, ports: [{ port: 80, protocol: 'SCTP' }] })).toEqual([
       'spec.ports[0].protocol: must be TCP or UDP: neither of the proxies carries SCTP',

@@ -1,16 +1,27 @@
+import { checkAutoscaler } from '#core/docker/accept-autoscaler.ts';
 import { checkIngress } from '#core/docker/accept-ingress.ts';
+import { checkStatefulSet } from '#core/docker/accept-stateful-set.ts';
 import { checkService } from '#core/docker/accept-service.ts';
 import { KINDS_NOT_RUN } from '#core/docker/kinds-not-run.ts';
 import { checkHostName } from '#core/docker/host-name.ts';
-import { isKind, KIND_ORDER, KINDS } from '#core/docker/kinds.ts';
-import type { DaemonSet, Deployment, InitContainer, Volume } from '#core/docker/kinds.ts';
+import { KINDS } from '#core/docker/kinds.ts';
+import type {
+  DaemonSet,
+  Deployment,
+  InitContainer,
+  PodTemplate,
+  StatefulSet,
+  Volume,
+} from '#core/docker/kinds.ts';
 import type { DownwardItem, Item } from '#core/docker/kinds-volumes.ts';
 import { resourceValue } from '#core/docker/field-refs.ts';
 import { checkLifecycle } from '#core/docker/lifecycle.ts';
 import { checkHostPorts } from '#core/docker/host-ports.ts';
+import { ordinalsOf, setPodName, withOrdinal } from '#core/docker/set-pods.ts';
 import { checkSharing } from '#core/docker/host-sharing.ts';
 import { checkNames } from '#core/docker/pod-names.ts';
 import { checkPullSecret } from '#core/docker/pull-secrets.ts';
+import { podPathOf } from '#core/docker/pod-path.ts';
 import { environment } from '#core/docker/pod-spec.ts';
 import { checkPropagation } from '#core/docker/propagation.ts';
 import { checkSecurity } from '#core/docker/security.ts';
@@ -19,6 +30,8 @@ import { checkSelector } from '#core/docker/selectors.ts';
 import { checkSysctls } from '#core/docker/sysctls.ts';
 import { describeUnknownField } from '#core/docker/unknown-field.ts';
 import type { Workload } from '#core/docker/workload.ts';
+import { autoscalerKey, autoscalersIn, targetOf } from '#core/docker/keep-autoscalers.ts';
+import { keeperOf } from '#core/docker/pod-spec.ts';
 import { keeper, keepsPods, normalise, sortWorkloads } from '#core/docker/workloads.ts';
 import type { Workloads } from '#core/docker/workloads.ts';
 import type { Problem } from '#core/errors.ts';
@@ -26,35 +39,68 @@ import type { FieldPath } from '#core/field-path.ts';
 import type { Origin, ParsedManifests } from '#core/resources/parse.ts';
 import { asSubmitted } from '#core/resources/as-submitted.ts';
 import { keyOf } from '#core/resources/resource.ts';
+import type { Resource } from '#core/resources/resource.ts';
 import { suggestion } from '#core/suggest.ts';
 import { checkDocument, problemAt } from '#core/zod-problems.ts';
+import type { UnknownKey } from '#core/zod-problems.ts';
+import type { z } from 'zod';
 
 type Report = (path: FieldPath, message: string, hint?: string) => void;
 
-/** Everything in the manifests that the docker engine cannot run as Kubernetes would, with its place. */
-export function acceptResources({
-  resources,
-  origins,
-}: Pick<ParsedManifests, 'resources' | 'origins'>): Problem[] {
+/** What an engine runs, and how it tells what it does not. */
+export interface EngineRules {
+  engine: string;
+  /** In the order in which they are made. */
+  kinds: Readonly<Record<string, z.ZodType>>;
+  /** Others, and why not. */
+  notRun: ReadonlyMap<string, string>;
+  unknownField: (kind: string) => UnknownKey;
+  /** Of a document that has no unknown fields: what the engine itself refuses of it. */
+  refuse?: (kind: string, value: unknown, report: Report) => void;
+  /** With defaults filled in. */
+  normalise: (resource: Resource) => Resource;
+}
+
+const DOCKER_RULES: EngineRules = {
+  engine: 'docker',
+  kinds: KINDS,
+  notRun: KINDS_NOT_RUN,
+  unknownField: describeUnknownField,
+  normalise,
+};
+
+/** Everything in the manifests that the engine cannot run as Kubernetes would, with its place. */
+export function acceptResources(
+  { resources, origins }: Pick<ParsedManifests, 'resources' | 'origins'>,
+  rules: EngineRules = DOCKER_RULES,
+): Problem[] {
   const problems: Problem[] = [];
   const accepted = resources.filter((resource) => {
     const origin = origins.get(keyOf(resource));
-    const found = origin === undefined ? [] : checkFields(resource, origin);
+    const found = origin === undefined ? [] : checkFields(resource, origin, rules);
     problems.push(...found);
     return found.length === 0;
   });
   // References are looked up among all: one that is misspelt itself is told once.
   const named = new Set(resources.map(keyOf));
-  const normalised = accepted.map(normalise);
+  const normalised = accepted.map(rules.normalise);
   const workloads = sortWorkloads(normalised);
   for (const resource of normalised.filter(keepsPods)) {
     const report = reporter(problems, origins.get(keyOf(resource)));
-    // A Pod has none, and a Job needs none.
-    if (resource.kind !== 'Pod' && resource.kind !== 'Job') {
-      const { selector, template } = (resource as unknown as Deployment | DaemonSet).spec;
+    if (SELECTING.includes(resource.kind)) {
+      const { selector, template } = (resource as unknown as Deployment | DaemonSet | StatefulSet)
+        .spec;
       checkSelector(selector, template.metadata.labels, report);
     }
+    checkStatefulSet(keeper(resource), named, report);
     checkPods(keeper(resource), workloads, named, report);
+  }
+  const scaled = new Set<string>();
+  for (const autoscaler of autoscalersIn(normalised)) {
+    const target = targetOf(autoscaler);
+    const workload = workloads.keepers.find((each) => keeperOf(each) === target);
+    const origin = origins.get(autoscalerKey(autoscaler));
+    checkAutoscaler(autoscaler, workload, scaled, reporter(problems, origin));
   }
   for (const secret of workloads.secrets.values())
     checkPullSecret(secret, reporter(problems, origins.get(keyOfNamed('Secret', secret))));
@@ -73,25 +119,35 @@ export function acceptResources({
   return problems;
 }
 
-function checkFields(resource: { kind: string }, { file, document }: Origin): Problem[] {
-  const { kind } = resource;
-  if (!isKind(kind)) {
-    const hint = suggestion(kind, KIND_ORDER) ?? `it runs ${KIND_ORDER.join(', ')}`;
-    const reason = KINDS_NOT_RUN.get(kind);
+/** A Pod has no selector, and Jobs need none. */
+const SELECTING = ['Deployment', 'DaemonSet', 'StatefulSet'];
+
+function checkFields(
+  { kind }: { kind: string },
+  origin: Origin,
+  { engine, kinds, notRun, unknownField, refuse }: EngineRules,
+): Problem[] {
+  const { file, document } = origin;
+  const schema = Object.hasOwn(kinds, kind) ? kinds[kind] : undefined;
+  if (schema === undefined) {
+    const names = Object.keys(kinds);
+    const hint = suggestion(kind, names) ?? `it runs ${names.join(', ')}`;
+    const reason = notRun.get(kind);
     return [
       problemAt({
         file,
         document,
         path: ['kind'],
-        message: `the docker engine does not run ${kind}${reason === undefined ? '' : `: ${reason}`}`,
+        message: `the ${engine} engine does not run ${kind}${reason === undefined ? '' : `: ${reason}`}`,
         hint,
       }),
     ];
   }
   const submitted = { ...document, value: asSubmitted(document.value) };
-  const unknown = describeUnknownField(kind);
-  const checked = checkDocument(KINDS[kind], submitted, file, unknown);
-  return 'problems' in checked ? checked.problems : [];
+  const checked = checkDocument(schema, submitted, file, unknownField(kind));
+  const problems = 'problems' in checked ? [...checked.problems] : [];
+  refuse?.(kind, submitted.value, reporter(problems, origin));
+  return problems;
 }
 
 function reporter(problems: Problem[], origin: Origin | undefined): Report {
@@ -101,17 +157,22 @@ function reporter(problems: Problem[], origin: Origin | undefined): Report {
 }
 
 function checkPods(
-  { kind, metadata, spec: { template } }: Workload,
+  workload: Workload,
   workloads: Workloads,
   named: ReadonlySet<string>,
   report: Report,
 ): void {
-  const spec: FieldPath = kind === 'Pod' ? ['spec'] : ['spec', 'template', 'spec'];
+  const {
+    kind,
+    metadata,
+    set,
+    spec: { template },
+  } = workload;
+  const spec = podPathOf(kind);
   const namespace = metadata.namespace ?? 'default';
   checkNames(template.spec, spec, report);
-  // A workload gives its pods longer names than its own.
-  const pod = kind === 'Pod' ? metadata.name : `${metadata.name}-00000000-0`;
-  checkHostName(template.spec, { pod, namespace }, spec, report);
+  const { pod, example } = examplePod(workload);
+  checkHostName(example.spec, { pod, namespace }, spec, report);
   checkSysctls(template.spec, spec, report);
   checkSharing(template.spec, spec, report);
   checkHostPorts(template.spec, spec, report);
@@ -149,9 +210,10 @@ function checkPods(
         report,
       });
   });
-  const volumes = template.spec.volumes.map(({ name }) => name);
+  const mounted = [...(set?.claims ?? []).map((name) => ({ name })), ...template.spec.volumes];
+  const volumes = mounted.map(({ name }) => name);
   const scope = { namespace, volumes, containers: all, workloads, named, report };
-  const fields = { ...template.metadata, name: metadata.name, namespace };
+  const fields = { ...example.metadata, name: pod, namespace };
   for (const field of ['containers', 'initContainers'] as const) {
     template.spec[field]?.forEach((container, index) => {
       const path = [...spec, field, index];
@@ -159,13 +221,28 @@ function checkPods(
       checkSecurity(template.spec.securityContext, container.securityContext, security, report);
       checkContainer(container, path, scope);
       checkLifecycle(container, template.spec, [...path, 'lifecycle'], report);
-      checkPropagation(container, template.spec.volumes, path, report);
+      checkPropagation(container, mounted, path, report);
       checkSubPaths(container, environment(container, fields, all, workloads), path, report);
     });
   }
   initContainers.forEach((container, index) => {
     checkInit(container, [...spec, 'initContainers', index], report);
   });
+}
+
+/** One of the workload's pods, with the longest name that they have. */
+function examplePod(workload: Workload): { pod: string; example: PodTemplate } {
+  const {
+    kind,
+    metadata: { name },
+    set,
+    spec: { template: example },
+  } = workload;
+  const job = kind === 'CronJob' ? `${name}-00000000` : name;
+  if (set === undefined) return { pod: kind === 'Pod' ? name : `${job}-00000000-0`, example };
+  const last = ordinalsOf(workload, set).at(-1) ?? set.start;
+  const made = withOrdinal(workload, set, last).spec.template;
+  return { pod: setPodName(workload, last), example: made };
 }
 
 /** As Kubernetes refuses it. */

@@ -149,9 +149,19 @@ it.each([
     told: 'spec.accessModes[0]: Docker gives a volume to as many pods as ask for it: say ReadWriteOnce',
   },
   {
-    name: 'a class',
-    text: claimText({ more: ', storageClassName: fast' }),
-    told: "spec.storageClassName: has no meaning on the docker engine: a claim has a volume of its own, of Docker's local driver, empty at first",
+    name: 'a volume that is there already',
+    text: claimText({ more: ', volumeName: old' }),
+    told: 'spec.volumeName: has no meaning on the docker engine: a claim has a volume of its own, empty at first',
+  },
+  {
+    name: 'a class that does not say what becomes of volumes',
+    text: 'apiVersion: storage.k8s.io/v1\nkind: StorageClass\nmetadata: { name: a }\nprovisioner: local\n',
+    told: 'reclaimPolicy: must be said: Retain keeps the volumes of claims that are deleted, Delete deletes them',
+  },
+  {
+    name: 'a driver that no plugin is called by',
+    text: 'apiVersion: storage.k8s.io/v1\nkind: StorageClass\nmetadata: { name: a }\nprovisioner: "a b"\nreclaimPolicy: Retain\n',
+    told: 'provisioner: must be a volume driver of Docker, e.g. local or vieux/sshfs:latest',
   },
   {
     name: 'a misspelt policy',

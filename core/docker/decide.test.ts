@@ -302,6 +302,24 @@ describe('decide', () => {
       },
       reason: 'CrashLoopBackOff: exit code 3, 3 restarts; last lines: no database',
     },
+    {
+      name: 'a crash loop of one that says why',
+      change: {
+        containers: {
+          main: {
+            ...running(0),
+            state: 'exited',
+            restarts: 3,
+            exitCode: 3,
+            finishedAt: 1_000_000,
+            restartAt: 1_020_000,
+            lastLog: ['bye'],
+            lastWords: 'no database\n',
+          },
+        },
+      },
+      reason: 'CrashLoopBackOff: exit code 3, 3 restarts; it said: no database',
+    },
   ])('fails at once for $name', ({ change, reason }) => {
     const { world } = converge([state(app({ ...shape, replicas: 1 }))], emptyWorld());
     const broken = { ...world, pods: world.pods.map((pod) => ({ ...pod, ...change })) };
@@ -350,6 +368,14 @@ describe('a container that ended', () => {
     expect(containers(again)).toMatchObject([
       { state: 'running', restarts: 2, last: { reason: 'OOMKilled', exitCode: 137 } },
     ]);
+  });
+
+  it('tells its termination message in place of its last lines', () => {
+    const said = { lastLog: ['bye'], lastWords: 'no database' };
+    expect(containers(one({ state: 'exited', exitCode: 3, ...said }))).toMatchObject([
+      { state: 'terminated', message: 'no database' },
+    ]);
+    expect(containers(one(said))).toMatchObject([{ last: { message: 'no database' } }]);
   });
 
   it('is restarted when a liveness probe gives up on it', () => {

@@ -1,44 +1,42 @@
-import { orderAt, ordersOf } from '#core/docker/acme.ts';
 import { assignAddresses } from '#core/docker/addresses.ts';
 import {
-  claimKey,
   claimStatus,
   claimSteps,
   findClaimRival,
+  findLackingClass,
   isClaim,
   reclaimSteps,
   withClaimChanges,
 } from '#core/docker/claims.ts';
-import { certificatesOf } from '#core/docker/certificates.ts';
+import { given } from '#core/docker/given.ts';
+import { findLostReference } from '#core/docker/held-template.ts';
 import { createClaims } from '#core/docker/host-ports.ts';
 import type { HostPortClaims } from '#core/docker/host-ports.ts';
+import { asScaled, keepAutoscalers } from '#core/docker/keep-autoscalers.ts';
+import type { KeptAutoscaler } from '#core/docker/keep-autoscalers.ts';
+import { keepCron } from '#core/docker/keep-cron.ts';
 import { keepJob } from '#core/docker/keep-job.ts';
-import type { JobState } from '#core/docker/job-state.ts';
 import { earliest, keepPods } from '#core/docker/keep-pods.ts';
 import type { KeptPods } from '#core/docker/keep-pods.ts';
+import { keepSet } from '#core/docker/keep-set.ts';
 import { KIND_ORDER } from '#core/docker/kinds.ts';
 import { findImmutableChange } from '#core/docker/immutable.ts';
-import { ingressesIn } from '#core/docker/ingress-routes.ts';
-import { ingressHealth, uselessSecret } from '#core/docker/ingress-status.ts';
-import { usersOf } from '#core/docker/ingress-users.ts';
-import type { Ingress } from '#core/docker/kinds-ingress.ts';
-import { hasAddress, isHeadless } from '#core/docker/kinds-service.ts';
-import type { Service } from '#core/docker/kinds-service.ts';
-import {
-  askedPorts,
-  assignNodePorts,
-  findNodePortRival,
-  withNodePorts,
-} from '#core/docker/node-ports.ts';
+import { assignNodePorts, findNodePortRival } from '#core/docker/node-ports.ts';
 import { asPaused, keptTemplate, pausedTemplate } from '#core/docker/paused.ts';
 import { keeperOf } from '#core/docker/pod-spec.ts';
 import { podStatus } from '#core/docker/pod-status.ts';
-import { needsRecords, recordsConfig, recordsOf } from '#core/docker/dns-records.ts';
-import { dnsConfig } from '#core/docker/names.ts';
-import { edgeConfig, endpointsOf, proxyConfig } from '#core/docker/proxy.ts';
-import type { AddressedService, EdgeIngresses } from '#core/docker/proxy.ts';
+import { needsRecords } from '#core/docker/dns-records.ts';
 import { blinksUntil, isReady, unreadyReason } from '#core/docker/readiness.ts';
-import { needsUdp, udpEdgeConfig, udpProxyConfig } from '#core/docker/udp.ts';
+import {
+  dueOrders,
+  isAddressed,
+  isOther,
+  ownersWith,
+  trafficConfigs,
+} from '#core/docker/traffic.ts';
+import { trafficStatus, uselessSecretOf } from '#core/docker/traffic-status.ts';
+import type { TrafficFacts } from '#core/docker/traffic-status.ts';
+import { needsUdp } from '#core/docker/udp.ts';
 import type {
   Decision,
   LivePod,
@@ -53,11 +51,11 @@ import { keeper, normalise, sortWorkloads } from '#core/docker/workloads.ts';
 import type { DesiredState, Orphan, OwnerStatus, ResourceStatus } from '#core/engine.ts';
 import { UserError } from '#core/errors.ts';
 import { contentHash } from '#core/hash.ts';
+import type { Health } from '#core/health.ts';
 import type { OwnerKey } from '#core/owner.ts';
 import type { Change, Plan } from '#core/plan/change.ts';
 import { planResources } from '#core/plan/plan.ts';
 import { guardPrune } from '#core/plan/prune-guard.ts';
-import { displayKey } from '#core/present/display.ts';
 import { keyOf } from '#core/resources/resource.ts';
 import type { Resource, ResourceKey } from '#core/resources/resource.ts';
 
@@ -80,6 +78,9 @@ export function decide(
   const owners = desired.map((state) => planOwner(state, world, seal));
   const acting = owners.filter(({ state }) => state.suspended !== true);
   const records = recordsAfter(acting, world);
+  const autoscalers = new Map(
+    owners.map((owner) => [owner.state.owner, autoscalersOf(owner, world, now)]),
+  );
   const claims = createClaims(world.pods);
   // Who is suspended takes nothing from others.
   function claimsOf({ state }: PlannedOwner): HostPortClaims {
@@ -88,11 +89,26 @@ export function decide(
   const kept = new Map(
     owners.map((owner) => [
       owner.state.owner,
-      keepOwner(owner, records, { world, claims: claimsOf(owner) }, now),
+      keepOwner(
+        owner,
+        records,
+        {
+          world,
+          claims: claimsOf(owner),
+          replicas: replicasOf(autoscalers.get(owner.state.owner)),
+        },
+        now,
+      ),
     ]),
   );
   const keeping = acting.flatMap(({ state }) => kept.get(state.owner) ?? []);
-  const jobs = new Map(keeping.flatMap(({ key, job }) => (job === undefined ? [] : [[key, job]])));
+  const scaling = acting.flatMap(({ state }) => autoscalers.get(state.owner) ?? []);
+  const states = new Map([
+    ...keeping.map((pods) => [pods.key, stateOf(pods)] as const),
+    ...scaling.flatMap(({ key, state: autoscaler }) =>
+      autoscaler === undefined ? [] : [[key, { autoscaler }] as const],
+    ),
+  ]);
   const unwanted = acting.flatMap((owner) => podsToDrop(owner, world));
   const leaving = [...keeping.flatMap((pods) => pods.leaving), ...unwanted];
   const secrets = owners.flatMap(({ resources }) =>
@@ -102,8 +118,10 @@ export function decide(
   );
   const traffic = trafficSteps({ records, world, leaving, secrets }, now);
   const steps = [
-    ...acting.flatMap((owner) => recordSteps(owner, records, world, jobs)),
-    ...acting.flatMap(({ state, resources }) => claimSteps(state.owner, resources, world.claims)),
+    ...acting.flatMap((owner) => recordSteps(owner, records, world, states)),
+    ...acting.flatMap(({ state, resources }) =>
+      claimSteps(state.owner, resources, world.claims, records),
+    ),
     ...traffic.names,
     ...keeping.flatMap((pods) => pods.steps),
     ...traffic.proxies,
@@ -119,7 +137,11 @@ export function decide(
         records,
         now,
         settled: traffic.settled && !traffic.waiting.has(owner.state.owner),
+        autoscalers: autoscalers.get(owner.state.owner) ?? [],
       }),
+    ),
+    autoscalers: Object.fromEntries(
+      scaling.flatMap(({ key, memory }) => (memory === undefined ? [] : [[key, memory]])),
     ),
     orphans: findOrphans(world, new Set(desired.map(({ owner }) => owner))),
     ...earliest([
@@ -128,6 +150,24 @@ export function decide(
       traffic.orderAt,
     ]),
   };
+}
+
+/** Of one that is suspended nothing is decided anew. */
+function autoscalersOf(
+  { state, resources }: PlannedOwner,
+  { usage, ...world }: World,
+  now: number,
+): KeptAutoscaler[] {
+  const isMeasured = usage !== undefined && state.suspended !== true;
+  return keepAutoscalers(state, resources, { ...world, ...(isMeasured ? { usage } : {}) }, now);
+}
+
+function replicasOf(autoscalers: readonly KeptAutoscaler[] = []): Map<ResourceKey, number> {
+  return new Map(
+    autoscalers.flatMap(({ target, replicas }) =>
+      replicas === undefined ? [] : [[target, replicas] as const],
+    ),
+  );
 }
 
 function findOrphans({ records, pods }: World, asked: ReadonlySet<OwnerKey>): Orphan[] {
@@ -164,7 +204,12 @@ function planOwner(state: DesiredState, world: World, seal: Seal): PlannedOwner 
   try {
     const rival =
       findNodePortRival(state.owner, resources, world.records) ??
-      findClaimRival(state.owner, resources, world.claims);
+      findClaimRival(state.owner, resources, world.claims) ??
+      findLackingClass(resources, world.records, world.claims) ??
+      findLostReference(
+        resources,
+        world.records.filter(({ owner }) => owner === state.owner),
+      );
     if (rival !== undefined) throw new UserError('conflict', rival);
     const changed = findImmutableChange(sealed, world.records);
     if (changed !== undefined) throw new UserError('conflict', changed);
@@ -239,16 +284,16 @@ function recordSteps(
   { state, recording }: PlannedOwner,
   records: readonly LiveRecord[],
   { records: before }: World,
-  jobs: ReadonlyMap<ResourceKey, JobState>,
+  states: ReadonlyMap<ResourceKey, WorkloadState>,
 ): Step[] {
   const byKey = new Map(records.map((record) => [record.key, record]));
   const recorded = new Set(recording.map(({ resource }) => keyOf(resource)));
   const moved = before
     .filter(({ key, owner }) => owner === state.owner && byKey.has(key) && !recorded.has(key))
     .filter(
-      ({ key, nodePorts, job }) =>
+      ({ key, nodePorts, ...record }) =>
         !isEqual(nodePorts, byKey.get(key)?.nodePorts) ||
-        (jobs.has(key) && !isEqual(job, jobs.get(key))),
+        !isEqual(stateOf(record), states.get(key) ?? stateOf(record)),
     )
     .map(({ owner, resource, held }): Extract<Step, { kind: 'record' }> => ({
       kind: 'record',
@@ -260,50 +305,44 @@ function recordSteps(
     ...step,
     ...given(byKey.get(keyOf(step.resource)) ?? {}),
     ...keptTemplate(byKey.get(keyOf(step.resource))),
-    ...jobOf(keyOf(step.resource), jobs, before),
+    ...(states.get(keyOf(step.resource)) ??
+      stateOf(before.find(({ key }) => key === keyOf(step.resource)) ?? {})),
   }));
 }
 
-/** How far its run came: of one that waits to be deleted, as it was. */
-function jobOf(
-  key: ResourceKey,
-  jobs: ReadonlyMap<ResourceKey, JobState>,
-  before: readonly LiveRecord[],
-): Pick<LiveRecord, 'job'> {
-  const job = jobs.get(key) ?? before.find((record) => record.key === key)?.job;
-  return job === undefined ? {} : { job };
+/** What a workload remembers: one that waits to be deleted, as it was. */
+type WorkloadState = Pick<LiveRecord, 'job' | 'set' | 'cron' | 'autoscaler'>;
+
+function stateOf({ job, set, cron, autoscaler }: WorkloadState): WorkloadState {
+  return {
+    ...(autoscaler === undefined ? {} : { autoscaler }),
+    ...(job === undefined ? {} : { job }),
+    ...(set === undefined ? {} : { set }),
+    ...(cron === undefined ? {} : { cron }),
+  };
 }
 
 function isEqual(one: object = {}, other: object = {}): boolean {
   return contentHash(one) === contentHash(other);
 }
 
-/** What a Service was given, and keeps. */
-function given({
-  clusterIp,
-  nodePorts,
-}: {
-  clusterIp?: string | undefined;
-  nodePorts?: Record<string, number> | undefined;
-}): Pick<LiveRecord, 'clusterIp' | 'nodePorts'> {
-  return {
-    ...(clusterIp === undefined ? {} : { clusterIp }),
-    ...(nodePorts === undefined ? {} : { nodePorts }),
-  };
-}
-
 function keepOwner(
   { state, resources }: PlannedOwner,
   records: readonly LiveRecord[],
-  { world, claims }: { world: World; claims: HostPortClaims },
+  {
+    world,
+    claims,
+    replicas,
+  }: { world: World; claims: HostPortClaims; replicas: ReadonlyMap<ResourceKey, number> },
   now: number,
 ): KeptPods[] {
   const workloads = sortWorkloads(resources);
+  const declared = new Set(resources.filter(isClaim).map(keyOf));
   return workloads.keepers.map((workload) => {
     const record = records.find(({ key }) => key === keeperOf(workload));
     const recordedAt = record?.recordedAt ?? now;
     const kept = {
-      workload: asPaused(workload, record),
+      workload: asPaused(asScaled(workload, replicas), record),
       owner: state.owner,
       workloads,
       pods: world.pods,
@@ -311,10 +350,13 @@ function keepOwner(
       recordedAt: Math.min(recordedAt, now),
       now,
     };
-    const { job } = workload;
-    if (job === undefined) return keepPods(kept);
-    const before = world.records.find(({ key }) => key === keeperOf(workload))?.job;
-    return keepJob(kept, job, before);
+    const { job, set, cron } = workload;
+    const before = world.records.find(({ key }) => key === keeperOf(workload));
+    if (cron !== undefined) return keepCron(kept, cron, before);
+    if (job !== undefined) return keepJob(kept, job, before?.job);
+    if (set !== undefined)
+      return keepSet(kept, set, before, { live: world.claims, declared, classes: records });
+    return keepPods(kept);
   });
 }
 
@@ -348,12 +390,10 @@ function forgetSteps({ plan }: PlannedOwner, world: World): Step[] {
       ({ action, key }) => action === 'delete' && !world.pods.some((pod) => pod.keeper === key),
     )
     .map(({ key }) => key);
-  const reclaimed = reclaimSteps(gone, world.records, world.claims);
-  const waiting = new Set(reclaimed.map(claimKey));
-  return [
-    ...reclaimed,
-    ...gone.filter((key) => !waiting.has(key)).map((key): Step => ({ kind: 'forget', key })),
-  ];
+  return gone.flatMap((key): Step[] => {
+    const reclaimed = reclaimSteps(key, world.records, world.claims);
+    return reclaimed.length > 0 ? reclaimed : [{ kind: 'forget', key }];
+  });
 }
 
 interface Traffic {
@@ -383,34 +423,16 @@ function trafficSteps(
   },
   now: number,
 ): Traffic {
-  const services = addressed(records);
   const gone = new Set(leaving.map(podKey));
   const pods = world.pods.filter((pod) => !gone.has(podKey(pod)));
   const isNeeded = records.length > 0 || world.pods.length > 0;
-  const { nameServer } = world;
-  const named = records.flatMap(({ resource }) => serviceOf(resource) ?? []);
-  const domains = recordsOf(named, pods, now);
-  const recordServer = recordsConfig(domains, nameServer);
-  const web = ingressesOf(records, world, secrets, now);
-  const [dns, proxy, edge] = [
-    dnsConfig({ services, unaddressed: unaddressed(records), pods, records: domains, now }),
-    proxyConfig(services, pods, now),
-    edgeConfig(services, pods, now, web),
-  ];
-  const udp = { services, pods, nameServer, now };
+  const configs = trafficConfigs({ records, pods, world, secrets }, now);
+  const { dns, proxy, edge, records: recordServer } = configs;
   const needsEdge = edge.ports.length > 0 || world.edge !== undefined;
-
-  function having(has: (service: Service) => boolean): OwnerKey[] {
-    const found = records.filter(({ resource }) => {
-      const service = serviceOf(resource);
-      return service !== undefined && has(service);
-    });
-    return [...new Set(found.map(({ owner }) => owner))];
-  }
 
   function udpStep(role: UdpRole, config: UdpConfig, running: string | undefined): Step[] {
     return isOther(config.hash, config.nginx, running)
-      ? [{ kind: 'configureUdp', role, config, owners: having(needsUdp) }]
+      ? [{ kind: 'configureUdp', role, config, owners: ownersWith(records, needsUdp) }]
       : [];
   }
 
@@ -424,85 +446,24 @@ function trafficSteps(
       ? [{ kind: 'configureEdge' as const, config: edge }]
       : []),
     ...(isOther(recordServer.hash, recordServer.unbound, world.nameRecords)
-      ? [{ kind: 'configureRecords' as const, config: recordServer, owners: having(needsRecords) }]
+      ? [
+          {
+            kind: 'configureRecords' as const,
+            config: recordServer,
+            owners: ownersWith(records, needsRecords),
+          },
+        ]
       : []),
-    ...udpStep('udp-proxy', udpProxyConfig(udp), world.udpProxy),
-    ...udpStep('udp-edge', udpEdgeConfig(udp), world.udpEdge),
+    ...udpStep('udp-proxy', configs.udpProxy, world.udpProxy),
+    ...udpStep('udp-edge', configs.udpEdge, world.udpEdge),
   ];
-  const orders = world.edge === edge.hash ? dueOrders(web, world, now) : { orders: [] };
+  // An authority asks the edge.
+  const asked = world.edge === edge.hash ? configs.orders : [];
+  const { due, orderAt } = dueOrders(asked, world.acme, now);
+  const orders = due.map((order): Step => ({ kind: 'orderCertificate', order }));
   const waiting = new Set(proxies.flatMap((step) => ('owners' in step ? step.owners : [])));
   const settled = [...names, ...proxies].every((step) => 'owners' in step);
-  return { names, proxies, settled, waiting, orderAt: undefined, ...orders };
-}
-
-function dueOrders(
-  { orders }: EdgeIngresses,
-  { acme }: World,
-  now: number,
-): Pick<Traffic, 'orders' | 'orderAt'> {
-  const timed = orders.flatMap((order) => {
-    const at = acme === undefined ? undefined : orderAt(order, acme);
-    return at === undefined ? [] : [{ order, at }];
-  });
-  return {
-    orders: timed
-      .filter(({ at }) => at <= now)
-      .map(({ order }) => ({ kind: 'orderCertificate', order })),
-    orderAt: earliest(timed.map(({ at }) => (at <= now ? undefined : at))).wakeAt,
-  };
-}
-
-/** Of what runs only where it has something to do. */
-function isOther(hash: string, config: string, running: string | undefined): boolean {
-  return (config !== '' || running !== undefined) && running !== hash;
-}
-
-function addressed(records: readonly LiveRecord[]): AddressedService[] {
-  return records.flatMap(({ resource, clusterIp, nodePorts, recordedAt, held = false }) => {
-    const recorded = serviceOf(resource);
-    if (recorded === undefined || clusterIp === undefined) return [];
-    const service = withNodePorts(recorded, nodePorts);
-    return [{ service, address: clusterIp, recordedAt, held }];
-  });
-}
-
-function ingressesOf(
-  records: readonly LiveRecord[],
-  world: World,
-  secrets: readonly { clear: Resource; sealed: Resource }[],
-  now: number,
-): EdgeIngresses {
-  const ingresses = ingressesIn(records);
-  const services = records.flatMap(({ resource }) => serviceOf(resource) ?? []);
-  return {
-    ingresses,
-    certificates: certificatesOf(ingresses, records, secrets, world, now),
-    orders: world.acme === undefined ? [] : ordersOf(ingresses, world.acme, records),
-    thumbprint: world.acme?.thumbprint ?? '',
-    users: usersOf(ingresses, records, secrets),
-    ports: world.ingressPorts,
-    services: new Map(services.map((each) => [podKey(withNamespace(each)), each])),
-  };
-}
-
-function withNamespace({ metadata }: Service): { namespace: string; name: string } {
-  return { namespace: metadata.namespace ?? 'default', name: metadata.name };
-}
-
-function unaddressed(records: readonly LiveRecord[]): Service[] {
-  return records.flatMap(({ resource }) => {
-    const service = serviceOf(resource);
-    return service === undefined || hasAddress(service) ? [] : [service];
-  });
-}
-
-function isAddressed(resource: Resource): boolean {
-  const service = serviceOf(resource);
-  return service !== undefined && hasAddress(service);
-}
-
-function serviceOf(resource: Resource): Service | undefined {
-  return resource.kind === 'Service' ? (resource as unknown as Service) : undefined;
+  return { names, proxies, settled, waiting, orders, orderAt };
 }
 
 interface StatusScope {
@@ -510,6 +471,7 @@ interface StatusScope {
   records: readonly LiveRecord[];
   now: number;
   settled: boolean;
+  autoscalers: readonly KeptAutoscaler[];
 }
 
 function ownerStatus(
@@ -519,10 +481,11 @@ function ownerStatus(
 ): OwnerStatus {
   const { state, conflict } = owner;
   const { claims, records } = scope.world;
-  const plan = withPodChanges(withClaimChanges(owner.plan, owner.resources, records, claims), kept);
+  const claimed = withClaimChanges(owner.plan, owner.resources, records, claims);
+  const plan = withPodChanges(withScaling(claimed, scope.autoscalers), kept);
   const resources = owner.resources.map((resource) => resourceStatus(resource, kept, scope));
   const stuck = kept.find((pods) => pods.failure !== undefined)?.failure;
-  const useless = uselessSecretOf(owner, scope);
+  const useless = uselessSecretOf(owner.resources, factsOf(scope));
   const failure = conflict ?? (state.suspended === true ? undefined : (stuck ?? useless));
   const ending = scope.world.pods.some(
     (pod) => pod.owner === state.owner && pod.deletingSince === undefined && !isKept(pod, owner),
@@ -537,35 +500,21 @@ function ownerStatus(
       plan.length === 0 &&
       scope.settled &&
       !ending &&
-      resources.every(({ key, health }) => health.status === 'Healthy' || isIngress(key)) &&
+      resources.every(({ key, health }) => health.status === 'Healthy' || isOnItsOwn(key)) &&
       conflict === undefined &&
       useless === undefined,
     ...(failure === undefined ? {} : { failure }),
   };
 }
 
-/** A release with it would serve no certificate but the internal CA's. */
-function uselessSecretOf(
-  { resources }: PlannedOwner,
-  { world, records, now }: StatusScope,
-): string | undefined {
-  const known = resourcesOf(records);
-  return resources
-    .filter(({ kind }) => kind === 'Ingress')
-    .map((resource) => {
-      const why = uselessSecret(resource as unknown as Ingress, world, known, now);
-      return why === undefined ? undefined : `${displayKey(keyOf(resource))}: ${why}`;
-    })
-    .find((why) => why !== undefined);
-}
+/**
+ * No release waits for it: what an Ingress lacks is a certificate that is on its way, or will be asked for, and what a
+ * CronJob's last Job came to or pods use says nothing of what is released now.
+ */
+const ON_THEIR_OWN = ['Ingress/', 'CronJob/', 'HorizontalPodAutoscaler/'];
 
-function resourcesOf(records: readonly LiveRecord[]): Map<ResourceKey, Resource> {
-  return new Map(records.map(({ key, resource }) => [key, resource]));
-}
-
-/** What it lacks is a certificate that is on its way, or will be asked for: no release waits for that. */
-function isIngress(key: ResourceKey): boolean {
-  return key.startsWith('Ingress/');
+function isOnItsOwn(key: ResourceKey): boolean {
+  return ON_THEIR_OWN.some((kind) => key.startsWith(kind));
 }
 
 function isKept(pod: LivePod, { resources, held }: PlannedOwner): boolean {
@@ -573,6 +522,17 @@ function isKept(pod: LivePod, { resources, held }: PlannedOwner): boolean {
     resources.some((resource) => keyOf(resource) === pod.keeper) ||
     held.some(({ key }) => key === pod.keeper)
   );
+}
+
+/** What has just been scaled, where the HorizontalPodAutoscaler itself is as in git. */
+function withScaling(plan: Plan, autoscalers: readonly KeptAutoscaler[]): Plan {
+  const planned = new Set(plan.map(({ key }) => key));
+  return [
+    ...plan,
+    ...autoscalers.flatMap(({ key, change }) =>
+      change === undefined || planned.has(key) ? [] : [change],
+    ),
+  ];
 }
 
 /** Pods that are not as their workload says are drift, where the workload itself is as in git. */
@@ -591,23 +551,19 @@ function resourceStatus(
 ): ResourceStatus {
   const key = keyOf(resource);
   const pods = kept.find((each) => each.key === key);
-  if (pods !== undefined) return workloadStatus(keeper(resource), pods, scope.now);
-  if (resource.kind === 'Service') return serviceStatus(key, resource as unknown as Service, scope);
+  if (pods !== undefined) {
+    const workload = asScaled(keeper(resource), replicasOf(scope.autoscalers));
+    return workloadStatus(workload, pods, scope.now);
+  }
+  const autoscaler = scope.autoscalers.find((each) => each.key === key);
+  if (autoscaler !== undefined) return { key, ...autoscaler.status };
   if (isClaim(resource)) return claimStatus(resource, scope.world.claims);
-  if (resource.kind === 'Ingress') return ingressStatus(key, resource as unknown as Ingress, scope);
-  return { key, health: { status: 'Healthy', reason: '' }, summary: '' };
+  const nothing = { key, health: { status: 'Healthy' as const, reason: '' }, summary: '' };
+  return trafficStatus(resource, factsOf(scope)) ?? nothing;
 }
 
-function ingressStatus(
-  key: ResourceKey,
-  ingress: Ingress,
-  { world, records, now }: StatusScope,
-): ResourceStatus {
-  return {
-    key,
-    health: ingressHealth(ingress, world, resourcesOf(records), now),
-    summary: ingress.spec.rules.map(({ host = '*' }) => host).join(', '),
-  };
+function factsOf({ world, records, now }: StatusScope): TrafficFacts {
+  return { world, records, pods: world.pods, now };
 }
 
 function workloadStatus(workload: Workload, kept: KeptPods, now: number): ResourceStatus {
@@ -627,62 +583,19 @@ function workloadStatus(workload: Workload, kept: KeptPods, now: number): Resour
   const reason = unready === undefined ? (kept.pending ?? summary) : unreadyReason(unready, now);
   return {
     key: kept.key,
-    health: kept.complete
-      ? { status: 'Healthy', reason: '' }
-      : {
-          status: kept.failure === undefined ? 'Progressing' : 'Degraded',
-          reason: kept.failure ?? reason,
-        },
+    health: healthOf(kept, reason),
     summary,
-    replicas: { desired: replicas, ready },
+    ...(workload.cron === undefined ? { replicas: { desired: replicas, ready } } : {}),
     pods: kept.pods
       .filter(({ deletingSince }) => deletingSince === undefined)
       .map((pod) => podStatus(pod, kept.specs.get(pod.name), now)),
   };
 }
 
-function serviceStatus(
-  key: ResourceKey,
-  service: Service,
-  { world, records, now }: StatusScope,
-): ResourceStatus {
-  if (service.spec.type === 'ExternalName')
-    return {
-      key,
-      health: { status: 'Healthy', reason: '' },
-      summary: `leads to ${service.spec.externalName}`,
-    };
-  const endpoints = endpointsOf(service, world.pods, now).length;
-  const record = records.find((each) => each.key === key);
-  const address = isHeadless(service) ? 'headless' : (record?.clusterIp ?? 'no address yet');
-  const ports = withNodePorts(service, record?.nodePorts)
-    .spec.ports.map(({ port, nodePort, protocol }) =>
-      [
-        nodePort === undefined ? `${port}` : `${port}:${nodePort}`,
-        ...(protocol === 'TCP' ? [] : [protocol]),
-      ].join('/'),
-    )
-    .join(',');
-  const rival = ingressPortOf(service, { world, records });
-  return {
-    key,
-    health:
-      rival === undefined
-        ? { status: 'Healthy', reason: '' }
-        : { status: 'Degraded', reason: `port ${rival} of the host is where Ingresses are served` },
-    summary: `${address}, ${ports === '' ? '' : `ports ${ports}, `}${endpoints} ${endpoints === 1 ? 'endpoint' : 'endpoints'}`,
-  };
-}
-
-/** A port of the host that the Service asks for and Ingresses have. */
-function ingressPortOf(
-  service: Service,
-  { world, records }: Pick<StatusScope, 'world' | 'records'>,
-): number | undefined {
-  if (!records.some(({ resource }) => resource.kind === 'Ingress')) return undefined;
-  return askedPorts(service).find(
-    ({ port, protocol }) => protocol === 'TCP' && Object.values(world.ingressPorts).includes(port),
-  )?.port;
+function healthOf({ complete, failure, degraded }: KeptPods, reason: string): Health {
+  const wrong = degraded ?? (complete ? undefined : failure);
+  if (wrong !== undefined) return { status: 'Degraded', reason: wrong };
+  return complete ? { status: 'Healthy', reason: '' } : { status: 'Progressing', reason };
 }
 
 function inKindOrder(resources: readonly Resource[]): Resource[] {

@@ -5,8 +5,46 @@ import type { Resource } from '#core/resources/resource.ts';
 
 const KINDS = ['ConfigMap', 'Secret'];
 
-/** Why a release is refused: it changes what a ConfigMap or Secret holds that is immutable. Both sides are sealed. */
+/** What Kubernetes changes never: of the spec where the kind has one. */
+const FIELDS: Readonly<Record<string, readonly string[]>> = {
+  StatefulSet: ['selector', 'serviceName', 'podManagementPolicy', 'volumeClaimTemplates'],
+  StorageClass: ['provisioner', 'parameters', 'reclaimPolicy', 'volumeBindingMode'],
+  PersistentVolumeClaim: ['storageClassName'],
+};
+
+/**
+ * Why a release is refused: it changes what a ConfigMap or Secret holds that is immutable, or of a StatefulSet, a claim or
+ * its class what volumes were made by. Both sides are sealed.
+ */
 export function findImmutableChange(
+  resources: readonly Resource[],
+  records: readonly LiveRecord[],
+): string | undefined {
+  return findContentChange(resources, records) ?? findFieldChange(resources, records);
+}
+
+function findFieldChange(
+  resources: readonly Resource[],
+  records: readonly LiveRecord[],
+): string | undefined {
+  const live = new Map(records.map(({ key, resource }) => [key, resource]));
+  for (const resource of resources) {
+    const before = live.get(keyOf(resource));
+    const field = FIELDS[resource.kind]?.find(
+      (each) => before !== undefined && partOf(before, each) !== partOf(resource, each),
+    );
+    if (field !== undefined)
+      return `${keyOf(resource)}: ${'spec' in resource ? 'spec.' : ''}${field} cannot change: give the changed one another name, or release it without this one first`;
+  }
+  return undefined;
+}
+
+function partOf(resource: Resource, field: string): string {
+  const { spec = resource } = resource;
+  return contentHash({ part: (spec as Record<string, unknown>)[field] });
+}
+
+function findContentChange(
   resources: readonly Resource[],
   records: readonly LiveRecord[],
 ): string | undefined {

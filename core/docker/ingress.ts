@@ -11,11 +11,15 @@ import {
 } from '#core/docker/ingress-rules.ts';
 import { userlistOf, usersMark } from '#core/docker/ingress-users.ts';
 import type { Service } from '#core/docker/kinds-service.ts';
+import { serverLines } from '#core/docker/proxy-servers.ts';
 import type { EdgeConfig, LivePod } from '#core/docker/world.ts';
 
 const CA_PATH = '/.well-known/windlass/ca.pem';
 const CHALLENGE = '^/\\.well-known/acme-challenge/[A-Za-z0-9_-]+$';
 const NOTHING = 'ingress.nothing';
+/** The host that is asked for, without a port, where anything depends on it. */
+const HOST = 'var(txn.host)';
+const SET_HOST = '  http-request set-var(txn.host) req.hdr(host),field(1,:),lower';
 const NOT_FOUND = `backend ${NOTHING}
   mode http
   http-request return status 404 content-type text/plain string "404: no Ingress is for this host and path"
@@ -49,26 +53,28 @@ export function ingressSections(parts: IngressParts): string[] {
   const routes = routesOf(ingresses);
   const defaults = defaultRoutes(ingresses);
   const lines = [...useLines(routes, defaults), `  default_backend ${restOf('', defaults)}`];
+  const plain = [
+    ...caLines(parts),
+    ...challengeLines(parts),
+    ...wwwLines(routes, { scheme: 'http', port: ports.http }),
+    ...lines,
+  ];
+  const secure = [...wwwLines(routes, { scheme: 'https', port: ports.https }), ...lines];
+  const backends = [...routes, ...defaults].map((route) => backend(route, parts));
+  const asked = [...plain, ...secure, ...backends].some((text) => text.includes(HOST))
+    ? [SET_HOST]
+    : [];
   const crts = certificates.map((file) => ` crt ${file}`).join('');
-  const secure = frontend('https', `*:${ports.https} ssl strict-sni alpn h2,http/1.1${crts}`, {
-    port: ports.https,
-    lines: [...wwwLines(routes, { scheme: 'https', port: ports.https }), ...lines],
-  });
+  const secureBind = `*:${ports.https} ssl strict-sni alpn h2,http/1.1${crts}`;
   return [
     ...parts.users.map(({ list, file }) =>
       [`userlist ${list}`, ...(file === undefined ? [] : [usersMark(file)]), ''].join('\n'),
     ),
-    frontend('http', `*:${ports.http}`, {
-      port: ports.http,
-      lines: [
-        ...caLines(parts),
-        ...challengeLines(parts),
-        ...wwwLines(routes, { scheme: 'http', port: ports.http }),
-        ...lines,
-      ],
-    }),
-    ...(certificates.length === 0 ? [] : [secure]),
-    ...[...routes, ...defaults].map((route) => backend(route, parts)),
+    frontend('http', `*:${ports.http}`, { port: ports.http, lines: [...asked, ...plain] }),
+    ...(certificates.length === 0
+      ? []
+      : [frontend('https', secureBind, { port: ports.https, lines: [...asked, ...secure] })]),
+    ...backends,
     NOT_FOUND,
   ];
 }
@@ -113,10 +119,11 @@ function frontend(
     '  option idle-close-on-response',
     '  timeout http-request 60s',
     '  timeout http-keep-alive 75s',
-    '  http-request set-var(txn.host) req.hdr(host),field(1,:),lower',
-    '  http-request set-header X-Forwarded-For %[src]',
-    '  http-request set-header X-Real-IP %[src]',
-    '  http-request set-header X-Forwarded-Host %[req.hdr(host)]',
+    // An address becomes text once for each connection: that is the dearest of all that is done here.
+    '  tcp-request session set-var-fmt(sess.client) %[src]',
+    '  http-request set-header X-Forwarded-For %[var(sess.client)]',
+    '  http-request set-header X-Real-IP %[var(sess.client)]',
+    '  http-request set-header X-Forwarded-Host %[req.fhdr(host)]',
     `  http-request set-header X-Forwarded-Proto ${scheme}`,
     `  http-request set-header X-Forwarded-Port ${port}`,
     ...lines,
@@ -172,8 +179,8 @@ function restOf(host: string, defaults: readonly Route[]): string {
 
 function hostCondition(host: string): string {
   if (host === '') return '';
-  if (!host.startsWith('*.')) return `{ var(txn.host) -m str ${host} }`;
-  return `{ var(txn.host) -m reg '^[^.]+${host.slice(1).replaceAll('.', '\\.')}$' }`;
+  if (!host.startsWith('*.')) return `{ ${HOST} -m str ${host} }`;
+  return `{ ${HOST} -m reg '^[^.]+${host.slice(1).replaceAll('.', '\\.')}$' }`;
 }
 
 /** Of a canary: what a header says, else what a cookie says, else its share. */
@@ -205,11 +212,12 @@ function pathConditions({ path, how }: Route): string[] {
 
 function backend(route: Route, parts: IngressParts): string {
   const { annotations } = route;
-  const servers = parts.serversOf(route).map(({ pod, port }) => {
-    const address = `${pod.ip}:${port}`;
-    const sticky = annotations.affinity === undefined ? '' : ` cookie ${pod.name}`;
-    return `  server ${pod.name} ${address}${sticky}${protocolOf(annotations)}`;
-  });
+  const servers = parts.serversOf(route).map(({ pod, port }) => ({
+    name: pod.name,
+    address: `${pod.ip}:${port}`,
+    how: protocolOf(annotations),
+    ...(annotations.affinity === undefined ? {} : { cookie: pod.name }),
+  }));
   return [
     `backend ${route.id}`,
     '  mode http',
@@ -227,14 +235,14 @@ function backend(route: Route, parts: IngressParts): string {
     ...headerLines(annotations),
     ...rewrite(route),
     ...cookie(route),
-    ...servers,
+    ...serverLines(servers),
     '',
   ].join('\n');
 }
 
-function protocolOf(annotations: Route['annotations']): string {
-  if (annotations['backend-protocol'] === 'GRPC') return ' proto h2';
-  return annotations['backend-protocol'] === 'HTTPS' ? ' ssl verify none' : '';
+function protocolOf(annotations: Route['annotations']): string[] {
+  if (annotations['backend-protocol'] === 'GRPC') return ['proto h2'];
+  return annotations['backend-protocol'] === 'HTTPS' ? ['ssl verify none'] : [];
 }
 
 function timeouts({ annotations }: Route): string[] {
@@ -253,7 +261,7 @@ function redirect({ tlsHosts, annotations }: Route, { https }: IngressPorts): st
   const to =
     https === 443
       ? 'redirect scheme https code 308'
-      : `redirect prefix https://%[var(txn.host)]:${https} code 308`;
+      : `redirect prefix https://%[${HOST}]:${https} code 308`;
   if (annotations['force-ssl-redirect'] === true) return [`  http-request ${to} if !{ ssl_fc }`];
   if (annotations['ssl-redirect'] === false) return [];
   return tlsHosts.map((host) => `  http-request ${to} if !{ ssl_fc } ${hostCondition(host)}`);

@@ -1,3 +1,4 @@
+import type { JobRules } from '#core/docker/workload.ts';
 import type { LivePod } from '#core/docker/world.ts';
 
 /** What a Job remembers of its run, in its record: its pods may be gone. Times are milliseconds since the epoch. */
@@ -10,6 +11,12 @@ export interface JobState {
   succeeded: number[];
   /** Of each place with failures: how many of its pods failed. */
   failed: Record<string, number>;
+  /** And how many of these do not count. */
+  ignored?: Record<string, number>;
+  /** Places that are given up at their first failure. */
+  failedIndexes?: number[];
+  /** Where each place has a limit of its own: when its last failure was seen. */
+  failedAt?: Record<string, number>;
   /** Failures since the last success, and when the last was seen. */
   backOff?: { failures: number; at: number };
   finished?: JobEnd;
@@ -18,7 +25,12 @@ export interface JobState {
 export interface JobEnd {
   at: number;
   /** Absent where it has completed. */
-  reason?: 'BackoffLimitExceeded' | 'DeadlineExceeded';
+  reason?:
+    | 'BackoffLimitExceeded'
+    | 'DeadlineExceeded'
+    | 'FailedIndexes'
+    | 'MaxFailedIndexesExceeded'
+    | 'PodFailurePolicy';
   message?: string;
 }
 
@@ -44,19 +56,38 @@ export function isCounted({ succeeded, failed }: JobState, { place, attempt }: J
   return succeeded.includes(place) || attempt < (failed[place] ?? 0);
 }
 
-export function failures({ failed }: JobState): number {
-  return Object.values(failed).reduce((sum, each) => sum + each, 0);
+/** Those that count. */
+export function failures(state: JobState): number {
+  return Object.keys(state.failed).reduce((sum, place) => sum + failuresAt(state, place), 0);
+}
+
+function failuresAt({ failed, ignored }: JobState, place: number | string): number {
+  return (failed[place] ?? 0) - (ignored?.[place] ?? 0);
+}
+
+/** Places that nothing is tried at any more, of a Job that has a limit for each. */
+export function failedPlaces(
+  state: JobState,
+  { backoffLimitPerIndex: limit = Infinity }: Pick<JobRules, 'backoffLimitPerIndex'>,
+): number[] {
+  const over = Object.keys(state.failed).filter((place) => failuresAt(state, place) > limit);
+  return [...new Set([...(state.failedIndexes ?? []), ...over.map(Number)])];
 }
 
 /** As Kubernetes has it: ten seconds after the first failure, twice as long after each other, six minutes at most. */
 const FIRST_BACK_OFF_MS = 10_000;
 const LONGEST_BACK_OFF_MS = 360_000;
 
-/** When the next pod may be made (ms). */
-export function retryAt({ backOff }: JobState): number {
-  if (backOff === undefined) return 0;
-  const wait = FIRST_BACK_OFF_MS * 2 ** Math.min(backOff.failures - 1, 10);
-  return backOff.at + Math.min(wait, LONGEST_BACK_OFF_MS);
+/** When the next pod may be made at that place (ms). */
+export function retryAt({ backOff, failed, failedAt }: JobState, place: number): number {
+  if (failedAt !== undefined) return afterFailures(failed[place] ?? 0, failedAt[place] ?? 0);
+  return backOff === undefined ? 0 : afterFailures(backOff.failures, backOff.at);
+}
+
+function afterFailures(count: number, at: number): number {
+  if (count === 0) return 0;
+  const wait = FIRST_BACK_OFF_MS * 2 ** Math.min(count - 1, 10);
+  return at + Math.min(wait, LONGEST_BACK_OFF_MS);
 }
 
 /** What containers of pods that go on were started again. */

@@ -1,9 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { acceptResources } from '#core/docker/accepts.ts';
 import { decide } from '#core/docker/decide.ts';
 import { carryOut, emptyWorld, running } from '#core/docker/testing/simulator.ts';
 import type { LivePod, World } from '#core/docker/world.ts';
 import type { OwnerStatus } from '#core/engine.ts';
+import { formatProblem } from '#core/errors.ts';
+import { parseManifests } from '#core/resources/parse.ts';
 import type { Resource } from '#core/resources/resource.ts';
 
 const SECOND = 1_000;
@@ -120,6 +123,229 @@ describe('a Job', () => {
       expect(going(after)).toHaveLength(failed ? 0 : 1);
     },
   );
+
+  describe('with a limit for each index', () => {
+    const indexed = { completionMode: 'Indexed', completions: 3, parallelism: 3 };
+    const resources = [job({ ...indexed, backoffLimitPerIndex: 1 })];
+
+    /** Each index ends so, at its own back-off, until nothing goes on any more. */
+    function play(wanted: Resource[], exitCodes: readonly number[][]): Pass {
+      let now = START;
+      let reached = pass(wanted, emptyWorld(), now);
+      for (let attempt = 0; attempt < 5; attempt += 1) {
+        let { world } = reached;
+        for (const name of going(world)) {
+          const [, , place = '', tried = '0'] = name.split('-');
+          world = end(world, name, exitCodes[Number(place)]?.[Number(tried)] ?? 0, now);
+        }
+        reached = pass(wanted, world, now);
+        now += 400 * SECOND;
+        reached = pass(wanted, reached.world, now);
+      }
+      return reached;
+    }
+
+    it('tries each as often, and has failed once all have ended of which some failed', () => {
+      const reached = play(resources, [[0], [1, 1], [1, 0]]);
+      expect(reached.status?.failure).toMatch(/^Job sum: FailedIndexes: index 1 failed; pod sum-/);
+      expect(summary(reached)).toBe('FailedIndexes, 2 of 3 succeeded, 3 failed');
+    });
+
+    it('waits with each index by itself', () => {
+      const first = pass(resources, emptyWorld(), START);
+      const [one = '', two = ''] = going(first.world);
+      const failed = pass(resources, end(first.world, one, 1, START), START);
+      expect(failed.wakeAt).toBe(START + 10 * SECOND);
+      const later = START + 9 * SECOND;
+      const both = pass(resources, end(failed.world, two, 1, later), later);
+      expect(going(both.world)).toHaveLength(1);
+      const again = pass(resources, both.world, START + 10 * SECOND);
+      expect(going(again.world)).toHaveLength(2);
+      expect(again.wakeAt).toBe(later + 10 * SECOND);
+    });
+
+    it('ends where more have failed than maxFailedIndexes', () => {
+      const wanted = [job({ ...indexed, backoffLimitPerIndex: 0, maxFailedIndexes: 1 })];
+      const { world } = pass(wanted, emptyWorld(), START);
+      const [one = '', two = ''] = going(world);
+      const first = pass(wanted, end(world, one, 1, START), START);
+      expect(first.status?.failure).toBeUndefined();
+      const second = pass(wanted, end(first.world, two, 1, START), START);
+      expect(second.status?.failure).toMatch(
+        /^Job sum: MaxFailedIndexesExceeded: indexes 0, 1 failed/,
+      );
+      expect(going(second.world)).toEqual([]);
+    });
+
+    it('gives an index up where the policy says so', () => {
+      const rules = [{ action: 'FailIndex', onExitCodes: { operator: 'In', values: [7] } }];
+      const wanted = [job({ ...indexed, backoffLimitPerIndex: 4, podFailurePolicy: { rules } })];
+      const reached = play(wanted, [[7], [1, 0], [0]]);
+      expect(reached.status?.failure).toContain('FailedIndexes: index 0 failed');
+      expect(summary(reached)).toBe('FailedIndexes, 2 of 3 succeeded, 2 failed');
+    });
+  });
+
+  it.each([
+    { action: 'FailJob', failed: true },
+    { action: 'Ignore', failed: false },
+    { action: 'Count', failed: true },
+  ])('has failed by a policy of $action: $failed', ({ action, failed }) => {
+    const rules = [{ action, onExitCodes: { operator: 'In', values: [7] } }];
+    const limit = action === 'FailJob' ? 6 : 0;
+    const resources = [job({ backoffLimit: limit, podFailurePolicy: { rules } })];
+    const { world } = pass(resources, emptyWorld(), START);
+    const after = pass(resources, endAll(world, 7, START), START);
+    expect(after.status?.failure !== undefined).toBe(failed);
+    const later = pass(resources, after.world, START + 400 * SECOND);
+    expect(going(later.world)).toHaveLength(failed ? 0 : 1);
+  });
+
+  it('tells by which rule of a policy it has failed', () => {
+    const rules = [{ action: 'FailJob', onExitCodes: { operator: 'NotIn', values: [1] } }];
+    const resources = [job({ podFailurePolicy: { rules } })];
+    const { world } = pass(resources, emptyWorld(), START);
+    const { status } = pass(resources, endAll(world, 7, START), START);
+    expect(status?.failure).toMatch(
+      /^Job sum: PodFailurePolicy: container main of pod sum-\S+-0 failed with exit code 7 matching FailJob rule at index 0$/,
+    );
+  });
+
+  it('is complete once its success policy is met, and ends the rest', () => {
+    const resources = [
+      job({
+        completionMode: 'Indexed',
+        completions: 3,
+        parallelism: 3,
+        successPolicy: { rules: [{ succeededIndexes: '1' }] },
+      }),
+    ];
+    const { world } = pass(resources, emptyWorld(), START);
+    const second = going(world).find((name) => name.endsWith('-1')) ?? '';
+    const done = pass(resources, end(world, second, 0, START), START);
+    expect(done.status).toMatchObject({ serving: true });
+    expect(summary(done)).toBe('Complete, 1 of 3 succeeded');
+    expect(done.world.pods.map(({ name }) => name)).toEqual([second]);
+  });
+
+  it.each([
+    { podReplacementPolicy: 'Failed', made: [] },
+    { podReplacementPolicy: 'TerminatingOrFailed', made: ['-1'] },
+  ])('fills the place of a pod that is leaving with $podReplacementPolicy', ({ made, ...rest }) => {
+    const resources = [job(rest)];
+    const { world } = pass(resources, emptyWorld(), START);
+    const evicted = world.pods.map((each) => ({ ...each, evicted: 'too much' }));
+    const now = START + SECOND;
+    const seen = decide(
+      [{ owner: 'shop/local', release: 'r1', resources }],
+      { ...world, pods: evicted },
+      now,
+      (value) => value,
+    );
+    const record = seen.steps.find(({ kind }) => kind === 'record');
+    if (record === undefined) throw new Error('nothing is recorded');
+    const leaving = world.pods.map((each) => ({ ...each, deletingSince: now }));
+    const later = now + 400 * SECOND;
+    const { steps } = decide(
+      [{ owner: 'shop/local', release: 'r1', resources }],
+      carryOut({ ...world, pods: leaving }, record, now),
+      later,
+      (value) => value,
+    );
+    const names = steps.flatMap((step) => (step.kind === 'createPod' ? [step.pod.name] : []));
+    expect(names.map((name) => name.slice(-2))).toEqual(made);
+  });
+
+  it.each([
+    [{ backoffLimitPerIndex: 1 }, /backoffLimitPerIndex: needs completionMode: Indexed/],
+    [{ maxFailedIndexes: 1 }, /maxFailedIndexes: needs backoffLimitPerIndex/],
+    [
+      { completionMode: 'Indexed', backoffLimitPerIndex: 1, maxFailedIndexes: 2 },
+      /maxFailedIndexes: is more than completions/,
+    ],
+    [{ successPolicy: { rules: [{ succeededCount: 1 }] } }, /successPolicy: needs completionMode/],
+    [
+      { completionMode: 'Indexed', successPolicy: { rules: [{ succeededIndexes: '1' }] } },
+      /succeededIndexes: is beyond completions/,
+    ],
+    [
+      {
+        completionMode: 'Indexed',
+        completions: 4,
+        successPolicy: { rules: [{ succeededIndexes: '2,1' }] },
+      },
+      /succeededIndexes: must ascend/,
+    ],
+    [
+      {
+        completionMode: 'Indexed',
+        completions: 4,
+        successPolicy: { rules: [{ succeededIndexes: '1', succeededCount: 2 }] },
+      },
+      /succeededCount: is more than there are/,
+    ],
+    [
+      {
+        completionMode: 'Indexed',
+        completions: 4,
+        successPolicy: {
+          rules: ['3-2', '1,1', '0-2,2'].map((succeededIndexes) => ({ succeededIndexes })),
+        },
+      },
+      /\[0\].succeededIndexes: must ascend.*\[1\].succeededIndexes: must.*\[2\].succeededIndexes: must/,
+    ],
+    [
+      {
+        completionMode: 'Indexed',
+        completions: 4,
+        successPolicy: { rules: [{ succeededIndexes: '1,2-4294967295' }] },
+      },
+      /succeededIndexes: is beyond completions/,
+    ],
+    [
+      {
+        completionMode: 'Indexed',
+        completions: 0,
+        successPolicy: { rules: [{ succeededCount: 1 }] },
+      },
+      /^[^,]*succeededCount: is more than there are$/,
+    ],
+    [{ successPolicy: { rules: [{}] } }, /must have succeededIndexes or succeededCount/],
+    [{ podFailurePolicy: { rules: [{ action: 'Ignore' }] } }, /must have one of onExitCodes and/],
+    [
+      { podFailurePolicy: { rules: [failing('FailIndex', [1])] } },
+      /action: FailIndex needs backoffLimitPerIndex/,
+    ],
+    [{ podFailurePolicy: { rules: [failing('FailJob', [0])] } }, /values: must not have 0/],
+    [{ podFailurePolicy: { rules: [failing('FailJob', [2, 1])] } }, /values: must ascend/],
+    [
+      { podFailurePolicy: { rules: [failing('FailJob', [1], 'other')] } },
+      /there is no container other in this pod/,
+    ],
+    [
+      {
+        podFailurePolicy: { rules: [failing('FailJob', [1])] },
+        podReplacementPolicy: 'TerminatingOrFailed',
+      },
+      /podReplacementPolicy: must be Failed beside podFailurePolicy/,
+    ],
+    [
+      {
+        podFailurePolicy: {
+          rules: [{ action: 'Ignore', onPodConditions: [{ type: 'ConfigIssue' }] }],
+        },
+      },
+      /must be DisruptionTarget/,
+    ],
+  ])('is refused: %j', (spec, message) => {
+    const text = JSON.stringify(job(spec));
+    const problems = acceptResources(parseManifests([{ path: 'a.yaml', text }]));
+    expect(problems.map(formatProblem).join()).toMatch(message);
+  });
+
+  function failing(action: string, values: number[], containerName?: string): object {
+    return { action, onExitCodes: { operator: 'In', values, containerName } };
+  }
 
   it('is ended at its deadline', () => {
     const resources = [job({ activeDeadlineSeconds: 60 })];

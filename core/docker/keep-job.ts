@@ -1,6 +1,7 @@
 import { isEvicted } from '#core/docker/eviction.ts';
 import { indexed } from '#core/docker/job-index.ts';
 import {
+  failedPlaces,
   failures,
   isCounted,
   jobPodName,
@@ -9,6 +10,8 @@ import {
   retryAt,
 } from '#core/docker/job-state.ts';
 import type { JobEnd, JobPlace, JobState } from '#core/docker/job-state.ts';
+import { isSuccess, verdictOf } from '#core/docker/job-policies.ts';
+import type { FailureVerdict } from '#core/docker/job-policies.ts';
 import { turnOf } from '#core/docker/init.ts';
 import { careFor, earliest, isGivenUp, warningOf } from '#core/docker/keep-pods.ts';
 import type { Kept, KeptPods } from '#core/docker/keep-pods.ts';
@@ -68,9 +71,11 @@ export function keepJob(kept: Kept, job: JobRules, recorded: JobState | undefine
     .map(({ pod, spec }) => careFor(pod, spec, now));
   const isFree = own.every((pod) => pod.templateHash === hash);
   const taken = new Set(own.map((pod) => pod.name));
-  const wanted = isFree ? placesToFill(run, state, active.length - leaving.length) : [];
-  const waitsUntil = wanted.length > 0 && retryAt(state) > now ? retryAt(state) : undefined;
-  const asked = (waitsUntil === undefined ? wanted : [])
+  const going = own.filter(({ deletingSince }) => deletingSince !== undefined);
+  const { places, waitsUntil } = isFree
+    ? placesToFill(run, state, active.length - leaving.length, [...going, ...leaving])
+    : { places: [], waitsUntil: undefined };
+  const asked = places
     .map(specOf)
     .filter((pod) => !taken.has(pod.name))
     .map((pod) => ({ pod, pending: claims.claim(pod, pod.hostPorts) }));
@@ -120,17 +125,24 @@ function nextState(run: Run, before: JobState): JobState {
   if (before.finished !== undefined) return before;
   let state = before;
   let message = '';
+  let hopeless: string | undefined;
   for (const each of pods.toSorted((one, other) => one.place - other.place)) {
     if (isCounted(state, each)) continue;
     const end = endOf(each.pod, each.spec, now);
     if (end?.phase === 'Succeeded') state = withSuccess(state, each);
     else if (end !== undefined || isEvicted(each.pod)) {
-      state = withFailure(state, each, now);
+      const verdict = verdictOf(run.job.failureRules, each.pod);
+      state = withFailure(state, each, { ...verdict, at: now, perIndex: isPerIndex(run.job) });
+      if (verdict.action === 'Ignore') continue;
+      if (verdict.action === 'FailJob') hopeless ??= verdict.message;
       const why = each.pod.evicted ?? end?.reason;
       message = why === undefined ? unreadyReason(each.pod, now) : `pod ${each.pod.name}: ${why}`;
     }
   }
-  const finished = endOfJob(run, state, message);
+  const finished: JobEnd | undefined =
+    hopeless === undefined
+      ? endOfJob(run, state, message)
+      : { at: now, reason: 'PodFailurePolicy', message: hopeless };
   return finished === undefined ? state : { ...state, finished };
 }
 
@@ -138,11 +150,25 @@ function withSuccess({ backOff: _before, ...state }: JobState, { place }: JobPla
   return { ...state, succeeded: [...state.succeeded, place].toSorted((a, b) => a - b) };
 }
 
-function withFailure(state: JobState, { place, attempt }: JobPlace, at: number): JobState {
+function isPerIndex({ backoffLimitPerIndex }: JobRules): boolean {
+  return backoffLimitPerIndex !== undefined;
+}
+
+function withFailure(
+  state: JobState,
+  { place, attempt }: JobPlace,
+  { action, at, perIndex }: { action: FailureVerdict['action']; at: number; perIndex: boolean },
+): JobState {
+  const { ignored, failedIndexes = [], failedAt } = state;
   return {
     ...state,
     failed: { ...state.failed, [place]: attempt + 1 },
     backOff: { failures: (state.backOff?.failures ?? 0) + 1, at },
+    ...(action === 'Ignore'
+      ? { ignored: { ...ignored, [place]: (ignored?.[place] ?? 0) + 1 } }
+      : {}),
+    ...(action === 'FailIndex' ? { failedIndexes: [...failedIndexes, place] } : {}),
+    ...(perIndex ? { failedAt: { ...failedAt, [place]: at } } : {}),
   };
 }
 
@@ -162,10 +188,25 @@ function endOfJob(
     const message = said === '' && crashed !== undefined ? unreadyReason(crashed, now) : said;
     return { at: now, reason: 'BackoffLimitExceeded', message };
   }
+  const given = failedPlaces(state, job);
+  if (given.length > (job.maxFailedIndexes ?? Infinity))
+    return { at: now, reason: 'MaxFailedIndexesExceeded', message: failedText(given, said) };
   const deadline = deadlineOf(job, state);
-  if (deadline === undefined || deadline > now) return undefined;
-  const message = `it was active for longer than ${job.activeDeadlineSeconds} s`;
-  return { at: now, reason: 'DeadlineExceeded', message };
+  if (deadline !== undefined && deadline <= now) {
+    const message = `it was active for longer than ${job.activeDeadlineSeconds} s`;
+    return { at: now, reason: 'DeadlineExceeded', message };
+  }
+  if (isSuccess(job.successRules, state.succeeded) && !job.suspend) return { at: now };
+  const isDone = given.length > 0 && given.length + state.succeeded.length >= job.completions;
+  return isDone
+    ? { at: now, reason: 'FailedIndexes', message: failedText(given, said) }
+    : undefined;
+}
+
+function failedText(places: readonly number[], said: string): string {
+  const numbers = places.toSorted((one, other) => one - other).join(', ');
+  const which = places.length === 1 ? `index ${numbers} failed` : `indexes ${numbers} failed`;
+  return said === '' ? which : `${which}; ${said}`;
 }
 
 function deadlineOf(
@@ -190,21 +231,45 @@ function leavingOf({ job, pods, now }: Run, state: JobState, active: readonly Jo
 }
 
 /** When its pods are removed (ms). */
-function expiry(
+export function expiry(
   { ttlSecondsAfterFinished: ttl }: JobRules,
   { finished }: JobState,
 ): number | undefined {
   return ttl === undefined || finished === undefined ? undefined : finished.at + ttl * SECOND_MS;
 }
 
-function placesToFill({ job, pods }: Run, state: JobState, active: number): JobPlace[] {
-  if (state.finished !== undefined || job.suspend) return [];
-  const room = Math.min(job.parallelism, job.completions - state.succeeded.length) - active;
+/** The places that pods are made for now, and when the next may be tried again (ms). */
+function placesToFill(
+  { workload, job, pods, now }: Run,
+  state: JobState,
+  active: number,
+  going: readonly LivePod[],
+): { places: JobPlace[]; waitsUntil: number | undefined } {
+  if (state.finished !== undefined || job.suspend) return { places: [], waitsUntil: undefined };
+  const given = failedPlaces(state, job);
+  const left = job.completions - state.succeeded.length - given.length;
+  const room = Math.max(0, Math.min(job.parallelism, left) - active);
   const filled = new Set(pods.filter((each) => !isCounted(state, each)).map(({ place }) => place));
-  return Array.from({ length: job.completions }, (_, place) => place)
-    .filter((place) => !state.succeeded.includes(place) && !filled.has(place))
-    .slice(0, Math.max(0, room))
-    .map((place) => ({ place, attempt: state.failed[place] ?? 0 }));
+  const over = new Set([
+    ...state.succeeded,
+    ...given,
+    ...(job.waitsForGone ? placesOf(workload, going) : []),
+  ]);
+  const open = Array.from({ length: job.completions }, (_, place) => place).filter(
+    (place) => !over.has(place) && !filled.has(place),
+  );
+  const due = open.filter((place) => retryAt(state, place) <= now).slice(0, room);
+  const waits = open.filter((place) => retryAt(state, place) > now);
+  const wakeAt = room > due.length ? waits.map((place) => retryAt(state, place)) : [];
+  return {
+    places: due.map((place) => ({ place, attempt: state.failed[place] ?? 0 })),
+    waitsUntil: earliest(wakeAt).wakeAt,
+  };
+}
+
+function placesOf(workload: Workload, pods: readonly LivePod[]): number[] {
+  const run = templateHash(workload);
+  return pods.flatMap(({ name }) => placeOf(workload.metadata.name, run, name)?.place ?? []);
 }
 
 function failureOf(

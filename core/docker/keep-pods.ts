@@ -1,14 +1,17 @@
 import type { Workload } from '#core/docker/workload.ts';
+import type { CronState } from '#core/docker/cron-state.ts';
 import { isEvicted, withoutEvicted } from '#core/docker/eviction.ts';
 import type { HostPortClaims } from '#core/docker/host-ports.ts';
 import { turnOf } from '#core/docker/init.ts';
-import { keeperOf, podSpec, templateHash } from '#core/docker/pod-spec.ts';
+import { keeperOf, podSpec } from '#core/docker/pod-spec.ts';
 import type { JobState } from '#core/docker/job-state.ts';
 import { pullSecretsOf } from '#core/docker/pull-secrets.ts';
 import { deadlineOf, endOf } from '#core/docker/pod-phase.ts';
 import type { PodEnd } from '#core/docker/pod-phase.ts';
 import { isCrashLooping, isHeldBack, isReady, unreadyReason } from '#core/docker/readiness.ts';
+import type { SetState } from '#core/docker/set-state.ts';
 import { nextStep, progressedAt } from '#core/docker/rollout.ts';
+import type { RolloutStep } from '#core/docker/rollout.ts';
 import type { LiveContainer, LivePod, PodSpec, Step } from '#core/docker/world.ts';
 import type { Workloads } from '#core/docker/workloads.ts';
 import type { OwnerKey } from '#core/owner.ts';
@@ -18,6 +21,10 @@ import type { ResourceKey } from '#core/resources/resource.ts';
 export interface KeptPods {
   /** Of a Job: what is to be remembered of its run. */
   job?: JobState;
+  /** Of a StatefulSet: what is under way. */
+  set?: SetState;
+  /** Of a CronJob: what is to be remembered of its Jobs. */
+  cron?: CronState;
   /** In place of how many are ready. */
   summary?: string;
   key: ResourceKey;
@@ -39,6 +46,8 @@ export interface KeptPods {
   end?: PodEnd;
   /** Set when it will not get there by itself. */
   failure?: string;
+  /** What is wrong with it, though it is as it was to be. */
+  degraded?: string;
   wakeAt?: number;
 }
 
@@ -54,32 +63,41 @@ export interface Kept {
 }
 
 /** What the pods of a workload need: repairs, files, and the next step of its rollout. */
-export function keepPods({
-  workload,
-  owner,
-  workloads,
-  pods: all,
-  claims,
-  recordedAt,
-  now,
-}: Kept): KeptPods {
+export function keepPods(kept: Kept): KeptPods {
+  const { workload, owner, workloads, now } = kept;
+  const rollout = nextStep(workload, withoutEvicted(ownPods(kept), now), now);
+  return keepRolledOut(kept, rollout, (name) => podSpec(workload, name, owner, workloads));
+}
+
+export function ownPods({ workload, owner, pods }: Kept): LivePod[] {
   const key = keeperOf(workload);
-  const hash = templateHash(workload);
-  const own = all.filter((pod) => pod.keeper === key && pod.owner === owner);
+  return pods.filter((pod) => pod.keeper === key && pod.owner === owner);
+}
+
+/** The same where it is known already what comes next, and how the pod of a name is to be. */
+export function keepRolledOut(
+  kept: Kept,
+  rollout: RolloutStep,
+  specOf: (name: string) => PodSpec,
+): KeptPods {
+  const { workload, workloads, claims, recordedAt, now } = kept;
+  const key = keeperOf(workload);
+  const own = ownPods(kept);
   const pods = withoutEvicted(own, now);
   const evicted = own.filter(isEvicted);
-  const rollout = nextStep(workload, pods, now);
   const leaving = new Set(rollout.remove.map(({ name }) => name));
-  const staying = pods.filter(
-    (pod) => pod.deletingSince === undefined && pod.templateHash === hash && !leaving.has(pod.name),
-  );
   const specs = new Map(
-    staying.map((pod) => [pod.name, podSpec(workload, pod.name, owner, workloads)]),
+    pods
+      .filter((pod) => pod.deletingSince === undefined && !leaving.has(pod.name))
+      .map((pod) => [pod, specOf(pod.name)] as const)
+      .filter(([pod, { templateHash: hash }]) => pod.templateHash === hash)
+      .map(([pod, spec]) => [pod.name, spec]),
   );
+  const staying = pods.filter((pod) => specs.has(pod.name));
   const care = staying.map((pod) => careFor(pod, specs.get(pod.name), now));
   const [end] = care.flatMap((each) => each.end ?? []);
   const wanted = rollout.create.map((name) => {
-    const pod = podSpec(workload, name, owner, workloads);
+    const pod = specOf(name);
     return { pod, pending: claims.claim(pod, pod.hostPorts) };
   });
   const pending = wanted.find((each) => each.pending !== undefined)?.pending;

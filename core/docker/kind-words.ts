@@ -42,6 +42,24 @@ export const Protocol = z
   .default('TCP');
 export type Protocol = z.infer<typeof Protocol>;
 export const Strings = z.record(z.string(), z.string());
+/** `tier`, or with the domain of who made it up: `topology.kubernetes.io/zone`. */
+export const LabelName = z
+  .string()
+  .regex(
+    /^([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?\/)?[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$/,
+    'must be letters, digits and inner -, _ and ., a domain and a slash before them if any',
+  );
+/** One that can be asked for. */
+export const LabelValue = z
+  .string()
+  .regex(
+    /^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$/,
+    'must be letters, digits and inner -, _ and ., and not empty: Swarm compares no empty values',
+  );
+export const Amount = z.union([
+  z.int().min(0),
+  z.string().regex(/^\d{1,3}%$/, 'must be a number or a percentage such as 25%'),
+]);
 
 export function metadata<Name extends z.ZodType>(
   name: Name,

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { Label, metadata } from '#core/docker/kind-words.ts';
+import { Label, metadata, Subdomain } from '#core/docker/kind-words.ts';
 import { Quantity } from '#core/resources/quantity.ts';
 
 /** What becomes of a claim's volume once no release has the claim any more; kept, unless it says `Delete`. */
@@ -24,6 +24,8 @@ const ClaimSpec = z.strictObject({
   volumeMode: z
     .literal('Filesystem', 'must be Filesystem: Docker has no volumes that are devices')
     .default('Filesystem'),
+  /** Empty: none, also where there is a default one. */
+  storageClassName: z.union([z.literal(''), Subdomain]).optional(),
 });
 
 export const PersistentVolumeClaim = z
@@ -44,6 +46,20 @@ export const PersistentVolumeClaim = z
     },
   );
 export type PersistentVolumeClaim = z.infer<typeof PersistentVolumeClaim>;
+
+/** What claims of a StatefulSet's pods are made from. */
+export const ClaimTemplate = z.strictObject({
+  apiVersion: z.literal('v1').optional(),
+  kind: z.literal('PersistentVolumeClaim').optional(),
+  metadata: metadata(Label)
+    .omit({ namespace: true })
+    .refine(({ annotations = {} }) => !Object.hasOwn(annotations, RECLAIM_ANNOTATION), {
+      path: ['annotations', RECLAIM_ANNOTATION],
+      message: 'is said in persistentVolumeClaimRetentionPolicy of the StatefulSet',
+    }),
+  spec: ClaimSpec,
+});
+export type ClaimTemplate = z.infer<typeof ClaimTemplate>;
 
 /** Of a pod's volume. */
 export const ClaimSource = z.strictObject({

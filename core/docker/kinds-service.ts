@@ -8,9 +8,14 @@ import {
   Strings,
   Subdomain,
 } from '#core/docker/kind-words.ts';
+import type { Resource } from '#core/resources/resource.ts';
 
 /** Where nodePorts lie, as Kubernetes has it by default. */
 export const NODE_PORTS = { first: 30_000, last: 32_767 };
+
+/** What a port of the host that another program has means for the release: `fail`, unless it says `wait`. */
+const PORT_IN_USE_ANNOTATION = 'windlass.dev/port-in-use';
+const PORT_IN_USE = ['fail', 'wait'];
 
 const ServicePort = z
   .strictObject({
@@ -49,7 +54,13 @@ const HostName = z
 export const Service = z.strictObject({
   apiVersion: z.literal('v1'),
   kind: z.literal('Service'),
-  metadata: metadata(Label),
+  metadata: metadata(Label).refine(
+    ({ annotations = {} }) => PORT_IN_USE.includes(annotations[PORT_IN_USE_ANNOTATION] ?? 'fail'),
+    {
+      path: ['annotations', PORT_IN_USE_ANNOTATION],
+      message: `must be ${PORT_IN_USE.join(' or ')}`,
+    },
+  ),
   spec: z.strictObject({
     type: z.enum(['ClusterIP', 'NodePort', 'LoadBalancer', 'ExternalName']).default('ClusterIP'),
     clusterIP: NoAddress.optional(),
@@ -89,4 +100,11 @@ export function isHeadless({ spec }: Service): boolean {
 
 export function hasAddress(service: Service): boolean {
   return !isHeadless(service) && service.spec.type !== 'ExternalName';
+}
+
+/** Its release waits until whoever has its port of the host gives it up. */
+export function waitsForPorts({
+  metadata: { annotations = {} },
+}: Pick<Resource, 'metadata'>): boolean {
+  return annotations[PORT_IN_USE_ANNOTATION] === 'wait';
 }

@@ -15,11 +15,16 @@ import {
   VolumeMount,
 } from '#core/docker/kinds-volumes.ts';
 import { ClaimSource, PersistentVolumeClaim } from '#core/docker/kinds-claim.ts';
+import { HorizontalPodAutoscaler } from '#core/docker/kinds-autoscaler.ts';
 import { Ingress, IngressClass } from '#core/docker/kinds-ingress.ts';
+import { StorageClass } from '#core/docker/kinds-storage.ts';
 import { Selector } from '#core/docker/selectors.ts';
-import { JobFields } from '#core/docker/kinds-job.ts';
+import { CronJobFields } from '#core/docker/kinds-cron-job.ts';
+import { backoffLimitOf, JobFields, jobProblems } from '#core/docker/kinds-job.ts';
 import { Service } from '#core/docker/kinds-service.ts';
+import { StatefulSetFields } from '#core/docker/kinds-stateful-set.ts';
 import {
+  Amount,
   Base64,
   DataKey,
   Label,
@@ -181,6 +186,8 @@ const Container = z.strictObject({
   stdin: z.boolean().optional(),
   stdinOnce: z.boolean().optional(),
   tty: z.boolean().optional(),
+  terminationMessagePath: z.string().startsWith('/', 'must be an absolute path').optional(),
+  terminationMessagePolicy: z.enum(['File', 'FallbackToLogsOnError']).optional(),
 });
 export type Container = z.infer<typeof Container>;
 
@@ -225,7 +232,7 @@ const Volume = z
   );
 export type Volume = z.infer<typeof Volume>;
 
-const PodSpec = z.strictObject({
+export const PodSpec = z.strictObject({
   initContainers: z.array(InitContainer).optional(),
   containers: z.array(Container).nonempty(),
   volumes: z.array(Volume).default([]),
@@ -248,6 +255,12 @@ const PodSpec = z.strictObject({
       'must be false, which it is where it is left out: variables would tell of the Services that were there when the pod was made, names in the DNS tell of those that are',
     )
     .optional(),
+  automountServiceAccountToken: z
+    .literal(
+      false,
+      'must be false, which it is where it is left out: there is no Kubernetes API that a pod could call',
+    )
+    .optional(),
   dnsPolicy: DnsPolicy.optional(),
   dnsConfig: DnsConfig.optional(),
   // One without a name is nothing, as in Kubernetes.
@@ -258,7 +271,7 @@ const PodSpec = z.strictObject({
   terminationGracePeriodSeconds: z.int().min(0).default(30),
 });
 
-const PodTemplate = z.strictObject({
+export const PodTemplate = z.strictObject({
   metadata: z.strictObject({ labels: Strings.default({}), annotations: Strings.default({}) }),
   spec: PodSpec,
 });
@@ -278,10 +291,6 @@ export interface PodTemplate {
   spec: z.infer<typeof BarePodSpec>;
 }
 
-const Amount = z.union([
-  z.int().min(0),
-  z.string().regex(/^\d{1,3}%$/, 'must be a number or a percentage such as 25%'),
-]);
 const DEFAULT_ROLLING = { maxSurge: '25%', maxUnavailable: '25%' };
 const DEFAULT_DAEMON_ROLLING = { maxSurge: 0, maxUnavailable: 1 };
 
@@ -352,6 +361,19 @@ export const DaemonSet = z.strictObject({
 });
 export type DaemonSet = z.infer<typeof DaemonSet>;
 
+export const StatefulSet = z.strictObject({
+  apiVersion: z.literal('apps/v1'),
+  kind: z.literal('StatefulSet'),
+  metadata: metadata(Label),
+  spec: z.strictObject({
+    ...StatefulSetFields,
+    selector: Selector,
+    // Which it gives its pods itself.
+    template: PodTemplate.extend({ spec: PodSpec.omit({ hostname: true, subdomain: true }) }),
+  }),
+});
+export type StatefulSet = z.infer<typeof StatefulSet>;
+
 export const Pod = z.strictObject({
   apiVersion: z.literal('v1'),
   kind: z.literal('Pod'),
@@ -360,29 +382,35 @@ export const Pod = z.strictObject({
 });
 export type Pod = z.infer<typeof Pod>;
 
-/** In Kubernetes several pods with no completions said take from a queue until one of them has ended well. */
-const JobSpec = z
-  .strictObject({
-    ...JobFields,
-    template: z.strictObject({
-      metadata: PodTemplate.shape.metadata.prefault({}),
-      spec: BarePodSpec.extend({
-        restartPolicy: z.enum(
-          ['OnFailure', 'Never'],
-          'must be OnFailure or Never: what runs for ever is no Job',
-        ),
+const JobPodSpec = BarePodSpec.extend({
+  restartPolicy: z.enum(
+    ['OnFailure', 'Never'],
+    'must be OnFailure or Never: what runs for ever is no Job',
+  ),
+});
+
+function jobSpecOf(podSpec: typeof JobPodSpec) {
+  return z
+    .strictObject({
+      ...JobFields,
+      template: z.strictObject({
+        metadata: PodTemplate.shape.metadata.prefault({}),
+        spec: podSpec,
       }),
-    }),
-  })
-  .refine(({ parallelism = 1, completions }) => parallelism <= 1 || completions !== undefined, {
-    path: ['completions'],
-    message: 'must be said: how many pods have to succeed',
-  })
-  .transform(({ parallelism = 1, completions = 1, ...spec }) => ({
-    ...spec,
-    parallelism,
-    completions,
-  }));
+    })
+    .check(({ value, issues }) => {
+      for (const problem of jobProblems(value))
+        issues.push({ code: 'custom', input: value, ...problem });
+    })
+    .transform(({ parallelism = 1, completions = 1, ...spec }) => ({
+      ...spec,
+      parallelism,
+      completions,
+      backoffLimit: backoffLimitOf(spec),
+    }));
+}
+
+const JobSpec = jobSpecOf(JobPodSpec);
 
 export const Job = z.strictObject({
   apiVersion: z.literal('batch/v1'),
@@ -392,17 +420,56 @@ export const Job = z.strictObject({
 });
 export type Job = z.infer<typeof Job>;
 
+/** As long as leaves room for the time in the names of its Jobs. */
+const CRON_JOB_NAME = 52;
+
+export const CronJob = z.strictObject({
+  apiVersion: z.literal('batch/v1'),
+  kind: z.literal('CronJob'),
+  metadata: metadata(Label.max(CRON_JOB_NAME)),
+  spec: z.strictObject({
+    ...CronJobFields,
+    jobTemplate: z.strictObject({
+      metadata: z
+        .strictObject({ labels: Strings.optional(), annotations: Strings.optional() })
+        .optional(),
+      spec: JobSpec,
+    }),
+  }),
+});
+export type CronJob = z.infer<typeof CronJob>;
+
+/** Both kinds of Job, whose pods may say these fields too. */
+export function jobKindsWith(fields: Readonly<Record<string, z.ZodType>>): {
+  Job: typeof Job;
+  CronJob: typeof CronJob;
+} {
+  // Who adds fields knows what they hold.
+  const spec = jobSpecOf(JobPodSpec.extend(fields) as unknown as typeof JobPodSpec);
+  const { jobTemplate } = CronJob.shape.spec.shape;
+  return {
+    Job: Job.extend({ spec }),
+    CronJob: CronJob.extend({
+      spec: CronJob.shape.spec.extend({ jobTemplate: jobTemplate.extend({ spec }) }),
+    }),
+  };
+}
+
 /** Every kind with its schema, in the order in which they are made; they are deleted in the reverse of it. */
 export const KINDS = {
   Namespace,
   ConfigMap,
   Secret,
+  StorageClass,
   PersistentVolumeClaim,
   Service,
   Deployment,
   DaemonSet,
+  StatefulSet,
   Pod,
   Job,
+  CronJob,
+  HorizontalPodAutoscaler,
   IngressClass,
   Ingress,
 } as const;

@@ -25,10 +25,13 @@ import type { OwnerKey } from '#core/owner.ts';
 
 /** The part of a template's hash that pod names carry. */
 const HASH_CHARACTERS = 8;
+/** Where Kubernetes has it unless a container says so; no default of the schema, so that no pod is made anew for it. */
+const TERMINATION_LOG = '/dev/termination-log';
 
 /** Changes exactly when what a container can observe of its template does; of a Job, when it is another run. */
 export function templateHash(workload: Workload): string {
-  const { job, spec } = workload;
+  const { cron, job = cron?.job, of, spec } = workload;
+  if (of !== undefined) return of.hash;
   const run = job === undefined ? {} : { completions: job.completions, indexed: job.indexed };
   const made = job === undefined ? spec.template : { ...spec.template, ...run };
   return contentHash(made).slice(0, HASH_CHARACTERS);
@@ -44,7 +47,8 @@ function namespaceOfWorkload(workload: Workload): string {
 }
 
 export function keeperOf(workload: Workload): string {
-  return `${workload.kind}/${namespaceOfWorkload(workload)}/${workload.metadata.name}`;
+  const { kind, metadata, of } = workload;
+  return of?.keeper ?? `${kind}/${namespaceOfWorkload(workload)}/${metadata.name}`;
 }
 
 /** A pod of the workload with every ConfigMap and Secret reference resolved. */
@@ -153,6 +157,10 @@ function containerSpec(
     hooks: hooksOf(container),
     ...stopSignalOf(container),
     ...inputOf(container),
+    lastWords: {
+      path: container.terminationMessagePath ?? TERMINATION_LOG,
+      orLogs: container.terminationMessagePolicy === 'FallbackToLogsOnError',
+    },
   };
 }
 

@@ -54,7 +54,7 @@ function containerStatus(
       restarts,
       reason: 'CrashLoopBackOff',
       exitCode: container.exitCode,
-      ...lastLines(container),
+      ...lastSaid(container),
       ...lastEnd(container),
     };
   }
@@ -88,7 +88,7 @@ function containerStatus(
     restarts,
     reason: endReason(container),
     exitCode: container.exitCode,
-    ...lastLines(container),
+    ...lastSaid(container),
   };
 }
 
@@ -100,17 +100,20 @@ function endReason({ oomKilled, exitCode, state }: LiveContainer): string {
 
 /** How it ended before it was restarted. */
 function lastEnd(container: LiveContainer): Pick<ContainerStatus, 'last'> {
-  const { restarts, exitCode, cause, lastLog } = container;
+  const { restarts, exitCode, cause, lastLog, lastWords } = container;
   if (restarts === 0 || lastLog === undefined) return {};
+  const message = cause ?? lastWords;
   return {
     last: {
       reason: endReason(container),
       exitCode,
-      ...(cause === undefined ? {} : { message: cause }),
+      ...(message === undefined ? {} : { message }),
     },
   };
 }
 
-function lastLines({ lastLog }: LiveContainer): { message?: string } {
-  return lastLog === undefined || lastLog.length === 0 ? {} : { message: lastLog.join('\n') };
+/** Its termination message; the last lines of its log where it left none. */
+function lastSaid({ lastLog = [], lastWords }: LiveContainer): { message?: string } {
+  const message = lastWords ?? lastLog.join('\n');
+  return message === '' ? {} : { message };
 }

@@ -12,6 +12,7 @@ const noIngress = {
   thumbprint: '',
   users: [],
   ports: { http: 80, https: 443 },
+  headerKb: 15,
   services: new Map(),
 };
 
@@ -32,7 +33,7 @@ function service(appProtocol: string | undefined): AddressedService {
 /** The section of the Service in the cluster's proxy and in the edge. */
 function sections(appProtocol: string | undefined): string[] {
   const services = [service(appProtocol)];
-  const configs = [proxyConfig(services, pods, 1), edgeConfig(services, pods, 1, noIngress)];
+  const configs = [proxyConfig(services, pods, 1, 15), edgeConfig(services, pods, 1, noIngress)];
   return configs.map(({ haproxy }) => haproxy.slice(haproxy.indexOf('listen ')));
 }
 
@@ -41,11 +42,30 @@ describe('the proxies', () => {
     'carry connections as they are where appProtocol is %s',
     (appProtocol) => {
       for (const section of sections(appProtocol)) {
-        expect(section).toContain('  server web-1 10.88.0.1:8080\n  server web-2 10.88.0.2:8080\n');
+        expect(section).toContain(
+          [
+            '  server web-1 10.88.0.1:8080',
+            '  server web-2 10.88.0.2:8080',
+            '  server web-1:again 10.88.0.1:8080 id 100000 backup no-check non-stick',
+            '  server web-2:again 10.88.0.2:8080 id 100001 backup no-check non-stick\n',
+          ].join('\n'),
+        );
         expect(section).not.toContain('mode http');
       }
     },
   );
+
+  it.each([
+    [15, 16_384],
+    [32, 33_792],
+  ])('have room for headers of %i KB', (headerKb, size) => {
+    const services = [service('http')];
+    for (const { haproxy } of [
+      proxyConfig(services, pods, 1, headerKb),
+      edgeConfig(services, pods, 1, { ...noIngress, headerKb }),
+    ])
+      expect(haproxy).toContain(`  tune.bufsize ${size}\n`);
+  });
 
   it('send again what a pod took with it where appProtocol is http, unless it may not be sent twice', () => {
     for (const section of sections('http')) {

@@ -8,6 +8,8 @@ import type { Service, ServicePort } from '#core/docker/kinds-service.ts';
 import { portOf } from '#core/docker/named-ports.ts';
 import { opensHostPorts } from '#core/docker/node-ports.ts';
 import { hasEnded } from '#core/docker/pod-phase.ts';
+import { SERVER_DEFAULTS, serverLines } from '#core/docker/proxy-servers.ts';
+import type { ProxyServer } from '#core/docker/proxy-servers.ts';
 import { blinksUntil, isReady } from '#core/docker/readiness.ts';
 import type { CertificateOrder, EdgeConfig, LivePod, ProxyConfig } from '#core/docker/world.ts';
 import { contentHash } from '#core/hash.ts';
@@ -22,8 +24,10 @@ export interface AddressedService {
   held: boolean;
 }
 
-/** Connections of the configuration before last a reload; after this they are cut. */
+/** A worker stays with its connections when another configuration is loaded; after this they are cut. */
 const HARD_STOP = '5m';
+/** So many such workers stay at most, of some 4 MB each: those of the oldest configuration are cut before. */
+const MOST_ENDING = 50;
 /** What Kubernetes says of a Service that does not. */
 const AFFINITY_SECONDS = 10_800;
 /** Where the edge finds its files. */
@@ -33,14 +37,14 @@ export const CA_FILE = 'ca.pem';
 /**
  * Some hosts allow a billion files, for which HAProxy would reserve memory: hence its bound. Two HAProxies of one user
  * would share a port and each get half the connections: hence `noreuseport`; workers hand over their sockets anyway.
- * A server that refused the first check, as when all starts at once, is asked again soon: hence `downinter`. A worker
- * that ends tells its successor which client met which server: hence the peer. One that nobody told so does it only
+ * A worker that ends tells its successor which client met which server: hence the peer. One that nobody told so does it only
  * after some 10 s, for which it waits to be told: changes that keep coming sooner, from the first on, move clients.
  */
 const GLOBAL = `global
   fd-hard-limit 50000
   localpeer windlass
   hard-stop-after ${HARD_STOP}
+  mworker-max-reloads ${MOST_ENDING}
   noreuseport
 
 defaults
@@ -53,23 +57,30 @@ defaults
   timeout client 1h
   timeout server 1h
   timeout client-fin 30s
-  default-server check inter 2s fastinter 500ms downinter 100ms fall 2 rise 1
+${SERVER_DEFAULTS.join('\n')}
 
 peers affinity
-  peer windlass unix@/tmp/affinity.sock
+  bind unix@/tmp/affinity.sock
+  server windlass
 `;
 
-/** Headers may have 39 KB together, which is no less than nginx allows, and no end of lines. */
-const HEADERS = `global
-  tune.bufsize 40960
+/**
+ * HAProxy copies a whole buffer, however little is in it, for each request that it may have to send again: hence no more room
+ * than is asked for, of which HAProxy keeps a KB to itself. Of lines there may be no end.
+ */
+function roomForHeaders(headerKb: number): string {
+  return `global
+  tune.bufsize ${(headerKb + 1) * 1_024}
   tune.http.maxhdr 1000
 `;
+}
 
 /** The cluster's own proxy: each Service's address and ports, to its ready pods. */
 export function proxyConfig(
   services: readonly AddressedService[],
   pods: readonly LivePod[],
   now: number,
+  headerKb: number,
 ): ProxyConfig {
   const sections = sorted(services).flatMap(({ service, address }) =>
     service.spec.ports
@@ -77,11 +88,12 @@ export function proxyConfig(
       .map((port) =>
         section(service, { bind: address, port: port.port }, [
           ...httpLines(port),
-          ...serverLines(port, endpointsOf(service, pods, now)),
+          ...serverLines(serversFor(port, endpointsOf(service, pods, now))),
         ]),
       ),
   );
-  const tuned = services.some(({ service }) => service.spec.ports.some(isHttp)) ? [HEADERS] : [];
+  const isTuned = services.some(({ service }) => service.spec.ports.some(isHttp));
+  const tuned = isTuned ? [roomForHeaders(headerKb)] : [];
   const haproxy = [GLOBAL, ...tuned, ...sections].join('\n');
   const addresses = sorted(services).map(({ address }) => address);
   return { haproxy, addresses, hash: contentHash({ haproxy, addresses }) };
@@ -94,7 +106,7 @@ export function edgeConfig(
   now: number,
   web: EdgeIngresses,
 ): EdgeConfig {
-  const { ingresses, certificates, users, ports } = web;
+  const { ingresses, certificates, users, ports, headerKb } = web;
   const isSecure = ingresses.length > 0 && certificates.length > 0;
   const ours = [...(ingresses.length > 0 ? [ports.http] : []), ...(isSecure ? [ports.https] : [])];
   const open = openPorts(services, 'TCP').filter(({ hostPort }) => !ours.includes(hostPort));
@@ -102,7 +114,7 @@ export function edgeConfig(
     section(service, { bind: '*', port: hostPort }, [
       ...rangeLines(service),
       ...httpLines(port),
-      ...serverLines(port, endpointsOf(service, pods, now)),
+      ...serverLines(serversFor(port, endpointsOf(service, pods, now))),
     ]),
   );
   const http = ingressSections({
@@ -119,7 +131,8 @@ export function edgeConfig(
   });
   const scripts = http.some((section) => section.includes('filter lua.')) ? [BODY_SIZE_FILE] : [];
   const loads = scripts.map(({ file }) => `global\n  lua-load ${EDGE_FOLDER}/${file}\n`);
-  const tuned = http.length > 0 || open.some(({ port }) => isHttp(port)) ? [HEADERS] : [];
+  const isTuned = http.length > 0 || open.some(({ port }) => isHttp(port));
+  const tuned = isTuned ? [roomForHeaders(headerKb)] : [];
   const haproxy = [GLOBAL, ...tuned, ...loads, ...sections, ...http].join('\n');
   return {
     haproxy,
@@ -140,6 +153,8 @@ export interface EdgeIngresses {
   thumbprint: string;
   users: EdgeConfig['users'];
   ports: IngressPorts;
+  /** Room for the headers of a request or an answer. */
+  headerKb: number;
   /** Those that backends may name, by the namespace and name. */
   services: ReadonlyMap<string, Service>;
 }
@@ -255,12 +270,12 @@ function httpLines(port: ServicePort): string[] {
     : [];
 }
 
-function serverLines(port: ServicePort, endpoints: readonly LivePod[]): string[] {
+function serversFor(port: ServicePort, endpoints: readonly LivePod[]): ProxyServer[] {
   return endpoints.flatMap((pod) => {
     const number = portOf(pod, port);
     return number === undefined || pod.ip === undefined
       ? []
-      : [`  server ${pod.name} ${pod.ip}:${number}`];
+      : [{ name: pod.name, address: `${pod.ip}:${number}` }];
   });
 }
 

@@ -2,7 +2,8 @@ import { z } from 'zod';
 import { decodeBase64 } from '#core/base64.ts';
 import type { Secret } from '#core/docker/kinds.ts';
 import type { Workload } from '#core/docker/workload.ts';
-import { normalise, sortWorkloads } from '#core/docker/workloads.ts';
+import { podPathOf } from '#core/docker/pod-path.ts';
+import { keepsPods, normalise, sortWorkloads } from '#core/docker/workloads.ts';
 import type { Workloads } from '#core/docker/workloads.ts';
 import type { FieldPath } from '#core/field-path.ts';
 import type { Resource } from '#core/resources/resource.ts';
@@ -73,14 +74,37 @@ export function loginsFor(image: string, secrets: readonly Secret[]): Login[] {
   return found.flatMap((place) => logins.get(place) ?? []);
 }
 
-/** The logins with which pods among the resources would pull the image. */
+const PullsImages = z.object({
+  containers: z.array(z.object({ image: z.string() })).default([]),
+  initContainers: z.array(z.object({ image: z.string() })).default([]),
+  imagePullSecrets: z.array(z.object({ name: z.string().default('') })).default([]),
+});
+
+/** The logins with which pods among the resources would pull the image, whichever engine runs them. */
 export function loginsAmong(resources: readonly Resource[], image: string): Login[] {
-  const workloads = sortWorkloads(resources.map(normalise));
-  return workloads.keepers.flatMap((workload) => {
-    const { containers, initContainers = [] } = workload.spec.template.spec;
-    const isUsed = [...containers, ...initContainers].some((each) => each.image === image);
-    return isUsed ? loginsFor(image, pullSecretsOf(workload, workloads).found) : [];
+  const { secrets } = sortWorkloads(
+    resources.filter(({ kind }) => kind === 'Secret').map(normalise),
+  );
+  return resources.filter(keepsPods).flatMap((resource) => {
+    const path = podPathOf(resource.kind as Workload['kind']);
+    const said = PullsImages.safeParse(valueAt(resource, path));
+    if (!said.success) return [];
+    const { containers, initContainers, imagePullSecrets } = said.data;
+    if (![...containers, ...initContainers].some((each) => each.image === image)) return [];
+    const namespace = resource.metadata.namespace ?? 'default';
+    const found = imagePullSecrets.flatMap(({ name }) => secrets.get(`${namespace}/${name}`) ?? []);
+    return loginsFor(image, found);
   });
+}
+
+function valueAt(value: unknown, path: FieldPath): unknown {
+  return path.reduce<unknown>(
+    (inner, key) =>
+      typeof inner === 'object' && inner !== null
+        ? (inner as Record<string, unknown>)[key]
+        : undefined,
+    value,
+  );
 }
 
 /** What the API server refuses, and what no image could be pulled with. */

@@ -129,8 +129,11 @@ export function probeAnswer({ startup, readiness, failed }: ContainerProbes): st
   return readiness?.ok === false ? `readiness probe: ${readiness.answer}` : undefined;
 }
 
+/** Of a termination message, in the line that says why: its end. */
+const MOST_SAID = 500;
+
 function endedReason(container: LiveContainer, now: number): string {
-  const { state, restarts, cause, lastLog } = container;
+  const { state, restarts, cause } = container;
   if (state === 'running' || state === 'created' || isDone(container)) return '';
   if (isOver(container) && container.exitCode === 0) return '';
   const how = cause ?? (container.oomKilled ? 'OOMKilled' : `exit code ${container.exitCode}`);
@@ -138,7 +141,11 @@ function endedReason(container: LiveContainer, now: number): string {
   const stage = container.init?.sidecar === false ? 'Init:' : '';
   const error = stage === '' ? how : `${stage}Error: ${how}`;
   const loop = isLooping ? `${stage}CrashLoopBackOff: ${how}` : error;
-  const said =
-    lastLog === undefined || lastLog.length === 0 ? '' : `; last lines: ${lastLog.join(' | ')}`;
-  return `${loop}, ${restarts} ${restarts === 1 ? 'restart' : 'restarts'}${said}`;
+  return `${loop}, ${restarts} ${restarts === 1 ? 'restart' : 'restarts'}${lastSaid(container)}`;
+}
+
+function lastSaid({ lastLog = [], lastWords }: LiveContainer): string {
+  if (lastWords !== undefined)
+    return `; it said: ${lastWords.trim().slice(-MOST_SAID).replaceAll('\n', ' | ')}`;
+  return lastLog.length === 0 ? '' : `; last lines: ${lastLog.join(' | ')}`;
 }

@@ -1,3 +1,13 @@
+/** Why a key is not taken that is free in Kubernetes: `limits: { nvidia.com/gpu: 1 }`. */
+export function whyNoSuchKey(above: string, key: string): string | undefined {
+  if (above !== 'ResourceRequirements.limits' && above !== 'ResourceRequirements.requests')
+    return undefined;
+  if (key === 'ephemeral-storage')
+    return 'Docker limits no disk of a container: say sizeLimit of an emptyDir';
+  if (key.startsWith('hugepages-')) return 'Docker limits no huge pages of a container';
+  return DEVICES;
+}
+
 /**
  * Fields of Kubernetes that have no meaning on the docker engine, and why: `Type.field`, or `Type.field.field` where it
  * is so only there. A field that is neither here nor in the schemas of `kinds.ts` could be honoured, and is not yet.
@@ -13,6 +23,7 @@ export function notApplicableFields(): string[] {
 const REPORTED = 'the cluster reports it; manifests do not say it';
 const ONE_SERVER = 'there is one server, so nothing is scheduled';
 const NO_API = 'there is no Kubernetes API that a pod could call';
+const DEVICES = 'devices are handed out by drivers that run inside Kubernetes';
 const DRIVER = 'it is attached by a driver that runs inside Kubernetes';
 
 const GROUPS: readonly { reason: string; of: Readonly<Record<string, readonly string[]>> }[] = [
@@ -33,10 +44,13 @@ const GROUPS: readonly { reason: string; of: Readonly<Record<string, readonly st
       Service: ['status'],
       Deployment: ['status'],
       DaemonSet: ['status'],
+      StatefulSet: ['status'],
       Pod: ['status'],
       Ingress: ['status'],
       PersistentVolumeClaim: ['status'],
       Job: ['status'],
+      CronJob: ['status'],
+      HorizontalPodAutoscaler: ['status'],
     },
   },
   {
@@ -52,8 +66,21 @@ const GROUPS: readonly { reason: string; of: Readonly<Record<string, readonly st
     of: { PodTemplateSpec: ['spec.activeDeadlineSeconds'] },
   },
   {
+    reason: 'a pod of a StatefulSet has its own name, in the subdomain of its serviceName',
+    of: { PodTemplateSpec: ['spec.hostname', 'spec.subdomain'] },
+  },
+  {
+    reason: "a pod's claims are in the namespace of its StatefulSet",
+    of: { PersistentVolumeClaim: ['metadata.namespace'] },
+  },
+  {
     reason: 'Windlass itself keeps it, and knows its pods by their names',
     of: { JobSpec: ['managedBy', 'manualSelector', 'selector'] },
+  },
+  {
+    reason:
+      'a Job has the name that its CronJob gives it, by its time, and is in the same namespace',
+    of: { JobTemplateSpec: ['metadata.name', 'metadata.namespace'] },
   },
   { reason: 'a Namespace is in none itself', of: { Namespace: ['metadata.namespace'] } },
   {
@@ -82,7 +109,7 @@ const GROUPS: readonly { reason: string; of: Readonly<Record<string, readonly st
   },
   {
     reason: NO_API,
-    of: { PodSpec: ['automountServiceAccountToken', 'serviceAccount', 'serviceAccountName'] },
+    of: { PodSpec: ['serviceAccount', 'serviceAccountName'] },
   },
   {
     reason: 'its conditions are set through the Kubernetes API, which is not there',
@@ -93,7 +120,7 @@ const GROUPS: readonly { reason: string; of: Readonly<Record<string, readonly st
     of: { PodSpec: ['ephemeralContainers'] },
   },
   {
-    reason: 'devices are handed out by drivers that run inside Kubernetes',
+    reason: DEVICES,
     of: { PodSpec: ['resourceClaims'], ResourceRequirements: ['claims'] },
   },
   {
@@ -180,13 +207,12 @@ const GROUPS: readonly { reason: string; of: Readonly<Record<string, readonly st
     of: { Volume: ['ephemeral'] },
   },
   {
-    reason: "a claim has a volume of its own, of Docker's local driver, empty at first",
+    reason: 'a claim has a volume of its own, empty at first',
     of: {
       PersistentVolumeClaimSpec: [
         'dataSource',
         'dataSourceRef',
         'selector',
-        'storageClassName',
         'volumeAttributesClassName',
         'volumeName',
       ],
@@ -221,10 +247,28 @@ const GROUPS: readonly { reason: string; of: Readonly<Record<string, readonly st
     reason: 'RuntimeClass is not among the kinds: containers run in what Docker runs them in',
     of: { PodSpec: ['runtimeClassName'] },
   },
+  {
+    reason: 'a StorageClass is in no Namespace',
+    of: { StorageClass: ['metadata.namespace'] },
+  },
+  { reason: 'one server has every volume', of: { StorageClass: ['allowedTopologies'] } },
+  { reason: 'Docker limits no volume', of: { StorageClass: ['allowVolumeExpansion'] } },
+  {
+    reason: 'they are parameters of the driver: `o` of the local one',
+    of: { StorageClass: ['mountOptions'] },
+  },
   { reason: 'an IngressClass is in no Namespace', of: { IngressClass: ['metadata.namespace'] } },
   {
     reason: 'one edge serves every class, and takes no parameters',
     of: { IngressClassSpec: ['parameters'] },
+  },
+  {
+    reason: 'there is no metrics API that it could be asked of: measured are cpu and memory',
+    of: { MetricSpec: ['external', 'object', 'pods'] },
+  },
+  {
+    reason: 'it is of Object and External metrics only: say averageValue',
+    of: { MetricTarget: ['value'] },
   },
   { reason: 'the edge leads to Services only', of: { IngressBackend: ['resource'] } },
 ];

@@ -125,7 +125,7 @@ function bounds(
   };
 }
 
-function amount(
+export function amount(
   value: number | string,
   replicas: number,
   round: (value: number) => number,
@@ -133,7 +133,8 @@ function amount(
   return typeof value === 'number' ? value : round((Number.parseInt(value, 10) * replicas) / 100);
 }
 
-function waiting(
+/** When the next of them has been ready for long enough. */
+export function waiting(
   current: readonly LivePod[],
   minReadySeconds: number,
   now: number,

@@ -26,13 +26,8 @@ it.each([
   },
   {
     name: 'a misspelt field that the engine does not honour either',
-    field: 'terminationMesagePath: /x',
-    told: 'terminationMesagePath: Kubernetes has no such field (did you mean terminationMessagePath?)',
-  },
-  {
-    name: 'a field that the engine does not honour yet',
-    field: 'terminationMessagePath: /x',
-    told: 'terminationMessagePath: the docker engine does not honour this field yet',
+    field: 'resizePolcy: []',
+    told: 'resizePolcy: Kubernetes has no such field (did you mean resizePolicy?)',
   },
   {
     name: 'a field that has no meaning here',
@@ -42,7 +37,12 @@ it.each([
   {
     name: 'a free key that the engine does not honour',
     field: 'resources: { limits: { nvidia.com/gpu: 1 } }',
-    told: 'resources.limits["nvidia.com/gpu"]: the docker engine does not honour this field yet',
+    told: 'resources.limits["nvidia.com/gpu"]: has no meaning on the docker engine: devices are handed out by drivers that run inside Kubernetes',
+  },
+  {
+    name: 'what limits a disk',
+    field: 'resources: { requests: { ephemeral-storage: 1Gi } }',
+    told: 'resources.requests.ephemeral-storage: has no meaning on the docker engine: Docker limits no disk of a container: say sizeLimit of an emptyDir',
   },
 ])('tells $name', ({ field, told }) => {
   const problems = acceptResources(parseManifests([{ path: 'f.yaml', text: manifest(field) }]));

@@ -1,4 +1,4 @@
-import { whyNotApplicable } from '#core/docker/refusals.ts';
+import { whyNoSuchKey, whyNotApplicable } from '#core/docker/refusals.ts';
 import type { FieldPath } from '#core/field-path.ts';
 import { fieldsOf, typeAt } from '#core/kubernetes/fields.ts';
 import { nearest } from '#core/suggest.ts';
@@ -14,10 +14,13 @@ export function refusalOf(kind: string, path: FieldPath): Refusal {
   const field = path.at(-1);
   const type = typeAt(kind, path.slice(0, -1));
   if (type === undefined || typeof field !== 'string') return { why: 'unknown' };
-  if (type.endsWith('{}')) return { why: 'not yet' };
+  const owner = `${typeAt(kind, path.slice(0, -2))}.${path.at(-2)}`;
+  if (type.endsWith('{}')) return because(whyNoSuchKey(owner, field));
   if (!Object.hasOwn(fieldsOf(type) ?? {}, field)) return { why: 'unknown' };
-  const above = `${typeAt(kind, path.slice(0, -2))}.${path.at(-2)}`;
-  const reason = whyNotApplicable(`${type}.${field}`, `${above}.${field}`);
+  return because(whyNotApplicable(`${type}.${field}`, `${owner}.${field}`));
+}
+
+function because(reason: string | undefined): Refusal {
   return reason === undefined ? { why: 'not yet' } : { why: 'not applicable', reason };
 }
 

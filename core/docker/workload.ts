@@ -1,8 +1,20 @@
-import type { DaemonSet, Deployment, Job, Pod, PodTemplate } from '#core/docker/kinds.ts';
+import type { CronRules } from '#core/docker/cron-state.ts';
+import type {
+  CronJob,
+  DaemonSet,
+  Deployment,
+  Job,
+  Pod,
+  PodTemplate,
+  StatefulSet,
+} from '#core/docker/kinds.ts';
+import type { FailureRule, SuccessRule } from '#core/docker/kinds-job.ts';
+import type { SetRules } from '#core/docker/set-state.ts';
+import type { ResourceKey } from '#core/resources/resource.ts';
 
 /** A resource that keeps pods running, in the terms that are common to their kinds. */
 export interface Workload {
-  kind: 'Deployment' | 'DaemonSet' | 'Pod' | 'Job';
+  kind: 'Deployment' | 'DaemonSet' | 'StatefulSet' | 'Pod' | 'Job' | 'CronJob';
   metadata: Deployment['metadata'];
   spec: {
     replicas: number;
@@ -19,6 +31,12 @@ export interface Workload {
   };
   /** Of a Job. */
   job?: JobRules;
+  /** Of a StatefulSet. */
+  set?: SetRules;
+  /** Of a CronJob, whose template is that of its Jobs. */
+  cron?: CronRules;
+  /** Of a Job of a CronJob: that one's key, and the hash of the template that all of its Jobs have in common. */
+  of?: { keeper: ResourceKey; hash: string };
 }
 
 /** How a Job goes on until it has ended. */
@@ -27,6 +45,12 @@ export interface JobRules {
   completions: number;
   indexed: boolean;
   backoffLimit: number;
+  backoffLimitPerIndex?: number;
+  maxFailedIndexes?: number;
+  failureRules: readonly FailureRule[];
+  successRules: readonly SuccessRule[];
+  /** Whether a place is filled again only once the pod that was there is gone. */
+  waitsForGone: boolean;
   activeDeadlineSeconds?: number;
   ttlSecondsAfterFinished?: number;
   suspend: boolean;
@@ -41,7 +65,9 @@ const ONE_AT_A_TIME = {
 } as const;
 
 /** A DaemonSet has one pod on each server, and there is one server; a Pod is the only one, under its own name. */
-export function workloadOf(resource: Deployment | DaemonSet | Pod | Job): Workload {
+export function workloadOf(
+  resource: Deployment | DaemonSet | StatefulSet | Pod | Job | CronJob,
+): Workload {
   switch (resource.kind) {
     case 'Deployment':
       return resource;
@@ -60,8 +86,12 @@ export function workloadOf(resource: Deployment | DaemonSet | Pod | Job): Worklo
         },
       };
     }
+    case 'StatefulSet':
+      return setWorkload(resource);
     case 'Job':
       return jobWorkload(resource);
+    case 'CronJob':
+      return cronWorkload(resource);
     case 'Pod': {
       const { labels = {}, annotations = {} } = resource.metadata;
       return {
@@ -84,10 +114,68 @@ export function workloadOf(resource: Deployment | DaemonSet | Pod | Job): Worklo
   }
 }
 
+function setWorkload({ metadata, spec }: StatefulSet): Workload {
+  const { replicas, template, updateStrategy, minReadySeconds, serviceName } = spec;
+  const { partition, maxUnavailable } = updateStrategy.rollingUpdate;
+  return {
+    kind: 'StatefulSet',
+    metadata,
+    spec: {
+      replicas,
+      template,
+      strategy: { type: updateStrategy.type, rollingUpdate: { maxSurge: 0, maxUnavailable } },
+      minReadySeconds,
+      paused: false,
+      progressDeadlineSeconds: PROGRESS_DEADLINE_SECONDS,
+    },
+    set: {
+      start: spec.ordinals.start,
+      partition,
+      ordered: spec.podManagementPolicy === 'OrderedReady',
+      claims: spec.volumeClaimTemplates.map((claim) => claim.metadata.name),
+      classes: Object.fromEntries(
+        spec.volumeClaimTemplates.map((claim) => [
+          claim.metadata.name,
+          claim.spec.storageClassName,
+        ]),
+      ),
+      reclaim: {
+        whenScaled: spec.persistentVolumeClaimRetentionPolicy.whenScaled === 'Delete',
+        whenDeleted: spec.persistentVolumeClaimRetentionPolicy.whenDeleted === 'Delete',
+      },
+      ...(serviceName === undefined ? {} : { serviceName }),
+    },
+  };
+}
+
+function cronWorkload({ metadata, spec }: CronJob): Workload {
+  const { schedule, timeZone, startingDeadlineSeconds, suspend, jobTemplate } = spec;
+  const { job, ...workload } = jobWorkload({ metadata, spec: jobTemplate.spec });
+  return {
+    ...workload,
+    kind: 'CronJob',
+    cron: {
+      schedule,
+      ...(timeZone === undefined ? {} : { timeZone }),
+      concurrency: spec.concurrencyPolicy,
+      ...(startingDeadlineSeconds === undefined ? {} : { startingDeadlineSeconds }),
+      suspend,
+      keep: { succeeded: spec.successfulJobsHistoryLimit, failed: spec.failedJobsHistoryLimit },
+      spec: jobTemplate.spec,
+      job,
+    },
+  };
+}
+
+export const JOB_NAME = 'batch.kubernetes.io/job-name';
+
 /** Its pods carry its name, as in Kubernetes. */
-function jobWorkload({ metadata, spec }: Job): Workload {
+function jobWorkload({ metadata, spec }: Pick<Job, 'metadata' | 'spec'>): Workload & {
+  job: JobRules;
+} {
   const { template, completionMode, activeDeadlineSeconds, ttlSecondsAfterFinished } = spec;
-  const names = { 'batch.kubernetes.io/job-name': metadata.name, 'job-name': metadata.name };
+  const { backoffLimitPerIndex, maxFailedIndexes, podFailurePolicy } = spec;
+  const names = { [JOB_NAME]: metadata.name, 'job-name': metadata.name };
   return {
     kind: 'Job',
     metadata,
@@ -107,6 +195,11 @@ function jobWorkload({ metadata, spec }: Job): Workload {
       completions: spec.completions,
       indexed: completionMode === 'Indexed',
       backoffLimit: spec.backoffLimit,
+      ...(backoffLimitPerIndex === undefined ? {} : { backoffLimitPerIndex }),
+      ...(maxFailedIndexes === undefined ? {} : { maxFailedIndexes }),
+      failureRules: podFailurePolicy?.rules ?? [],
+      successRules: spec.successPolicy?.rules ?? [],
+      waitsForGone: podFailurePolicy !== undefined || spec.podReplacementPolicy === 'Failed',
       suspend: spec.suspend,
       ...(activeDeadlineSeconds === undefined ? {} : { activeDeadlineSeconds }),
       ...(ttlSecondsAfterFinished === undefined ? {} : { ttlSecondsAfterFinished }),

@@ -1,5 +1,14 @@
 import { isKind, KINDS } from '#core/docker/kinds.ts';
-import type { ConfigMap, DaemonSet, Deployment, Job, Pod, Secret } from '#core/docker/kinds.ts';
+import type {
+  ConfigMap,
+  CronJob,
+  DaemonSet,
+  Deployment,
+  Job,
+  Pod,
+  Secret,
+  StatefulSet,
+} from '#core/docker/kinds.ts';
 import type { Ingress } from '#core/docker/kinds-ingress.ts';
 import type { Service } from '#core/docker/kinds-service.ts';
 import { workloadOf } from '#core/docker/workload.ts';
@@ -46,7 +55,7 @@ export function sortWorkloads(resources: readonly Resource[]): Workloads {
   return workloads;
 }
 
-const KEEPERS = ['Deployment', 'DaemonSet', 'Pod', 'Job'];
+const KEEPERS = ['Deployment', 'DaemonSet', 'StatefulSet', 'Pod', 'Job', 'CronJob'];
 
 export function keepsPods({ kind }: Pick<Resource, 'kind'>): boolean {
   return KEEPERS.includes(kind);
@@ -54,7 +63,9 @@ export function keepsPods({ kind }: Pick<Resource, 'kind'>): boolean {
 
 /** Of a normalised resource that keeps pods. */
 export function keeper(resource: Resource): Workload {
-  return workloadOf(resource as unknown as Deployment | DaemonSet | Pod | Job);
+  return workloadOf(
+    resource as unknown as Deployment | DaemonSet | StatefulSet | Pod | Job | CronJob,
+  );
 }
 
 function unsupported(resource: Resource): UserError {

@@ -1,7 +1,14 @@
+import type {
+  AutoscalerMemory,
+  AutoscalerState,
+  MeasuredUsage,
+} from '#core/docker/autoscaler-state.ts';
+import type { CronState } from '#core/docker/cron-state.ts';
 import type { HostPort } from '#core/docker/host-ports.ts';
 import type { Sharing } from '#core/docker/host-sharing.ts';
 import type { JobState } from '#core/docker/job-state.ts';
 import type { PodTemplate } from '#core/docker/kinds.ts';
+import type { SetState } from '#core/docker/set-state.ts';
 import type { Login } from '#core/docker/pull-secrets.ts';
 import type { HostPath } from '#core/docker/kinds-volumes.ts';
 import type { Orphan, OwnerStatus } from '#core/engine.ts';
@@ -15,7 +22,7 @@ import type { Resource, ResourceKey } from '#core/resources/resource.ts';
 export interface World {
   records: LiveRecord[];
   pods: LivePod[];
-  /** Volumes of claims, also of those that nobody has any more. */
+  /** Volumes of claims, also of those that nobody has now. */
   claims: LiveClaim[];
   /** Content hashes of what the service proxy, the name server and the edge run with; absent = not running. */
   proxy?: string;
@@ -30,9 +37,15 @@ export interface World {
   takenPorts?: readonly number[];
   /** Where the edge listens for what Ingresses are for. */
   ingressPorts: { http: number; https: number };
+  /** Room for the headers of a request or an answer. */
+  headerKb: number;
   acme?: AcmeWorld;
   /** What is known of certificates' files that the edge was to have. */
   certificates?: Readonly<Record<string, CertificateFacts>>;
+  /** What containers use whose pods are scaled; absent where nothing was measured yet. */
+  usage?: MeasuredUsage;
+  /** How HorizontalPodAutoscalers last stood. */
+  autoscalers?: Readonly<Record<ResourceKey, AutoscalerMemory>>;
   /** First address of the part of the network that Services use, and how many there are. */
   serviceRange: { first: string; size: number };
   /** Address of the cluster's name server. */
@@ -98,14 +111,31 @@ export interface LiveRecord {
   pausedTemplate?: PodTemplate;
   /** Of a Job: how far its run came. */
   job?: JobState;
+  /** Of a StatefulSet: what is under way. */
+  set?: SetState;
+  /** Of a CronJob: its Jobs. */
+  cron?: CronState;
+  /** Of a HorizontalPodAutoscaler: what it decided. */
+  autoscaler?: AutoscalerState;
   /** No release wants it any more, and its deletion waits for a confirmation. */
   held?: boolean;
 }
 
 /** The Docker volume of a PersistentVolumeClaim. */
+/** How the volume of a claim is made. */
+export interface Provision {
+  /** Docker's volume driver, and options for it. */
+  driver: string;
+  options: Readonly<Record<string, string>>;
+  /** What its class says of claims that are deleted; absent for one without a class. */
+  reclaim?: 'Retain' | 'Delete';
+}
+
 export interface LiveClaim {
   name: string;
   namespace: string;
+  /** As its class said when it was made. */
+  reclaim?: 'Retain' | 'Delete';
   /** Whose claim it was made for. */
   owner: OwnerKey;
   /** As Docker calls it. */
@@ -191,6 +221,8 @@ export interface LiveContainer {
   restart?: 'OnFailure' | 'Never';
   /** Of one that ended or restarted: its last lines, oldest first. */
   lastLog?: string[];
+  /** And its termination message, where it left one. */
+  lastWords?: string;
 }
 
 export interface PostStart {
@@ -308,6 +340,13 @@ export interface ContainerSpec {
   stopSignal?: string;
   /** Whether its input stays open, ends with the first who was attached to it, and is a terminal; no where absent. */
   input?: { open: boolean; once: boolean; terminal: boolean };
+  lastWords: LastWords;
+}
+
+/** Where a container may say why it ends, and whether its logs say it where it has failed and not done so. */
+interface LastWords {
+  path: string;
+  orLogs: boolean;
 }
 
 export interface Mount {
@@ -402,10 +441,19 @@ export type Step =
       nodePorts?: Record<string, number>;
       pausedTemplate?: PodTemplate;
       job?: JobState;
+      set?: SetState;
+      cron?: CronState;
+      autoscaler?: AutoscalerState;
       held?: true;
     }
   | { kind: 'forget'; key: ResourceKey }
-  | { kind: 'createClaim'; name: string; namespace: string; owner: OwnerKey }
+  | {
+      kind: 'createClaim';
+      name: string;
+      namespace: string;
+      owner: OwnerKey;
+      provision: Provision;
+    }
   /** With all that is in it. */
   | { kind: 'deleteClaim'; name: string; namespace: string }
   /** `run`: the containers that are made now; the others wait for them. */
@@ -498,6 +546,8 @@ export interface OwnCertificate {
 
 export interface EdgeConfig {
   haproxy: string;
+  /** What has the host's ports and leads to it, where it is not on the host's network itself. */
+  front?: string;
   /** Files that the configuration loads; a name is for one content. */
   scripts: { file: string; text: string }[];
   /** Files that the configuration names: certificate and key, which are known of who is asked about. Memory only. */
@@ -517,6 +567,8 @@ export interface Decision {
   owners: OwnerStatus[];
   /** What others have, who are not asked about. */
   orphans: Orphan[];
+  /** How HorizontalPodAutoscalers stand now, for the next decision. */
+  autoscalers: Record<ResourceKey, AutoscalerMemory>;
   /** When time alone changes the answer (a deadline, a probe's patience), ms since the epoch. */
   wakeAt?: number;
 }

@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { look, newBook, PATIENCE_MS } from '#core/notify/look.ts';
+import { look, newBook } from '#core/notify/look.ts';
 import type { Sight } from '#core/notify/look.ts';
 import { Notice } from '#core/notify/notice.ts';
+import { PATIENCE_MS } from '#core/notify/outage.ts';
 import type { OwnerReport } from '#core/ports.ts';
 import { PipelineSpec } from '#core/declarations/pipeline.ts';
 import { newRun } from '#core/run/new-run.ts';

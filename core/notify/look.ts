@@ -1,5 +1,8 @@
 import { z } from 'zod';
+import { lookAtServers } from '#core/notify/look-at-servers.ts';
+import type { FleetSight } from '#core/notify/look-at-servers.ts';
 import type { Notice } from '#core/notify/notice.ts';
+import { Outage, PATIENCE_MS, whenDown, whenUp } from '#core/notify/outage.ts';
 import { ownerKey } from '#core/owner.ts';
 import type { OwnerReport } from '#core/ports.ts';
 import { displayText } from '#core/present/display.ts';
@@ -7,8 +10,6 @@ import { isFinished } from '#core/run/run.ts';
 import type { Run, StepState } from '#core/run/run.ts';
 import { isReleasing } from '#core/run/transition.ts';
 
-/** What is deployed has to be out of service, or back, this long to be told of: what flaps is told once. */
-export const PATIENCE_MS = 60_000;
 const DAY_MS = 24 * 3_600_000;
 /** Runs are remembered for as long as they may be seen again. */
 const REMEMBERED_MS = 7 * DAY_MS;
@@ -27,21 +28,21 @@ export const Book = z.strictObject({
   /** Owners (`shop/production`) at which a run failed, and when: that they do not serve after it was told with it. */
   failedDeploys: z.record(z.string(), z.number()).default({}),
   /** Owners that do not serve. */
-  failedOwners: z.record(
-    z.string(),
-    z.strictObject({
-      since: z.number(),
-      told: z.boolean(),
-      /** It serves again since then; not for long enough yet to be told. */
-      backSince: z.number().exactOptional(),
-    }),
-  ),
+  failedOwners: z.record(z.string(), Outage),
+  /** Servers (`fleet/s1`) that are gone. */
+  lostServers: z.record(z.string(), Outage).default({}),
 });
 export type Book = z.infer<typeof Book>;
-type FailedOwner = Book['failedOwners'][string];
 
 export function newBook(now: number): Book {
-  return { since: now, runs: {}, failedBranches: {}, failedDeploys: {}, failedOwners: {} };
+  return {
+    since: now,
+    runs: {},
+    failedBranches: {},
+    failedDeploys: {},
+    failedOwners: {},
+    lostServers: {},
+  };
 }
 
 export type OwnerSight = Pick<
@@ -53,17 +54,30 @@ export type OwnerSight = Pick<
 export interface Sight {
   runs: readonly Run[];
   /** With the owners on them, also where an error keeps them from being seen. */
-  clusters: readonly { cluster: string; owners: readonly OwnerSight[]; error?: string }[];
+  clusters: readonly {
+    cluster: string;
+    owners: readonly OwnerSight[];
+    fleet?: FleetSight['fleet'];
+    error?: string;
+  }[];
 }
 
 /**
  * What is to be told after a look: one notice for each run that fails, one when a branch's run succeeds again, one when
- * what is deployed stops serving by itself, and one when it serves again. Looking again at the same tells nothing.
+ * what is deployed stops serving by itself, and one when it serves again; of servers that are gone likewise. Looking again at
+ * the same tells nothing.
  */
 export function look(book: Book, sight: Sight, now: number): { book: Book; notices: Notice[] } {
   const runs = lookAtRuns(book, sight.runs, now);
   const owners = lookAtOwners(runs.book, sight, now);
-  return { book: owners.book, notices: [...runs.notices, ...owners.notices] };
+  const fleets = sight.clusters.flatMap(({ fleet, ...others }) =>
+    fleet === undefined ? [] : [{ ...others, fleet }],
+  );
+  const { lost, notices } = lookAtServers(book.lostServers, fleets, now);
+  return {
+    book: { ...owners.book, lostServers: lost },
+    notices: [...runs.notices, ...owners.notices, ...notices],
+  };
 }
 
 function lookAtRuns(
@@ -144,21 +158,6 @@ function lookAtOwners(
     },
     notices,
   };
-}
-
-function whenUp(before: FailedOwner | undefined, now: number): FailedOwner | undefined {
-  if (before?.told !== true) return undefined;
-  const backSince = before.backSince ?? now;
-  return now - backSince >= PATIENCE_MS ? undefined : { ...before, backSince };
-}
-
-function whenDown(
-  before: FailedOwner | undefined,
-  isExpected: boolean,
-  now: number,
-): FailedOwner | undefined {
-  if (before?.told === true) return { since: before.since, told: true };
-  return isExpected ? undefined : (before ?? { since: now, told: false });
 }
 
 /** Whether the failure of a run told of it: it failed there, and it has not served since. */

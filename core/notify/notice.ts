@@ -6,8 +6,8 @@ export const Notice = z.strictObject({
   /** The same however often it is sent: a receiver can leave out what it has. */
   id: z.string(),
   kind: z.enum(['failure', 'recovery']),
-  /** Of a run, or of what is deployed while no run is under way. */
-  of: z.enum(['run', 'deployment']),
+  /** Of a run, of what is deployed while no run is under way, or of a server that it is deployed to. */
+  of: z.enum(['run', 'deployment', 'server']),
   /** When it came to be so, as text of a time. */
   at: z.iso.datetime(),
   pipeline: z.string(),
@@ -23,6 +23,8 @@ export const Notice = z.strictObject({
     .exactOptional(),
   /** Of what is deployed. */
   deployment: z.strictObject({ entry: z.string(), cluster: z.string() }).exactOptional(),
+  /** Of a server. */
+  server: z.strictObject({ cluster: z.string(), name: z.string() }).exactOptional(),
   /** Why it failed; empty for a recovery. */
   reason: z.string(),
   /** All of it in one line, for people. */

@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { RunningQuery } from '#core/adopt/running-container.ts';
+import { Server } from '#core/declarations/cluster-server.ts';
 import { SealedManifests } from '#core/release/release.ts';
 
 /** The queue contract: job name to payload, parsed again on receipt. Secrets never travel in clear here. */
@@ -11,6 +13,19 @@ export const jobs = {
   plan: z.strictObject({ owner: z.string(), manifests: SealedManifests }),
   /** What a container is for; answers with `{ found }`, which is absent where it is not there. */
   find: z.strictObject({ reference: z.string() }),
+  /**
+   * What containers that somebody else made are like; the answer, which holds their environment in clear, goes to the
+   * server under `id`.
+   */
+  running: z.strictObject({ id: z.string(), wanted: RunningQuery }),
+  /** How servers are and what would be done if the file had these; answers with `{ fleet }`. */
+  'plan-servers': z.strictObject({ servers: z.array(Server) }),
+  /** A swarm that has lost its quorum goes on with one manager; answers with what that does. */
+  recover: z.strictObject({ from: z.string(), how: z.enum(['plan', 'do']), who: z.string() }),
+  /** What would happen without these servers; answers with a `Loss`. */
+  simulate: z.strictObject({ lose: z.array(z.string()) }),
+  /** What servers have unevenly; answers with `{ uneven }`. */
+  rebalance: z.strictObject({}),
   /**
    * Opens a tunnel to the server under `id`, for a command (which travels in the tunnel) or a connection; answers with
    * where it leads once that is known.

@@ -26,25 +26,36 @@ const AnyResource = z.looseObject({
   metadata: z.looseObject({ name: z.string().min(1), namespace: z.string().min(1).optional() }),
 });
 
-/** The resources in YAML or JSON files. Two with one identity are a problem that names both places. */
-export function parseManifests(files: readonly { path: string; text: string }[]): ParsedManifests {
+/**
+ * The resources in YAML or JSON files, each as `meant` makes it, or left out. Two with one identity are a problem that names both
+ * places.
+ */
+export function parseManifests(
+  files: readonly { path: string; text: string }[],
+  meant: (resource: Resource) => Resource | undefined = (resource) => resource,
+): ParsedManifests {
   const parsed: ParsedManifests = { resources: [], origins: new Map(), problems: [] };
   for (const { path, text } of files) {
     const { documents, problems } = parseYamlDocuments(path, text, 'kubernetes');
     parsed.problems.push(...problems);
-    for (const document of documents) addDocument(parsed, { file: path, document });
+    for (const document of documents) addDocument(parsed, { file: path, document }, meant);
   }
   return parsed;
 }
 
-function addDocument({ resources, origins, problems }: ParsedManifests, origin: Origin): void {
+function addDocument(
+  { resources, origins, problems }: ParsedManifests,
+  origin: Origin,
+  meant: (resource: Resource) => Resource | undefined,
+): void {
   const { file, document } = origin;
   const checked = checkDocument(AnyResource, document, file);
   if ('problems' in checked) {
     problems.push(...checked.problems);
     return;
   }
-  const resource = asSubmitted(document.value) as Resource;
+  const resource = meant(asSubmitted(document.value) as Resource);
+  if (resource === undefined) return;
   if (resource.kind === 'List') {
     problems.push(
       problemAt({

@@ -16,9 +16,24 @@ interface ResourceMetadata {
 /** Identity of a resource within a cluster: `Deployment/shop/web`; `Namespace//shop` where it has no namespace. */
 export type ResourceKey = string;
 
-const CLUSTER_SCOPED = new Set(['Namespace', 'IngressClass']);
+const CLUSTER_SCOPED = new Set([
+  'APIService',
+  'ClusterRole',
+  'ClusterRoleBinding',
+  'CustomResourceDefinition',
+  'IngressClass',
+  'MutatingWebhookConfiguration',
+  'Namespace',
+  'PersistentVolume',
+  'PriorityClass',
+  'RuntimeClass',
+  'StorageClass',
+  'ValidatingAdmissionPolicy',
+  'ValidatingAdmissionPolicyBinding',
+  'ValidatingWebhookConfiguration',
+]);
 
-function isClusterScoped(kind: string): boolean {
+export function isClusterScoped(kind: string): boolean {
   return CLUSTER_SCOPED.has(kind);
 }
 

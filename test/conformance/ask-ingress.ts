@@ -2,7 +2,7 @@ import { connect } from 'node:http2';
 import { request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
 import type { Socket } from 'node:net';
-import { TLSSocket } from 'node:tls';
+import { connect as connectTls, TLSSocket } from 'node:tls';
 import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import type { IngressAnswer, IngressRequest } from './cluster.ts';
@@ -10,24 +10,29 @@ import type { IngressAnswer, IngressRequest } from './cluster.ts';
 const ANSWER_MS = 10_000;
 const HERE = '127.0.0.1';
 
-/** Asks the Ingress on this machine, whatever the host's name leads to; whose certificate it is the name must tell. */
-export function askIngress(
-  asked: IngressRequest,
-  ports: { httpPort: number; httpsPort: number },
-): Promise<IngressAnswer> {
+/** A port of this machine, or the path of a socket. */
+type Door = { port: number } | { socketPath: string };
+
+export interface IngressDoors {
+  http: Door;
+  https: Door;
+}
+
+/** Asks the Ingress behind these doors, whatever the host's name leads to; whose certificate it is the name must tell. */
+export function askIngress(asked: IngressRequest, doors: IngressDoors): Promise<IngressAnswer> {
   const url = new URL(asked.url);
-  return asked.version === '2' ? askHttp2(asked, url, ports.httpsPort) : ask(asked, url, ports);
+  return asked.version === '2' ? askHttp2(asked, url, doors.https) : ask(asked, url, doors);
 }
 
 function ask(
   { method, headers, bytes, enough }: IngressRequest,
   url: URL,
-  ports: { httpPort: number; httpsPort: number },
+  doors: IngressDoors,
 ): Promise<IngressAnswer> {
   const isSecure = url.protocol === 'https:';
   const options = {
     host: HERE,
-    port: isSecure ? ports.httpsPort : ports.httpPort,
+    ...(isSecure ? doors.https : doors.http),
     method,
     path: url.pathname + url.search,
     headers: { host: url.host, connection: 'close', ...headers },
@@ -67,12 +72,18 @@ function ask(
 function askHttp2(
   { method, headers, enough }: IngressRequest,
   url: URL,
-  port: number,
+  door: Door,
 ): Promise<IngressAnswer> {
   return new Promise((resolve, reject) => {
-    const session = connect(`https://${HERE}:${port}`, {
-      servername: url.hostname,
-      rejectUnauthorized: false,
+    const servername = url.hostname;
+    const session = connect(`https://${HERE}`, {
+      createConnection: () =>
+        connectTls({
+          ...('port' in door ? { host: HERE, port: door.port } : { path: door.socketPath }),
+          ALPNProtocols: ['h2'],
+          servername,
+          rejectUnauthorized: false,
+        }),
     });
     session.setTimeout(ANSWER_MS, () => session.destroy(new Error('no answer')));
     session.on('error', reject);

@@ -1,8 +1,12 @@
 import type { OwnerStatus } from '#core/engine.ts';
+import type { Problem } from '#core/errors.ts';
+import type { ParsedManifests } from '#core/resources/parse.ts';
 import type { Resource } from '#core/resources/resource.ts';
 
-/** What behaviours are tried on: any engine can be one. */
+/** What behaviours are tried on: every engine can be one. */
 export interface ConformanceCluster {
+  /** What its engine refuses of manifests. */
+  accept(manifests: ParsedManifests): Problem[];
   /** Wants exactly these of the owner from now on; does not wait for anything. */
   apply(owner: string, resources: readonly Resource[]): void;
   /** How the owner stood at the end of a pass that began with what it wants now; absent before the first. */

@@ -1,81 +1,25 @@
-import { createSocket } from 'node:dgram';
-import { once } from 'node:events';
-import { setTimeout as sleep } from 'node:timers/promises';
-import type { DesiredState, Engine, OwnerStatus } from '#core/engine.ts';
-import { messageOf } from '#core/errors.ts';
-import type { Resource } from '#core/resources/resource.ts';
+import { acceptResources } from '#core/docker/accepts.ts';
 import { createDockerCluster } from '../../workers/deploy/engines/docker/testing/docker-cluster.ts';
 import { askIngress } from './ask-ingress.ts';
+import { startEngineCluster } from './engine-cluster.ts';
+import { exchange } from '../tools/exchange.ts';
 import { startPrivateRegistry } from './private-registry.ts';
 import type { PrivateRegistry } from './private-registry.ts';
-import type { ConformanceCluster, ContainerPlace } from './cluster.ts';
+import type { ConformanceCluster } from './cluster.ts';
+import type { Reached } from './reach-docker.ts';
 
 const ANSWER_MS = 5_000;
-const COMMAND_MS = 15_000;
-const RETRY_MS = 500;
 
-/** The docker engine on this machine's Docker, with passes as the controller makes them. */
-export function startDockerCluster(): ConformanceCluster & { remove(): Promise<void> } {
+/** The docker engine on this machine's Docker. */
+export function startDockerCluster(
+  reached: Reached,
+): ConformanceCluster & { remove(): Promise<void> } {
   const docker = createDockerCluster();
-  const engine = docker.startEngine();
-  const stop = new AbortController();
-  const desired = new Map<string, DesiredState>();
-  const statuses = new Map<string, { of: DesiredState; status: OwnerStatus }>();
-  let wake = new AbortController();
   let registry: Promise<PrivateRegistry> | undefined;
-  const running = Promise.all([engine.watch(() => wake.abort(), stop.signal), makePasses()]);
-
-  async function makePasses(): Promise<void> {
-    while (!stop.signal.aborted) {
-      const { signal } = (wake = new AbortController());
-      const pauseMs = await makePass();
-      const ends = AbortSignal.any([signal, stop.signal]);
-      await sleep(pauseMs, undefined, { signal: ends }).catch(() => undefined);
-    }
-  }
-
-  async function makePass(): Promise<number> {
-    const wanted = [...desired.values()];
-    try {
-      const { owners, wakeAfterMs } = await engine.reconcile(wanted, stop.signal);
-      for (const status of owners) {
-        const of = wanted.find(({ owner }) => owner === status.owner);
-        if (of !== undefined) statuses.set(status.owner, { of, status });
-      }
-      return wakeAfterMs;
-    } catch (error) {
-      // oxlint-disable-next-line no-console -- a test that waits in vain does not say why
-      if (!stop.signal.aborted) console.error(`a pass failed: ${messageOf(error)}`);
-      return RETRY_MS;
-    }
-  }
-
-  function nodePort(owner: string, service: string): number {
-    const key = `Service/${owner}/${service}`;
-    const status = statuses.get(owner)?.status;
-    const summary = status?.resources.find((each) => each.key === key)?.summary;
-    return Number(/:(\d{5})/.exec(summary ?? '')?.[1]);
-  }
-
-  return {
-    apply(owner: string, resources: readonly Resource[]) {
-      desired.set(owner, { owner, release: 'r1', resources });
-      wake.abort();
-    },
-    status(owner) {
-      const seen = statuses.get(owner);
-      return seen !== undefined && seen.of === desired.get(owner) ? seen.status : undefined;
-    },
-    run: (place, command) => runIn(engine, place, command),
-    async logs(place) {
-      const lines: string[] = [];
-      const target = { ...place, workload: keyOf(place) };
-      for await (const { line } of engine.logs(target, { follow: false }, stop.signal))
-        lines.push(line);
-      return lines.join('\n');
-    },
-    ask: (owner, service, path) => get(`http://127.0.0.1:${nodePort(owner, service)}${path}`),
-    askUdp: (owner, service, datagram) => exchange(nodePort(owner, service), datagram),
+  return startEngineCluster(docker.startEngine(reached), {
+    accept: (manifests) => acceptResources(manifests),
+    get: (port, path) => get(`http://127.0.0.1:${port}${path}`),
+    exchange,
     async privateRegistry() {
       registry ??= startPrivateRegistry();
       return (await registry).host;
@@ -84,32 +28,19 @@ export function startDockerCluster(): ConformanceCluster & { remove(): Promise<v
       registry ??= startPrivateRegistry();
       await (await registry).push(image);
     },
-    askIngress: (request) => askIngress(request, docker.ingress),
+    askIngress: (request) =>
+      askIngress(request, {
+        http: { port: docker.ingress.httpPort },
+        https: { port: docker.ingress.httpsPort },
+      }),
     // The host itself.
     askBalancer: ({ port }, path) => get(`http://127.0.0.1:${port}${path}`),
-    async remove() {
-      stop.abort(new Error('the tests are over'));
-      await running;
+    async close() {
       await docker.remove();
+      await reached.close();
       await (await registry)?.stop();
     },
-  };
-}
-
-/** Takes an answer only from where it was sent to. */
-async function exchange(port: number, datagram: Uint8Array): Promise<string> {
-  const socket = createSocket('udp4');
-  try {
-    socket.connect(port, '127.0.0.1');
-    await once(socket, 'connect');
-    const signal = AbortSignal.timeout(ANSWER_MS);
-    const answer = once(socket, 'message', { signal });
-    socket.send(datagram);
-    const [message] = (await answer) as [Buffer];
-    return message.toString('latin1');
-  } finally {
-    socket.close();
-  }
+  });
 }
 
 async function get(url: string): Promise<string> {
@@ -118,29 +49,4 @@ async function get(url: string): Promise<string> {
     headers: { connection: 'close' },
   });
   return response.text();
-}
-
-async function runIn(
-  engine: Engine,
-  place: ContainerPlace,
-  command: readonly string[],
-): Promise<{ exitCode: number; output: string }> {
-  const signal = AbortSignal.timeout(COMMAND_MS);
-  const { namespace, container } = place;
-  const target = { namespace, workload: keyOf(place), container };
-  const session = await engine.exec(
-    await engine.locate(target, signal),
-    { command: [...command] },
-    signal,
-  );
-  session.end();
-  const output: Uint8Array[] = [];
-  for await (const { data } of session.output) output.push(data);
-  signal.throwIfAborted();
-  return { exitCode: await session.exitCode(), output: Buffer.concat(output).toString() };
-}
-
-function keyOf({ namespace, workload }: ContainerPlace): string {
-  const [kind, name] = workload.split('/');
-  return `${kind}/${namespace}/${name}`;
 }

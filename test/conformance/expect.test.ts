@@ -41,9 +41,10 @@ function leavesOf(fields: readonly Field[]): string[] {
     });
 }
 
-/** What pods of any kind have, and init containers as containers, is shown once. */
+/** What pods of any kind have, Jobs of a CronJob as Jobs, and init containers as containers, is shown once. */
 function asOfPod(field: string): string {
   return field
+    .replace(/^CronJob spec\.jobTemplate\.spec\./, 'Job spec.')
     .replace(/^\w+ spec\.template\./, 'Pod ')
     .replace('Pod spec.initContainers.', 'Pod spec.containers.');
 }

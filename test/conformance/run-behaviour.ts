@@ -2,7 +2,6 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parse } from 'yaml';
-import { acceptResources } from '#core/docker/accepts.ts';
 import type { ContainerStatus, OwnerStatus, PodStatus } from '#core/engine.ts';
 import { formatProblem, messageOf } from '#core/errors.ts';
 import { parseManifests } from '#core/resources/parse.ts';
@@ -14,7 +13,7 @@ import type { Step } from './expect.ts';
 const LOOK_AGAIN_MS = 150;
 /** In manifests, in place of its address. */
 const PRIVATE_REGISTRY = 'registry.example.com';
-const CLUSTER_SCOPED = ['Namespace', 'IngressClass'];
+const CLUSTER_SCOPED = ['Namespace', 'IngressClass', 'StorageClass'];
 
 type Check = (behaviour: Behaviour) => Promise<string | undefined> | string | undefined;
 
@@ -59,7 +58,7 @@ async function readManifests(
       ? resource
       : { ...resource, metadata: { ...resource.metadata, namespace } },
   );
-  const problems = [...parsed.problems, ...acceptResources(parsed)];
+  const problems = [...parsed.problems, ...cluster.accept(parsed)];
   if (problems.length > 0) throw new Error(problems.map(formatProblem).join('\n'));
   return inNamespace;
 }

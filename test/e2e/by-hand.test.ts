@@ -14,10 +14,12 @@ import { createRepository } from '../support/repository.ts';
 import type { GitResult, Repository } from '../support/repository.ts';
 import { startWindlass, waitUntil } from '../support/windlass.ts';
 import type { Windlass } from '../support/windlass.ts';
+import { freeNodePort } from '../tools/process.ts';
 
 const never = new AbortController().signal;
 const docker = connectDocker('unix:///var/run/docker.sock');
-const NODE_PORT = 31_778;
+const NODE_PORT = await freeNodePort();
+const OTHER_NODE_PORT = await freeNodePort();
 
 const CONFIG = `
 apiVersion: windlass.dev/v1
@@ -285,9 +287,11 @@ describe.sequential('by hand', () => {
     expect(listed).toEqual({ code: 7, out: 'page\n', notes: 'oops\n' });
     // Larger than what fits into the buffers on the way.
     const large = randomBytes(5_000_000).toString('base64');
-    const echoed = await runCli(windlass, ['exec', '-i', ...here, '--', 'cat'], large);
+    const echoed = await runCli(windlass, ['exec', '-i', ...here, '--', 'cat'], { input: large });
     expect(echoed.out === large).toBe(true);
-    const counted = await runCli(windlass, ['exec', ...here, '--json', '--', 'wc', '-c'], 'unread');
+    const counted = await runCli(windlass, ['exec', ...here, '--json', '--', 'wc', '-c'], {
+      input: 'unread',
+    });
     expect(JSON.parse(counted.out)).toEqual({ exitCode: 0, stdout: '0\n', stderr: '' });
     const nowhere = await cli('exec', 'deployment/nothing', '--cluster', 'here', '--', 'ls');
     expect(nowhere).toMatchObject({ code: 1 });
@@ -374,7 +378,7 @@ describe.sequential('by hand', () => {
   it('leaves what is declared no longer running, tells of it, and removes it when asked', async () => {
     const blog = await createRepository();
     const remote = `${windlass.url.replace('//', `//dev:${windlass.token}@`)}/git/blog.git`;
-    const manifests = WEB.replace(`nodePort: ${NODE_PORT}`, `nodePort: ${NODE_PORT + 1}`);
+    const manifests = WEB.replace(`nodePort: ${NODE_PORT}`, `nodePort: ${OTHER_NODE_PORT}`);
     await blog.commit({ 'deploy/web.yaml': manifests });
     const pushed = await blog.git('push', remote, 'main');
     await blog.remove();

@@ -10,8 +10,9 @@ import { startWindlass, waitUntil } from '../support/windlass.ts';
 import type { Windlass } from '../support/windlass.ts';
 import { createFakeClock } from '../tools/fake-clock.ts';
 import type { FakeClock } from '../tools/fake-clock.ts';
+import { freeNodePort } from '../tools/process.ts';
 
-const PORT = 31_840;
+const PORT = await freeNodePort();
 const HOUR = 3_600;
 const CONFIG = `
 apiVersion: windlass.dev/v1

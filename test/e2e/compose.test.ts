@@ -50,13 +50,6 @@ describe.sequential.each(composes)('docker-compose.yml with Compose $version', (
     return runCompose(compose, ...args);
   }
 
-  async function ask(url: string): Promise<string> {
-    const code = `const answer = await fetch(${JSON.stringify(url)}, { signal: AbortSignal.timeout(5000) });
-      if (!answer.ok) throw new Error(String(answer.status));
-      process.stdout.write(await answer.text());`;
-    return dockerd.run([process.execPath, '--input-type=module', '--eval', code]);
-  }
-
   function cli(...args: string[]): Promise<string> {
     return dockerd.run([process.execPath, 'apps/cli/main.ts', ...args], {
       environment: { WINDLASS_URL: URL, WINDLASS_TOKEN: token },
@@ -77,7 +70,11 @@ describe.sequential.each(composes)('docker-compose.yml with Compose $version', (
 
   it('comes up, and takes a push to serving', async () => {
     await up('up', '-d');
-    await waitUntil(async () => (await ask(`${URL}/readyz`)) !== '', 'the server', TIMEOUT_MS);
+    await waitUntil(
+      async () => (await dockerd.ask(`${URL}/readyz`)) !== '',
+      'the server',
+      TIMEOUT_MS,
+    );
     const tokens = await up('exec', '-T', 'server', 'cat', '/state/tokens.json');
     ({ admin: token } = JSON.parse(tokens) as { admin: string });
     await repository.commit({});
@@ -85,15 +82,19 @@ describe.sequential.each(composes)('docker-compose.yml with Compose $version', (
     const git = ['git', 'push', '--quiet', remote, 'main'];
     await dockerd.run(git, { cwd: repository.folder, timeoutMs: TIMEOUT_MS });
     expect(await cli('status')).toContain('hello');
-    expect(await ask(PAGE)).toContain('Hello from Windlass');
+    expect(await dockerd.ask(PAGE)).toContain('Hello from Windlass');
   });
 
   it('comes back after it was taken down, and touches nothing that runs', async () => {
     const before = await workloads();
     await up('down');
-    expect(await ask(PAGE)).toContain('Hello from Windlass');
+    expect(await dockerd.ask(PAGE)).toContain('Hello from Windlass');
     await up('up', '-d');
-    await waitUntil(async () => (await ask(`${URL}/readyz`)) !== '', 'the server', TIMEOUT_MS);
+    await waitUntil(
+      async () => (await dockerd.ask(`${URL}/readyz`)) !== '',
+      'the server',
+      TIMEOUT_MS,
+    );
     await waitUntil(
       async () => /Healthy/.test(await cli('status')),
       'a deploy worker that looks',

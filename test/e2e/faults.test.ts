@@ -8,15 +8,16 @@ import type { App } from '../support/app.ts';
 import { containersOf, execIn, followCreated, pidOf } from '../support/containers.ts';
 import { startGatedWindlass } from '../support/gated-windlass.ts';
 import type { GatedWindlass, Gates } from '../support/gated-windlass.ts';
+import { freeNodePort } from '../tools/process.ts';
 import { mountSmallDisk } from '../tools/small-disk.ts';
 import type { SmallDisk } from '../tools/small-disk.ts';
 import { waitUntil } from '../support/windlass.ts';
 import type { Windlass } from '../support/windlass.ts';
 
 const RELEASE = /POST \/internal\/v1\/runs\/\S+\/release /;
-const FIRST_PORT = 31_800;
 const ROLES = ['server', 'build', 'deploy'] as const;
 const NAMES = ['alpha', 'beta', 'gamma', 'delta', 'epsilon'] as const;
+const PORTS = await Promise.all(NAMES.map(() => freeNodePort()));
 
 /** Where something is written, the outer ones first. */
 const PLACES = {
@@ -58,8 +59,7 @@ describe.sequential('what happens to servers', () => {
     });
     ({ windlass, gates } = gated);
     created = await followCreated(windlass.installation);
-    for (const [index, name] of NAMES.entries())
-      apps[name] = await createApp(windlass, name, FIRST_PORT + index);
+    for (const name of NAMES) apps[name] = await createApp(windlass, name, portOf(name));
   });
   afterAll(async () => {
     created.stop();
@@ -121,8 +121,8 @@ describe.sequential('what happens to servers', () => {
     expectNothingTwice();
   });
 
-  it('a deploy worker killed while it releases, creates and waits for health', async () => {
-    const { alpha, beta, gamma, delta } = apps;
+  it('a deploy worker killed while it releases, reads for the plan, creates and waits for health', async () => {
+    const { alpha, beta, gamma, delta, epsilon } = apps;
     const waits = await gamma.pushAway('gamma two', {
       'deploy/web.yaml': manifests('gamma', portOf('gamma'), { probe: '/ready' }),
     });
@@ -133,6 +133,9 @@ describe.sequential('what happens to servers', () => {
     const create = gates.deployDocker.hold(/POST \S*containers\/create\S*delta/);
     const creates = await delta.pushAway('delta two');
     await create.reached;
+    const read = gates.deployServer.hold(/GET \/internal\S*\/manifests\/epsilon\//);
+    const plans = await epsilon.pushAway('epsilon two');
+    await read.reached;
     const answer = gates.deployServer.hold(RELEASE, 'answer');
     const released = await beta.pushAway('beta two');
     await answer.reached;
@@ -141,12 +144,13 @@ describe.sequential('what happens to servers', () => {
     await request.reached;
 
     await windlass.kill('deploy');
-    for (const { drop } of [create, answer, request]) drop();
+    for (const { drop } of [create, read, answer, request]) drop();
     await windlass.start('deploy');
     expect(await gamma.page()).toBe('gamma one');
     await letBeReady(gamma, 'gamma two');
     await expectServes(gamma, waits, 'gamma two');
     await expectServes(delta, creates, 'delta two');
+    await expectServes(epsilon, plans, 'epsilon two');
     await expectServes(beta, released, 'beta two');
     await expectServes(alpha, releases, 'alpha two');
     expect(starting.map(({ Id }) => Id)).toEqual(
@@ -441,5 +445,5 @@ describe.sequential('what happens to servers', () => {
 });
 
 function portOf(name: (typeof NAMES)[number]): number {
-  return FIRST_PORT + NAMES.indexOf(name);
+  return PORTS[NAMES.indexOf(name)] ?? 0;
 }

@@ -11,8 +11,9 @@ import { createRepository } from '../support/repository.ts';
 import type { GitResult, Repository } from '../support/repository.ts';
 import { startWindlass, waitUntil } from '../support/windlass.ts';
 import type { Windlass } from '../support/windlass.ts';
+import { freeNodePort } from '../tools/process.ts';
 
-const NODE_PORT = 31_777;
+const NODE_PORT = await freeNodePort();
 const never = new AbortController().signal;
 const docker = connectDocker('unix:///var/run/docker.sock');
 
@@ -323,7 +324,7 @@ describe.sequential('from push to running', () => {
       const there = await containers('web');
       return there.length === 2 && there.every(({ Id }) => Id !== removed?.Id);
     }
-    await waitUntil(isBack, 'a container in its place', 20_000);
+    await waitUntil(isBack, 'a container in its place', 60_000);
     expect(await page()).toBe('good two');
   });
 
@@ -388,7 +389,7 @@ describe.sequential('from push to running', () => {
       await waitUntil(
         async () => (await containers('web')).filter(({ Id }) => Id !== removed?.Id).length === 2,
         'a container in its place',
-        20_000,
+        60_000,
       );
       expect(await page()).toBe('good five');
     });
@@ -464,7 +465,7 @@ describe.sequential('from push to running', () => {
   it('prunes what left git', async () => {
     await repository.commit({ 'deploy/other.yaml': undefined });
     expect((await push()).output).toMatch(/delete Deployment\/default\/other/);
-    await waitUntil(async () => (await containers('other')).length === 0, 'the pruned pod', 20_000);
+    await waitUntil(async () => (await containers('other')).length === 0, 'the pruned pod', 60_000);
     expect(await page()).toBe('good seven');
   });
 

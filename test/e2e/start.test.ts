@@ -5,9 +5,11 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { DOCKER_REGISTRY, findTool, REDIS_SERVER } from '#adapters/debian/tool.ts';
 import { freePort } from '../tools/process.ts';
-import { cleanUp } from '../support/installation.ts';
 import { waitUntil } from '../support/windlass.ts';
+import { startOwnDockerd } from '../tools/dockerd.ts';
+import type { OwnDockerd } from '../tools/dockerd.ts';
 
 const EXAMPLE = 'http://127.0.0.1:30080/';
 
@@ -17,28 +19,32 @@ interface Started {
   told: () => string;
 }
 
+/** The machine's own may have the example already, of whoever tried it. */
+let dockerd: OwnDockerd;
 let folder = '';
 let listen = '';
 let last: Started | undefined;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'windlass-start-'));
+  dockerd = await startOwnDockerd(await mkdtemp(join(tmpdir(), 'windlass-start-dockerd-')));
+  // What it would fetch: there is no way out of the network that it starts in.
+  const search = { tools: join(folder, 'tools'), path: process.env['PATH'] ?? '' };
+  for (const tool of [REDIS_SERVER, DOCKER_REGISTRY])
+    await findTool(tool, search, AbortSignal.timeout(60_000));
   listen = `127.0.0.1:${await freePort()}`;
 });
 afterAll(async () => {
   last?.child.kill('SIGKILL');
   for (const name of ['redis-server', 'docker-registry']) await killLeft(name);
-  await cleanUp(await installation());
+  await dockerd.stop();
   await rm(folder, { recursive: true });
 });
 
-async function installation(): Promise<string> {
-  return (await readFile(join(folder, 'installation'), 'utf8')).trim();
-}
-
 function start(): Started {
-  const args = ['apps/start/main.ts', '--state', folder, '--listen', listen];
-  const child = spawn(process.execPath, args, {
+  const [command, ...words] = dockerd.within;
+  const program = ['apps/start/main.ts', '--state', folder, '--listen', listen];
+  const child = spawn(command, [...words, process.execPath, ...program], {
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -73,10 +79,6 @@ async function end({ child }: Started, signal: NodeJS.Signals): Promise<number |
   return child.exitCode;
 }
 
-async function greeting(): Promise<string> {
-  return (await fetch(EXAMPLE, { signal: AbortSignal.timeout(5_000) })).text();
-}
-
 /** Pids of the programs of that name that run with files of the state folder. */
 async function running(name: string): Promise<number[]> {
   const found: number[] = [];
@@ -96,7 +98,7 @@ it('brings the example to serve, and tells where', async () => {
   await up(started);
   expect(started.told()).toContain('DEPLOYED hello');
   expect(started.told()).toContain(`Example      ${EXAMPLE}`);
-  expect(await greeting()).toContain('Hello from Windlass');
+  expect(await dockerd.ask(EXAMPLE)).toContain('Hello from Windlass');
 });
 
 it('stops cleanly at a Ctrl-C that arrives twice, and leaves what is deployed running', async () => {
@@ -107,7 +109,7 @@ it('stops cleanly at a Ctrl-C that arrives twice, and leaves what is deployed ru
   expect(await ended).toBe(0);
   expect(await running('redis-server')).toEqual([]);
   expect(await running('docker-registry')).toEqual([]);
-  expect(await greeting()).toContain('Hello from Windlass');
+  expect(await dockerd.ask(EXAMPLE)).toContain('Hello from Windlass');
 });
 
 it('takes up where it was, and takes over what a SIGKILL left behind', async () => {
@@ -121,6 +123,6 @@ it('takes up where it was, and takes over what a SIGKILL left behind', async () 
   await up(third);
   expect(third.told()).toContain('taken over');
   expect(await running('redis-server')).toEqual(redis);
-  expect(await greeting()).toContain('Hello from Windlass');
+  expect(await dockerd.ask(EXAMPLE)).toContain('Hello from Windlass');
   expect(await end(third, 'SIGTERM')).toBe(0);
 });

@@ -11,7 +11,7 @@ export interface Process {
 export interface Interleaving {
   startProcess(): Process;
   /**
-   * Lets one of those that wait go on until they all wait again; answers whether there was any. Choices count from the
+   * Lets one of those that wait go on until they all wait again; answers whether one waited. Choices count from the
    * one that waits longest, negative ones from the other end.
    */
   step(choice: number): Promise<boolean>;

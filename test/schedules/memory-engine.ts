@@ -34,9 +34,13 @@ export function createMemoryEngine(isSound: (source: string) => boolean): Memory
       }),
     logs: nobody,
     find: nobody,
+    running: nobody,
     locate: nobody,
     exec: nobody,
     connect: nobody,
+    fleet: nobody,
+    planServers: nobody,
+    recover: nobody,
     close: async () => undefined,
   };
 }

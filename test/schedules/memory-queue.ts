@@ -58,8 +58,8 @@ export function createMemoryQueue(): MemoryQueue {
   }
 
   return {
-    async add(jobs) {
-      for (const job of jobs.filter(({ id }) => !entries.has(id)))
+    async add(job) {
+      if (!entries.has(job.id))
         entries.set(job.id, { ...job, state: 'waiting', stalls: 0, attemptsMade: 0 });
       tell();
     },

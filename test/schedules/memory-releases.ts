@@ -79,6 +79,7 @@ export function createMemoryReleases(
     heads: async () => commits.slice(-1),
     manifests: async (_pipeline, id) => ({ 'source.yaml': manifest(find(id)?.source ?? '') }),
     open: async (manifests) => manifests,
+    answer: async () => undefined,
     history: () => Promise.reject(new Error('nobody rolls back here')),
     namesSource: async (_pipeline, source) => commits.some((each) => each.source === source),
     async forgetRendered(_pipeline, runId) {

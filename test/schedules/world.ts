@@ -58,9 +58,9 @@ export function createWorld(): World {
   };
 
   const commits = createCommits();
-  const runs = createMemoryRunStore();
-  const shared = createMemorySharedState();
   const queue = createMemoryQueue();
+  const runs = createMemoryRunStore(queue);
+  const shared = createMemorySharedState();
   const releases = createMemoryReleases(runs, { pipeline: PIPELINE, entry: CLUSTER });
   const engine = createMemoryEngine((source) => commits.qualityOf(source) !== 'does not serve');
   const acknowledged: string[] = [];

@@ -2,11 +2,11 @@ import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
 import type { Windlass } from './windlass.ts';
 
-const MAIN = 'apps/cli/main.ts';
+const MAIN = resolve('apps/cli/main.ts');
 
 export interface CliResult {
   code: number | null;
@@ -18,9 +18,13 @@ export interface CliResult {
 export async function runCli(
   windlass: Windlass,
   args: readonly string[],
-  input = '',
+  { input = '', cwd }: { input?: string; cwd?: string } = {},
 ): Promise<CliResult> {
-  const child = spawn(process.execPath, [MAIN, ...args], { env: environment(windlass) });
+  const env = environment(windlass);
+  const child = spawn(process.execPath, [MAIN, ...args], {
+    env,
+    ...(cwd === undefined ? {} : { cwd }),
+  });
   child.stdin.on('error', () => {
     // It ended without reading all of it.
   });

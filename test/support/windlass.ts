@@ -168,8 +168,11 @@ export async function startWindlass(config: string, options: Options = {}): Prom
     post: (path, body = {}) => call(path, { method: 'POST', body: JSON.stringify(body) }),
     async withoutRedis(work, signal) {
       await redis.stop(signal);
-      await work();
-      redis = await startRedis(join(folder, 'redis'));
+      try {
+        await work();
+      } finally {
+        redis = await startRedis(join(folder, 'redis'));
+      }
     },
     redisEnded: () => redis.ended,
     lastRun: async (pipeline) => {

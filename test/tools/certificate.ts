@@ -21,7 +21,7 @@ export interface Certificate {
   key: string;
 }
 
-/** A certificate for 127.0.0.1 and localhost, by an authority of its own. */
+/** A certificate for 127.0.0.1 and localhost, by an authority of its own; a client may show it too. */
 export async function makeCertificate(folder: string): Promise<Certificate> {
   await mkdir(folder, { recursive: true });
   const search = { tools: join(tmpdir(), 'windlass-test-tools'), path: process.env['PATH'] ?? '' };

@@ -11,11 +11,14 @@ import { connectDocker } from '#adapters/docker/connect.ts';
 import { ensureImages } from '#adapters/images/ensure.ts';
 import { runProgram } from '#adapters/debian/run-program.ts';
 import { SYSTEM_IMAGES } from '#core/images.ts';
+import type { Address } from './gate.ts';
 import { mountSmallDisk } from './small-disk.ts';
 import type { SmallDisk } from './small-disk.ts';
 
+const SOCKET = '/var/run/docker.sock';
 const TIMEOUT_MS = 60_000;
 const LOG_TAIL = 2_000;
+const ANSWER_MS = 5_000;
 
 /** A Docker engine beside the machine's own, with a network and a `/run` of its own, that a test can do anything to. */
 export interface OwnDockerd {
@@ -23,8 +26,14 @@ export interface OwnDockerd {
   disk?: SmallDisk;
   /** Where it is reached from outside; within, it is `/var/run/docker.sock`. */
   socket: string;
+  /** The words before a command that is to run within. */
+  within: readonly [string, ...string[]];
   /** Runs a command within; answers what it prints. */
   run(args: readonly string[], options?: RunOptions): Promise<string>;
+  /** What is answered there to a GET from within, with a status below 400. */
+  ask(url: string): Promise<string>;
+  /** Leads from an address within to one of this machine, or the other way: sockets by their path are the same here and there. */
+  lead(from: Address, to: Address): Promise<void>;
   /** Ends it and starts it again; `work` is done while there is none. */
   restart(signal: NodeJS.Signals, work?: () => Promise<void>): Promise<void>;
   removeContainers(): Promise<void>;
@@ -37,10 +46,14 @@ interface RunOptions {
   timeoutMs?: number;
 }
 
-/** Its data are in `folder`, on a disk of their own where its size is said; it has the images that Windlass runs. */
+/**
+ * Its data are in `folder`, on a disk of their own where its size is said; it has the images that Windlass runs. With
+ * `options` of dockerd it listens on its socket all the same.
+ */
 export async function startOwnDockerd(
   folder: string,
   disk?: { megabytes: number },
+  options: readonly string[] = [],
 ): Promise<OwnDockerd> {
   const run = join(folder, 'run');
   await mkdir(run, { recursive: true });
@@ -54,7 +67,9 @@ export async function startOwnDockerd(
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   await once(holder.stdout, 'data');
+  const relays: ChildProcess[] = [];
   const enter = [`--target=${holder.pid}`, '--net', '--mount'];
+  const within = ['nsenter', ...enter, `--wd=${process.cwd()}`] as const;
   let child = await start();
   await load(docker);
   await bringUpLoopback(docker);
@@ -62,8 +77,8 @@ export async function startOwnDockerd(
   async function start(): Promise<ChildProcess> {
     const logFile = join(folder, 'dockerd.log');
     const log = await open(logFile, 'a');
-    const options = [`--data-root=${data}`, '--exec-root=/run/docker'];
-    const started = spawn('nsenter', [...enter, 'dockerd', ...options], {
+    const own = [`--data-root=${data}`, '--exec-root=/run/docker', `--host=unix://${SOCKET}`];
+    const started = spawn('nsenter', [...enter, 'dockerd', ...own, ...options], {
       stdio: ['ignore', log.fd, log.fd],
     });
     await log.close();
@@ -84,17 +99,38 @@ export async function startOwnDockerd(
     await rm(join(run, 'docker', 'containerd', 'containerd.pid'), { force: true });
   }
 
+  function runWithin(
+    args: readonly string[],
+    { cwd = process.cwd(), environment = {}, timeoutMs = TIMEOUT_MS }: RunOptions = {},
+  ): Promise<string> {
+    return runProgram({
+      command: 'nsenter',
+      args: [...enter, `--wd=${cwd}`, ...args],
+      environment,
+      timeoutMs,
+      signal: AbortSignal.timeout(timeoutMs),
+    });
+  }
+
   return {
     docker,
     socket,
-    run: (args, { cwd = process.cwd(), environment = {}, timeoutMs = TIMEOUT_MS } = {}) =>
-      runProgram({
-        command: 'nsenter',
-        args: [...enter, `--wd=${cwd}`, ...args],
-        environment,
-        timeoutMs,
-        signal: AbortSignal.timeout(timeoutMs),
-      }),
+    within,
+    run: runWithin,
+    ask(url) {
+      const code = `const answer = await fetch(${JSON.stringify(url)}, { signal: AbortSignal.timeout(${ANSWER_MS}) });
+        if (!answer.ok) throw new Error(String(answer.status));
+        process.stdout.write(await answer.text());`;
+      return runWithin([process.execPath, '--input-type=module', '--eval', code]);
+    },
+    async lead(from, to) {
+      const addresses = [from, to].map((address) => JSON.stringify(address));
+      const relay = join(import.meta.dirname, 'relay-process.ts');
+      const args = [...enter, process.execPath, relay, ...addresses];
+      const child = spawn('nsenter', args, { stdio: ['pipe', 'pipe', 'inherit'] });
+      relays.push(child);
+      await once(child.stdout, 'data');
+    },
     async restart(signal, work) {
       await end(signal);
       await work?.();
@@ -104,6 +140,7 @@ export async function startOwnDockerd(
     removeContainers: () => removeAll(docker),
     async stop() {
       await removeAll(docker);
+      for (const relay of relays) relay.kill();
       await end('SIGTERM');
       const ended = once(holder, 'exit');
       holder.kill('SIGKILL');
@@ -142,7 +179,7 @@ async function answers(docker: Docker): Promise<boolean> {
 }
 
 async function load(docker: Docker): Promise<void> {
-  const machine = connectDocker('unix:///var/run/docker.sock');
+  const machine = connectDocker(`unix://${SOCKET}`);
   const signal = AbortSignal.timeout(TIMEOUT_MS);
   const search = { tools: join(tmpdir(), 'windlass-tools'), path: process.env['PATH'] ?? '' };
   for (const { image } of await ensureImages(machine, SYSTEM_IMAGES, search, signal)) {

@@ -9,7 +9,12 @@ export type Address = { host: string; port: number } | { path: string };
 
 /** What becomes of a piece of a request: it goes on, it goes on and the gate shuts over its answer, or it is cut off. */
 type Verdict = 'pass' | 'shut over answer' | 'cut';
-type Inspect = (request: string) => Verdict | Promise<Verdict>;
+/** What an HTTP request is answered in place of the server, which never sees it. */
+interface Refusal {
+  status: number;
+  message: string;
+}
+type Inspect = (request: string) => Verdict | Refusal | Promise<Verdict>;
 
 interface Held {
   /** Resolves once something is held. */
@@ -48,6 +53,13 @@ interface Hold {
 interface Answers {
   mayGoOn: Promise<Verdict>;
   isLast: boolean;
+}
+
+async function roomIn(socket: Socket): Promise<void> {
+  const waiting = new AbortController();
+  const { signal } = waiting;
+  await Promise.race([once(socket, 'drain', { signal }), once(socket, 'close', { signal })]);
+  waiting.abort();
 }
 
 export async function startGate(
@@ -92,18 +104,24 @@ export async function startGate(
 
   async function checkRequest(piece: Buffer, client: Socket, answers: Answers): Promise<Verdict> {
     const text = piece.toString('latin1', 0, 8_192);
-    if (status !== undefined) {
-      client.end(`HTTP/1.1 ${status} No\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}`);
-      return 'cut';
-    }
+    if (status !== undefined) return refuse(client, status, '{}');
     for (const { pattern, what, pass } of holds) {
       if (!pattern.test(text)) continue;
       if (what === 'answer') answers.mayGoOn = pass();
       else if ((await pass()) === 'cut') return 'cut';
     }
     const verdict = (await look?.(text)) ?? 'pass';
+    if (typeof verdict === 'object')
+      return refuse(client, verdict.status, JSON.stringify({ message: verdict.message }));
     answers.isLast ||= verdict === 'shut over answer';
     return verdict;
+  }
+
+  function refuse(client: Socket, code: number, body: string): Verdict {
+    client.end(
+      `HTTP/1.1 ${code} No\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`,
+    );
+    return 'cut';
   }
 
   async function carry(
@@ -119,7 +137,7 @@ export async function startGate(
           to.destroy();
           return;
         }
-        if (!to.write(piece)) await Promise.race([once(to, 'drain'), once(to, 'close')]);
+        if (!to.write(piece)) await roomIn(to);
       }
       to.end();
     } catch {

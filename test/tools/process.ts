@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
@@ -7,6 +8,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { findTool } from '#adapters/debian/tool.ts';
 import type { ToolSpec } from '#adapters/debian/tool.ts';
+import { NODE_PORTS } from '#core/docker/kinds-service.ts';
 
 const START_TIMEOUT_MS = 10_000;
 
@@ -69,4 +71,24 @@ export async function freePort(): Promise<number> {
     server.close(resolve);
   });
   return port;
+}
+
+const given = new Set<number>();
+
+/** A port for a Service's nodePort that nothing on this machine listens on, also not what an earlier test left. */
+export async function freeNodePort(): Promise<number> {
+  for (;;) {
+    const port = randomInt(NODE_PORTS.first, NODE_PORTS.last + 1);
+    if (given.has(port) || !(await isFree(port))) continue;
+    given.add(port);
+    return port;
+  }
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', () => resolve(false));
+    server.listen(port, '0.0.0.0', () => server.close(() => resolve(true)));
+  });
 }

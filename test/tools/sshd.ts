@@ -16,19 +16,24 @@ const SSHD: ToolSpec = {
   install: 'install openssh-server',
 };
 
-/** An OpenSSH server for git, that lets `root` in by one key. */
+/** An OpenSSH server that lets `root` in by one key. */
 export interface SshServer extends Running {
   port: number;
   /** What may log in. */
   privateKey: string;
+  /** The file it is in. */
+  keyFile: string;
   /** A line of `known_hosts`. */
   knownHosts: string;
-  /** A PATH on which `ssh` is found. */
+  /** A PATH on which `ssh` and its agent are found. */
   path: string;
 }
 
 /** Starts it with keys, users and configuration of its own in `folder`; nothing of the machine is read or changed. */
-export async function startSshServer(folder: string): Promise<SshServer> {
+export async function startSshServer(
+  folder: string,
+  configuration: readonly string[] = [],
+): Promise<SshServer> {
   await mkdir(folder, { recursive: true });
   const bin = await installClient(folder);
   const path = `${bin}:${process.env['PATH'] ?? ''}`;
@@ -56,6 +61,7 @@ export async function startSshServer(folder: string): Promise<SshServer> {
       'StrictModes no',
       'UsePAM no',
       'PidFile none',
+      ...configuration,
       '',
     ].join('\n'),
   );
@@ -74,17 +80,18 @@ export async function startSshServer(folder: string): Promise<SshServer> {
     ...running,
     port,
     path,
+    keyFile: join(folder, 'user'),
     privateKey: await readFile(join(folder, 'user'), 'utf8'),
     knownHosts: `[127.0.0.1]:${port} ${type} ${key}\n`,
   };
 }
 
-/** `ssh` and `ssh-keygen` in a folder for the PATH. */
+/** What a client has, in a folder for the PATH. */
 async function installClient(folder: string): Promise<string> {
   const bin = join(folder, 'bin');
   await mkdir(bin);
   const search = { tools: join(tmpdir(), 'windlass-test-tools'), path: process.env['PATH'] ?? '' };
-  for (const program of ['ssh', 'ssh-keygen']) {
+  for (const program of ['ssh', 'ssh-keygen', 'ssh-agent', 'ssh-add']) {
     const spec = { program, packages: PACKAGES, file: `usr/bin/${program}`, install: '' };
     const { command, args } = await findTool(spec, search, AbortSignal.timeout(120_000));
     const words = [command, ...args].map((word) => `'${word}'`).join(' ');

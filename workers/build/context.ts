@@ -3,6 +3,7 @@ import type { ImageEngine } from '#adapters/docker/image-engine.ts';
 import type { CheckedOut, Mirrors } from '#adapters/git/mirror.ts';
 import type { ServerWaiter } from '#adapters/server-api/client.ts';
 import type { ReadSecret } from '#adapters/secrets/read-secret.ts';
+import type { EngineName } from '#core/accept.ts';
 import type { Login } from '#core/docker/pull-secrets.ts';
 import type { RegistryGate, RunStore, ServerApi } from '#core/ports.ts';
 import type { Secret } from '#core/secret.ts';
@@ -18,6 +19,8 @@ export interface BuildSettings {
   workerToken: () => Promise<Secret>;
   /** Folder with a folder for each run. */
   checkouts: string;
+  /** Folders with programs, as in a PATH. */
+  programs: string;
 }
 
 /** All that a build needs of the world. */
@@ -33,6 +36,8 @@ export interface BuildContext {
    */
   resolveDigest: (image: string, logins: readonly Login[], signal: AbortSignal) => Promise<string>;
   readSecret: ReadSecret;
+  /** Of a declared cluster; `not-found` where it is not declared. */
+  engineOf: (cluster: string) => Promise<EngineName>;
   history: FileHistory;
   settings: BuildSettings;
   /** Milliseconds since the epoch. */

@@ -27,7 +27,8 @@ export function handOver(
 ): Promise<void> {
   async function render(onLine: OnLine): Promise<{ value: undefined }> {
     const entries: RenderedEntry[] = [];
-    for (const { entry, resources } of manifests) {
+    for (const { entry, resources, notes } of manifests) {
+      for (const note of notes) onLine(`${entry}: ${note}`);
       const names = imagesToResolve(resources);
       const references = await referencesFor(names, resources, images, context, onLine, signal);
       entries.push({ entry, manifests: renderManifests(resources, references) });

@@ -12,6 +12,8 @@ import type { Connection } from '#adapters/server-api/client.ts';
 import { connectRedis } from '#adapters/store/redis.ts';
 import { createRegistryGate } from '#adapters/store/registry-gate.ts';
 import { createRunStore } from '#adapters/store/run-store.ts';
+import { createSharedState } from '#adapters/store/shared-state.ts';
+import { readEngine } from './read-engine.ts';
 import { startCollector } from './collector.ts';
 import { startBuildWorker } from './worker.ts';
 
@@ -48,6 +50,7 @@ export function startBuildRole(settings: BuildRoleSettings): { close(): Promise<
   const mirrors = createMirrors(folders.mirrors, environment);
   const runs = createRunStore(redis);
   const gate = createRegistryGate(redis);
+  const shared = createSharedState(redis);
   const api = createServerApi({
     ...server,
     onOutage: (reason) => log.warn({ reason }, 'waiting for the server'),
@@ -75,12 +78,14 @@ export function startBuildRole(settings: BuildRoleSettings): { close(): Promise<
     resolveDigest: (image, logins, signal) =>
       resolveWithAny(docker, image, logins, credentials, signal),
     readSecret: createSecretReader(environment),
+    engineOf: (cluster) => readEngine(shared, cluster),
     settings: {
       installation,
       registry,
       serverUrl: server.url,
       workerToken: server.token,
       checkouts: folders.checkouts,
+      programs: environment['PATH'] ?? '',
     },
     now: Date.now,
     onBuilt: () => collector.afterBuild(),

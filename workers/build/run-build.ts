@@ -31,7 +31,7 @@ export async function runBuild(
   const checkout = join(context.settings.checkouts, `${run.id}.${randomUUID()}`);
   try {
     const source = await clone(run, checkout, context, doStep, signal);
-    const manifests = await checkManifests(run, source, doStep);
+    const manifests = await checkManifests(run, source, context, doStep, signal);
     const images = await buildImages(run, source, context, doStep, signal);
     await handOver(run, { manifests, images }, context, doStep, signal);
   } finally {
@@ -74,10 +74,12 @@ function clone(
 async function checkManifests(
   run: Run,
   source: Source,
+  context: BuildContext,
   doStep: DoStep,
+  signal: AbortSignal,
 ): Promise<readonly EntryManifests[]> {
   try {
-    return await readManifests(run, source);
+    return await readManifests(run, source, context, signal);
   } catch (error) {
     return doStep('render', () => Promise.reject(error as Error));
   }

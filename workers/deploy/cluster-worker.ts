@@ -14,6 +14,8 @@ import { messageOf, UserError } from '#core/errors.ts';
 import type { EventStore, RunStore, ServerApi, SharedState } from '#core/ports.ts';
 import { clusterQueue, jobs } from '#core/queue/jobs.ts';
 import { isFinished } from '#core/run/run.ts';
+import { simulateLoss } from '#core/swarm/simulate/lose.ts';
+import { planRebalance } from '#core/swarm/simulate/rebalance.ts';
 import { createController } from './controller.ts';
 import type { Controller } from './controller.ts';
 import { readDesired } from './desired.ts';
@@ -23,7 +25,7 @@ import type { DialTunnel } from './open-tunnel.ts';
 import { startPulse } from './pulse.ts';
 import { createEventRecorder } from './record-events.ts';
 import type { EventRecorder } from './record-events.ts';
-import { runDeploy } from './run-deploy.ts';
+import { runDeploy, WindowClosed } from './run-deploy.ts';
 
 const DEPLOYS_AT_ONCE = 32;
 
@@ -34,7 +36,7 @@ export interface ClusterWorkerDependencies {
   events: EventStore;
   dialTunnel: DialTunnel;
   server: ServerApi;
-  createEngine: (cluster: Cluster) => Promise<Engine>;
+  createEngine: (controlled: Controlled) => Promise<Engine>;
   /** This worker's name, as the cluster's status and lease show it. */
   holder: string;
   log: Logger;
@@ -55,7 +57,7 @@ export async function controlCluster(
   const { redis, shared, events, holder, log } = dependencies;
   const { name } = cluster.metadata;
   const last = await shared.clusterStatus(name);
-  const engine = await dependencies.createEngine(cluster);
+  const engine = await dependencies.createEngine({ cluster, retired });
   const recorder = createEventRecorder({
     append: (told) => events.append(name, told),
     last,
@@ -81,8 +83,8 @@ export async function controlCluster(
       }),
     events: {
       ...recorder,
-      passed(status, done) {
-        recorder.passed(status, done);
+      passed(status, done, steps) {
+        recorder.passed(status, done, steps);
         pulse.passed(status, done);
       },
     },
@@ -149,6 +151,18 @@ export async function processJob(
         return await plan(job, context, stop);
       case 'find':
         return { found: await context.engine.find(jobs.find.parse(job.data).reference, stop) };
+      case 'running':
+        return await tellRunning(job, context, stop);
+      case 'plan-servers': {
+        const { servers } = jobs['plan-servers'].parse(job.data);
+        return { fleet: await context.engine.planServers(servers, stop) };
+      }
+      case 'recover':
+        return await recover(job, context, stop);
+      case 'simulate':
+        return simulateLoss(await context.engine.fleet(stop), jobs.simulate.parse(job.data).lose);
+      case 'rebalance':
+        return { uneven: planRebalance(await context.engine.fleet(stop)) };
       case 'tunnel':
         return await openTunnel(jobs.tunnel.parse(job.data), context, stop);
       case 'logs':
@@ -160,6 +174,10 @@ export async function processJob(
     if (stop.aborted) {
       // Handed back: the next holder of the lease goes on with it.
       await job.moveToDelayed(Date.now(), token);
+      throw new DelayedError();
+    }
+    if (error instanceof WindowClosed) {
+      await job.moveToDelayed(error.lookAt, token);
       throw new DelayedError();
     }
     throw await asJobError(job, error, context);
@@ -187,6 +205,16 @@ async function deploy(job: ClusterJob, context: JobContext, stop: AbortSignal): 
   }
 }
 
+async function tellRunning(
+  job: ClusterJob,
+  { engine, server }: JobContext,
+  stop: AbortSignal,
+): Promise<unknown> {
+  const { id, wanted } = jobs.running.parse(job.data);
+  await server.answer(id, { containers: await engine.running(wanted, stop) }, stop);
+  return {};
+}
+
 async function plan(
   job: ClusterJob,
   { server, controller }: JobContext,
@@ -195,6 +223,16 @@ async function plan(
   const { owner, manifests } = jobs.plan.parse(job.data);
   const desired = await readDesired(owner, 'plan', () => server.open(manifests, stop));
   return { plan: await controller.plan(desired, stop) };
+}
+
+async function recover(
+  job: ClusterJob,
+  { controller }: JobContext,
+  stop: AbortSignal,
+): Promise<unknown> {
+  const { from, how, who } = jobs.recover.parse(job.data);
+  const { does } = await controller.recover(from, how, who, stop);
+  return { from, does };
 }
 
 /** Answers at once; the lines go out beside the queue, for as long as somebody reads. */

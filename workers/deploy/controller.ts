@@ -2,11 +2,15 @@ import type { Logger } from 'pino';
 import type { AllByHand, Note } from '#core/by-hand/by-hand.ts';
 import type { DesiredState, Engine, OwnerStatus, Reconciliation } from '#core/engine.ts';
 import type { ClusterEvent } from '#core/events/event.ts';
+import { serverKey } from '#core/events/fleet-events.ts';
 import { messageOf, UserError } from '#core/errors.ts';
 import type { OwnerKey } from '#core/owner.ts';
 import type { Plan } from '#core/plan/change.ts';
 import type { PruneGuard } from '#core/plan/prune-guard.ts';
 import type { ClusterStatus } from '#core/ports.ts';
+import type { Recovery } from '#core/swarm/servers/recovery.ts';
+import type { FleetPass } from '#core/swarm/servers/report.ts';
+import type { Window } from '#core/windows/window.ts';
 import type { EventRecorder } from './record-events.ts';
 import { createWanted } from './wanted.ts';
 
@@ -50,13 +54,18 @@ export interface Controller {
   keep(desired: DesiredState, runId: string): void;
   /** What a declared owner wants of which no release is known here; of any other it changes nothing. */
   adopt(desired: DesiredState): void;
-  /** The owners that are declared now; answers those of which no release is known here. */
-  declare(owners: readonly OwnerKey[]): OwnerKey[];
+  /** The owners that are declared now, with when they may be deployed; answers those of which no release is known here. */
+  declare(
+    owners: readonly OwnerKey[],
+    windows?: ReadonlyMap<OwnerKey, readonly Window[]>,
+  ): OwnerKey[];
   /** What people did by hand, as it is from now on. */
   takeByHand(all: AllByHand): void;
   /** Wants it, and waits until it serves, has failed, or another deploy of the owner took over. Rejects when aborted. */
   deploy(deployment: Deployment, signal: AbortSignal): Promise<Outcome>;
   plan(desired: DesiredState, signal: AbortSignal): Promise<Plan>;
+  /** Has a fleet without quorum go on with one manager, or tells what that does. */
+  recover(from: string, how: 'plan' | 'do', who: string, signal: AbortSignal): Promise<Recovery>;
 }
 
 interface Waiting extends Deployment {
@@ -112,6 +121,12 @@ export function createController(dependencies: ControllerDependencies): Controll
   async function pass(signal: AbortSignal): Promise<Reconciliation> {
     const states = wanted.all(new Set(waiting.keys()));
     const result = await exclusive(() => engine.reconcile(states, signal));
+    if (result.unavailable !== undefined) {
+      if (result.isHopeless === true) failDeploys(result.unavailable);
+      await tellUnavailable(result.unavailable, result.fleet);
+      return result;
+    }
+    const fleet = fleetOf(result);
     const done = result.done.map(({ owner, plan }) => ({
       owner,
       plan: wanted.explain(owner, plan),
@@ -120,10 +135,10 @@ export function createController(dependencies: ControllerDependencies): Controll
     const owners = result.owners
       .filter((status) => !isGone(status))
       .map((status) => wanted.report(status));
-    events.passed({ owners, orphans: result.orphans }, done);
+    events.passed({ owners, orphans: result.orphans, ...fleet }, done, result.fleet?.done);
     for (const status of result.owners) observeDeploy(status, result);
     expireDeploys();
-    await tell({ cluster, at: now(), owners, orphans: result.orphans });
+    await tell({ cluster, at: now(), owners, orphans: result.orphans, ...fleet });
     return result;
   }
 
@@ -166,13 +181,20 @@ export function createController(dependencies: ControllerDependencies): Controll
   async function onPassFailed(error: unknown): Promise<void> {
     log.error({ cluster, err: error }, 'the cluster could not be reconciled');
     const isHopeless = error instanceof UserError && !error.transient;
-    for (const [owner, deploy] of waiting) {
-      if (isHopeless) settle(owner, { kind: 'failed', reason: messageOf(error) });
-      else deploy.onWaiting(messageOf(error));
-    }
+    if (isHopeless) failDeploys(messageOf(error));
+    await tellUnavailable(messageOf(error));
+  }
+
+  function failDeploys(reason: string): void {
+    for (const owner of waiting.keys()) settle(owner, { kind: 'failed', reason });
+  }
+
+  /** Nothing can be said of owners: deploys wait. */
+  async function tellUnavailable(error: string, fleet?: FleetPass): Promise<void> {
+    for (const deploy of waiting.values()) deploy.onWaiting(error);
     expireDeploys();
-    const seen = { owners: [], orphans: [], error: messageOf(error) };
-    events.passed(seen, []);
+    const seen = { owners: [], orphans: [], error, ...fleetOf({ fleet }) };
+    events.passed(seen, [], fleet?.done);
     await tell({ cluster, at: now(), ...seen });
   }
 
@@ -195,8 +217,11 @@ export function createController(dependencies: ControllerDependencies): Controll
     if (wanted.unknown().includes(state.owner)) keep(state);
   }
 
-  function declare(owners: readonly OwnerKey[]): OwnerKey[] {
-    wanted.declare(owners, new Set(waiting.keys()));
+  function declare(
+    owners: readonly OwnerKey[],
+    windows: ReadonlyMap<OwnerKey, readonly Window[]> = new Map(),
+  ): OwnerKey[] {
+    wanted.declare(owners, new Set(waiting.keys()), windows);
     bell.ring();
     return wanted.unknown();
   }
@@ -237,6 +262,18 @@ export function createController(dependencies: ControllerDependencies): Controll
     });
   }
 
+  async function recover(
+    ...[from, how, who, signal]: Parameters<Controller['recover']>
+  ): Promise<Recovery> {
+    const recovery = await exclusive(() => engine.recover(from, how, signal));
+    if (how === 'do') {
+      const message = `quorum was lost: the swarm goes on with it as the only manager, by ${who}`;
+      events.tell({ type: 'Warning', resource: serverKey(from), reason: 'Recovered', message });
+      bell.ring();
+    }
+    return recovery;
+  }
+
   return {
     run,
     keep(state, runId) {
@@ -247,11 +284,16 @@ export function createController(dependencies: ControllerDependencies): Controll
     declare,
     takeByHand,
     deploy,
+    recover,
     plan: (state, signal) =>
       exclusive(async () =>
         wanted.explain(state.owner, await engine.plan(wanted.asTaken(state), signal)),
       ),
   };
+}
+
+function fleetOf({ fleet }: { fleet?: FleetPass | undefined }): Pick<ClusterStatus, 'fleet'> {
+  return fleet === undefined ? {} : { fleet: fleet.status };
 }
 
 /** Of an owner that was deleted nothing is left to tell. */
@@ -296,11 +338,10 @@ function outcomeEvent(
 function waitingFor(status: OwnerStatus): string {
   const unhealthy = status.resources.filter((resource) => resource.health.status !== 'Healthy');
   const [first] = unhealthy;
-  if (first === undefined)
-    return status.plan
-      .map((change) => `${change.action} ${change.key}`)
-      .slice(0, 3)
-      .join(', ');
+  if (first === undefined) {
+    const changes = status.plan.slice(0, 3).map((change) => `${change.action} ${change.key}`);
+    return [...changes, ...(status.waitsFor === undefined ? [] : [status.waitsFor])].join(', ');
+  }
   const more = unhealthy.length > 1 ? ` (and ${unhealthy.length - 1} more)` : '';
   return `${first.key}: ${first.health.reason || first.summary}${more}`;
 }

@@ -23,6 +23,13 @@ it('counts what is put right, and not what a release changes', () => {
   expect(corrections.counts()).toEqual({ [OWNER]: 2 });
 });
 
+it('does not count what is scaled by what its pods use', () => {
+  const corrections = createCorrections([{ owner: OWNER, release: 'r1', serving: true }]);
+  const key = 'HorizontalPodAutoscaler/default/web';
+  corrections.passed(...pass('r1', true, [{ action: 'update', key, fields: [] }, ...PLAN]));
+  expect(corrections.counts()).toEqual({ [OWNER]: 0 });
+});
+
 it('counts what was altered while no worker was there', () => {
   const corrections = createCorrections([{ owner: OWNER, release: 'r1', serving: true }]);
   corrections.passed(...pass('r1', true, PLAN));

@@ -4,7 +4,10 @@ import type { OwnerReport } from '#core/ports.ts';
 
 type Seen = Pick<OwnerReport, 'owner' | 'release' | 'serving'>;
 
-/** Counts changes that no release led to: of an owner that served as the same release has it before. */
+/**
+ * Counts changes that no release led to: of an owner that served as the same release has it before. What is scaled by what
+ * its pods use corrects nothing.
+ */
 export interface Corrections {
   passed(owners: readonly Seen[], done: readonly { owner: OwnerKey; plan: Plan }[]): void;
   counts(): Record<OwnerKey, number>;
@@ -23,7 +26,7 @@ export function createCorrections(last: readonly Seen[]): Corrections {
     passed(owners, done) {
       for (const { owner, release } of owners) {
         if (served.get(owner) !== release) continue;
-        const own = done.filter((each) => each.owner === owner);
+        const own = done.filter((each) => each.owner === owner && !isScaling(each.plan));
         const changes = own.reduce((sum, { plan }) => sum + plan.length, 0);
         counts.set(owner, (counts.get(owner) ?? 0) + changes);
       }
@@ -31,4 +34,8 @@ export function createCorrections(last: readonly Seen[]): Corrections {
     },
     counts: () => Object.fromEntries(counts),
   };
+}
+
+function isScaling(plan: Plan): boolean {
+  return plan.some(({ key }) => key.startsWith('HorizontalPodAutoscaler/'));
 }

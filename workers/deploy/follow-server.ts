@@ -1,6 +1,7 @@
 import pMap from 'p-map';
 import type { Logger } from 'pino';
-import { ownersOn } from '#core/declarations/declarations.ts';
+import { ownersOn, windowsOn } from '#core/declarations/declarations.ts';
+import type { Published } from '#core/declarations/declarations.ts';
 import type { OwnerKey } from '#core/owner.ts';
 import { ownerKey } from '#core/owner.ts';
 import type { ServerApi, SharedState } from '#core/ports.ts';
@@ -52,13 +53,13 @@ export async function followServer(
     'waiting for the server to tell the releases',
     context,
   );
-  async function declare(owners: readonly OwnerKey[]): Promise<void> {
-    lacking = new Set(controller.declare(owners));
+  async function declare(told: Published): Promise<void> {
+    lacking = new Set(controller.declare(ownersOn(cluster, told), windowsOn(cluster, told)));
     if (lacking.size > 0) await heads.refresh();
   }
 
   await byHand.refresh();
-  await declare(ownersOn(cluster, await shared.declarations()));
+  await declare(await shared.declarations());
   function later(work: Promise<void>): void {
     work.catch((error: unknown) =>
       log.error({ cluster, err: error }, 'what the server tells cannot be taken'),
@@ -66,6 +67,6 @@ export async function followServer(
   }
   return [
     shared.followByHand(() => later(byHand.refresh()), signal),
-    shared.followDeclarations((told) => later(declare(ownersOn(cluster, told))), signal),
+    shared.followDeclarations((told) => later(declare(told)), signal),
   ];
 }

@@ -25,6 +25,7 @@ const Environment = z.object({
   WINDLASS_UDP_PROXY_IMAGE: z.string().min(1).default(SYSTEM_IMAGES.udpProxy),
   WINDLASS_RECORD_SERVER_IMAGE: z.string().min(1).default(SYSTEM_IMAGES.recordServer),
   DOCKER_CONFIG: z.string().optional(),
+  SSH_AUTH_SOCK: z.string().optional(),
   LOG_LEVEL: z.enum(LOG_LEVELS).default('info'),
 });
 
@@ -55,6 +56,11 @@ async function main(): Promise<void> {
     },
     dockerConfig: join(environment.DOCKER_CONFIG ?? join(homedir(), '.docker'), 'config.json'),
     server,
+    environment: process.env,
+    ssh: {
+      folder: join(homedir(), '.ssh'),
+      ...(environment.SSH_AUTH_SOCK === undefined ? {} : { agent: environment.SSH_AUTH_SOCK }),
+    },
     holder,
     log,
   });

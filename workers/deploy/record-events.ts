@@ -1,17 +1,23 @@
 import type { Logger } from 'pino';
 import { changeEvents } from '#core/events/change-events.ts';
 import type { ClusterEvent } from '#core/events/event.ts';
+import { asKnown, fleetEvents, stepEvents } from '#core/events/fleet-events.ts';
 import { statusEvents } from '#core/events/status-events.ts';
 import type { OwnerKey } from '#core/owner.ts';
 import type { Plan } from '#core/plan/change.ts';
 import type { ClusterStatus } from '#core/ports.ts';
+import type { ServerStepDone } from '#core/swarm/servers/report.ts';
 
-type Seen = Pick<ClusterStatus, 'owners' | 'orphans' | 'error'>;
+type Seen = Pick<ClusterStatus, 'owners' | 'orphans' | 'error' | 'fleet'>;
 
 /** Tells what happens on a cluster. Nothing here is waited for: with Redis away, healing goes on. */
 export interface EventRecorder {
-  /** After each pass: how it stands now, and what was carried out. */
-  passed(status: Seen, done: readonly { owner: OwnerKey; plan: Plan }[]): void;
+  /** After each pass: how it stands now, what was carried out, and the steps that were taken with servers. */
+  passed(
+    status: Seen,
+    done: readonly { owner: OwnerKey; plan: Plan }[],
+    steps?: readonly ServerStepDone[],
+  ): void;
   tell(event: Omit<ClusterEvent, 'at'>): void;
 }
 
@@ -48,15 +54,28 @@ export function createEventRecorder(dependencies: EventRecorderDependencies): Ev
     });
   }
 
+  function withKnown(status: Seen): Seen {
+    const { fleet } = status;
+    return fleet === undefined ? status : { ...status, fleet: asKnown(before?.fleet, fleet) };
+  }
+
   return {
-    passed(status, done) {
+    passed(seenNow, done, steps = []) {
       const at = now();
+      const status = withKnown(seenNow);
       const { error } = status;
+      send([...stepEvents(steps, at), ...fleetEvents(before?.fleet, status.fleet, at)]);
       if (error !== undefined) {
-        if (before?.error === error) return;
-        send([{ at, type: 'Warning', reason: 'Unreachable', message: error }]);
+        if (before?.error !== error)
+          send([{ at, type: 'Warning', reason: 'Unreachable', message: error }]);
         // What it looked like is kept: not seen is not gone.
-        before = { owners: before?.owners ?? [], orphans: before?.orphans ?? [], error };
+        const { fleet = before?.fleet } = status;
+        before = {
+          owners: before?.owners ?? [],
+          orphans: before?.orphans ?? [],
+          error,
+          ...(fleet === undefined ? {} : { fleet }),
+        };
         return;
       }
       const isBack = before?.error !== undefined;

@@ -1,6 +1,9 @@
 import type { Logger } from 'pino';
-import { connectDocker } from '#adapters/docker/connect.ts';
+import { connectServer } from '#adapters/docker/connect-server.ts';
 import { createCredentialsReader } from '#adapters/docker/credentials.ts';
+import type { SshUser } from '#adapters/docker/remote/ssh-login.ts';
+import { connectKubernetes } from '#adapters/kubernetes/connect.ts';
+import { createSecretReader } from '#adapters/secrets/read-secret.ts';
 import { createServerApi } from '#adapters/server-api/client.ts';
 import type { Connection } from '#adapters/server-api/client.ts';
 import { createEventStore } from '#adapters/store/event-store.ts';
@@ -10,10 +13,13 @@ import { createRunStore } from '#adapters/store/run-store.ts';
 import { createSharedState } from '#adapters/store/shared-state.ts';
 import { dialTunnel } from '#adapters/tunnel/dial.ts';
 import { troubleListener } from '#adapters/store/trouble.ts';
-import type { Cluster } from '#core/declarations/cluster.ts';
 import type { Engine } from '#core/engine.ts';
 import type { SystemImages } from '#core/images.ts';
+import { parseReach } from '#core/swarm/servers/declared-servers.ts';
+import type { Controlled } from './cluster-worker.ts';
 import { createDockerEngine } from './engines/docker/engine.ts';
+import { createKubernetesEngine } from './engines/kubernetes/engine.ts';
+import { createFleetEngine } from './engines/swarm/fleet.ts';
 import { startDeployWorker } from './worker.ts';
 
 export interface DeployRoleSettings {
@@ -25,6 +31,10 @@ export interface DeployRoleSettings {
   /** `config.json` of the Docker CLI. */
   dockerConfig: string;
   server: Connection;
+  /** Of this process: what Clusters may name as secrets. */
+  environment: Readonly<Record<string, string | undefined>>;
+  /** With what it logs in at servers that name no key of their own. */
+  ssh: SshUser;
   /** This worker's name; one that comes back under its own takes its leases up again at once. */
   holder: string;
   log: Logger;
@@ -37,19 +47,39 @@ export function startDeployRole(settings: DeployRoleSettings): { close(): Promis
   const stop = new AbortController();
   const readCredentials = createCredentialsReader(settings.dockerConfig);
 
-  function createEngine(cluster: Cluster): Promise<Engine> {
+  const access = { user: settings.ssh, readSecret: createSecretReader(settings.environment) };
+
+  async function createEngine({ cluster, retired }: Controlled): Promise<Engine> {
+    const common = { cluster, installation, sealKey: recordsKey, images, readCredentials, log };
+    if (cluster.spec.engine === 'swarm')
+      return createFleetEngine({
+        ...common,
+        retired,
+        connect: (reach) => connectServer(parseReach(reach), access),
+      });
+    const { kubeconfig, context, health = [], accounts = {} } = cluster.spec;
+    if (kubeconfig !== undefined) {
+      const { environment } = settings;
+      return createKubernetesEngine({
+        cluster: cluster.metadata.name,
+        client: await connectKubernetes(kubeconfig, context, access.readSecret, environment),
+        installation,
+        sealKey: recordsKey,
+        health,
+        accounts,
+        log,
+      });
+    }
     const [machine] = cluster.spec.servers;
-    const docker = connectDocker(machine?.docker ?? '');
-    const options = {
-      cluster,
-      docker,
-      installation,
-      sealKey: recordsKey,
-      images,
-      readCredentials,
-      log,
+    const { docker, close } = connectServer(machine ?? { docker: '' }, access);
+    const engine = createDockerEngine({ ...common, docker });
+    return {
+      ...engine,
+      async close() {
+        await engine.close();
+        close();
+      },
     };
-    return Promise.resolve(createDockerEngine(options));
   }
 
   const ended = startDeployWorker(

@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import type { KeyedLock } from '#adapters/git/keyed-lock.ts';
 import type { Note } from '#core/by-hand/by-hand.ts';
 import type { DesiredState } from '#core/engine.ts';
+import { entryName } from '#core/declarations/pipeline.ts';
 import { messageOf, UserError } from '#core/errors.ts';
 import { ownerKey } from '#core/owner.ts';
 import type { LogLine, RunStore, ServerApi } from '#core/ports.ts';
@@ -10,6 +11,7 @@ import type { Release } from '#core/release/release.ts';
 import { isFinished } from '#core/run/run.ts';
 import type { Run } from '#core/run/run.ts';
 import { isReleasing } from '#core/run/transition.ts';
+import { closedText, windowState } from '#core/windows/window-state.ts';
 import type { Controller, Outcome } from './controller.ts';
 import { deadlineMsOf, readDesired } from './desired.ts';
 
@@ -45,6 +47,7 @@ export async function runDeploy(
   const { runs, now } = context;
   const run = await runs.get(job.runId);
   if (run === undefined || isFinished(run)) return;
+  await waitForWindow(run, job.entry, context, stop);
   const begun = await context.oneAtATime(ownerKey(run.pipeline, job.entry), stop, () =>
     begin(run, job.entry, context, AbortSignal.any([cancel, stop]), stop),
   );
@@ -58,6 +61,43 @@ export async function runDeploy(
     return;
   }
   await end(run, { release, desired }, outcome, context, stop);
+}
+
+/** The deploy may not begin yet: it is to be called again then. */
+export class WindowClosed extends Error {
+  override readonly name = 'WindowClosed';
+  /** Milliseconds since the epoch. */
+  readonly lookAt: number;
+
+  constructor(lookAt: number) {
+    super('deploys are closed');
+    this.lookAt = lookAt;
+  }
+}
+
+/** Somebody may open it, or cancel the run. */
+const LOOK_AGAIN_MS = 15_000;
+
+/** @throws WindowClosed where the entry's windows say so and nobody has said otherwise; what has begun goes on */
+async function waitForWindow(
+  run: Run,
+  entry: string,
+  { runs, server, now }: DeployContext,
+  stop: AbortSignal,
+): Promise<void> {
+  const windows = run.spec.deploy.find((each) => entryName(each) === entry)?.windows ?? [];
+  const state = windowState(windows, now());
+  if (state.isOpen || run.cancelRequested || isReleasing(run, entry)) return;
+  const { opened } = (await server.byHand(stop))[ownerKey(run.pipeline, entry)] ?? {};
+  if (opened !== undefined && opened.until > now() && state.mayOverride) return;
+  const reason = closedText(state);
+  const told = run.deploys.find((deploy) => deploy.entry === entry)?.reason;
+  if (told !== reason) {
+    const step = `release ${entry}`;
+    await runs.appendLog(run.id, [{ at: now(), step, line: `waiting: ${reason}` }]);
+    await runs.apply(run.id, { kind: 'waiting', entry, reason, at: now() });
+  }
+  throw new WindowClosed(Math.min(now() + LOOK_AGAIN_MS, state.opensAt ?? Infinity));
 }
 
 /** A release as the controller wants it. */

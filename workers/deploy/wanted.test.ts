@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { DesiredState } from '#core/engine.ts';
+import { Window } from '#core/windows/window.ts';
 import { createWanted } from './wanted.ts';
 
 const GUARD = { share: 0.3, atLeast: 3 };
@@ -27,6 +28,22 @@ describe('createWanted', () => {
     expect(wanted.all(NOBODY)).toEqual([]);
     wanted.declare(['shop/here'], NOBODY);
     expect(wanted.unknown()).toEqual(['shop/here']);
+  });
+
+  it('tells until when windows keep deploys from beginning, and who opened them', () => {
+    let now = Date.parse('2026-06-01T12:00Z');
+    const wanted = createWanted('here', GUARD, () => now);
+    const night = Window.parse({ kind: 'allow', schedule: '0 22 * * *', minutes: 60 });
+    wanted.declare(['shop/here'], NOBODY, new Map([['shop/here', [night]]]));
+    const status = { owner: 'shop/here', release: 'r1', plan: [], held: [], resources: [] };
+    function closed(): string | undefined {
+      return wanted.report({ ...status, serving: true }).closed;
+    }
+    expect(closed()).toContain('deploys are closed until 2026-06-01 22:00 UTC');
+    wanted.takeByHand({ 'shop/here': { opened: { ...note, until: now + 60_000 } } });
+    expect(closed()).toBe('deploys were opened by ada until 2026-06-01 12:01 UTC');
+    now = Date.parse('2026-06-01T22:00Z');
+    expect(closed()).toBeUndefined();
   });
 
   it('goes on with a deploy of what is declared no longer', () => {

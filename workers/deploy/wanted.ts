@@ -6,13 +6,19 @@ import type { OwnerKey } from '#core/owner.ts';
 import type { Plan } from '#core/plan/change.ts';
 import type { PruneGuard } from '#core/plan/prune-guard.ts';
 import type { OwnerReport } from '#core/ports.ts';
+import type { Window } from '#core/windows/window.ts';
+import { closedText, windowState } from '#core/windows/window-state.ts';
 
 /** What the owners on a cluster want now: their releases, as people have altered them by hand. */
 export interface Wanted {
   /** What an owner wants from now on. */
   keep(state: DesiredState): void;
   /** The owners that are declared; what others have is neither healed nor removed. */
-  declare(owners: readonly OwnerKey[], deploying: ReadonlySet<OwnerKey>): void;
+  declare(
+    owners: readonly OwnerKey[],
+    deploying: ReadonlySet<OwnerKey>,
+    windows?: ReadonlyMap<OwnerKey, readonly Window[]>,
+  ): void;
   /** Declared owners of which no release is known here. */
   unknown(): OwnerKey[];
   takeByHand(all: AllByHand): void;
@@ -32,6 +38,7 @@ export function createWanted(cluster: string, guard: PruneGuard, now: () => numb
   const releases = new Map<OwnerKey, DesiredState>();
   let declared: ReadonlySet<OwnerKey> = new Set();
   let byHand: AllByHand = {};
+  let windows: ReadonlyMap<OwnerKey, readonly Window[]> = new Map();
 
   function asTaken(state: DesiredState): DesiredState {
     return applyByHand(state, byHand[state.owner], guard, now());
@@ -49,14 +56,25 @@ export function createWanted(cluster: string, guard: PruneGuard, now: () => numb
       .map(([owner]) => ({ owner, release: '', resources: [] }));
   }
 
+  function closedIn(owner: OwnerKey): Pick<OwnerReport, 'closed'> {
+    const state = windowState(windows.get(owner) ?? [], now());
+    if (state.isOpen) return {};
+    const { opened } = byHand[owner] ?? {};
+    if (opened === undefined || opened.until <= now() || !state.mayOverride)
+      return { closed: closedText(state) };
+    const until = new Date(opened.until).toISOString().slice(0, 16).replace('T', ' ');
+    return { closed: `deploys were opened by ${opened.who} until ${until} UTC` };
+  }
+
   function explain(owner: OwnerKey, plan: Plan): Plan {
     return explainOverrides(plan, overrides(owner));
   }
 
   return {
     keep: (state) => void releases.set(state.owner, state),
-    declare(owners, deploying) {
+    declare(owners, deploying, told = new Map()) {
       declared = new Set(owners);
+      windows = told;
       // Declared again later, its release may be another.
       for (const owner of releases.keys()) {
         if (!declared.has(owner) && !deploying.has(owner)) releases.delete(owner);
@@ -84,6 +102,7 @@ export function createWanted(cluster: string, guard: PruneGuard, now: () => numb
         plan: explain(status.owner, status.plan),
         overrides: overrides(status.owner),
         ...(suspended === undefined ? {} : { suspended }),
+        ...closedIn(status.owner),
       };
     },
   };

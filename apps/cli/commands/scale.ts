@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { ByHandAnswer } from '#core/api/by-hand.ts';
 import type { ScaleRequest } from '#core/api/by-hand.ts';
 import { workloadKey } from '#core/api/cluster.ts';
+import { displayKey } from '#core/present/display.ts';
 import type { CliContext } from '../context.ts';
 import { apiPath } from '../client.ts';
 import { describeCommand } from '../command.ts';
@@ -65,10 +66,14 @@ async function scale(
     return;
   }
   const scaled = answer.byHand.scaled?.find(({ resource }) => resource === workloadKey(request));
+  const { autoscaler } = answer;
+  const owner = autoscaler === undefined ? undefined : displayKey(autoscaler);
+  const own = owner === undefined ? 'as in git' : `as ${owner} decides`;
+  const instead = owner === undefined ? '' : `, instead of as ${owner} decides`;
   context.out(
     scaled === undefined
-      ? `${workload} of ${answer.owner} has as many replicas as in git`
-      : `${workload} of ${answer.owner} has ${scaled.replicas} replicas until ${new Date(scaled.until).toISOString().replace(/:\d+\.\d+Z$/, 'Z')} or the next release`,
+      ? `${workload} of ${answer.owner} has as many replicas ${own}`
+      : `${workload} of ${answer.owner} has ${scaled.replicas} replicas until ${new Date(scaled.until).toISOString().replace(/:\d+\.\d+Z$/, 'Z')} or the next release${instead}`,
   );
 }
 

@@ -23,7 +23,7 @@ async function validate(
   paths: readonly string[],
   options: JsonOption,
 ): Promise<void> {
-  const { files, problems, notes } = await checkFiles(context.cwd, paths);
+  const { files, problems, notes } = await checkFiles(context, paths);
   if (problems.length > 0) context.setExitCode(1);
   if (options.json) {
     context.out(JSON.stringify({ files, problems, notes }));

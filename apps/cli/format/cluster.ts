@@ -6,6 +6,7 @@ import { displayKey, displayText } from '#core/present/display.ts';
 import { heldText } from '#core/present/held-text.ts';
 import { planLines } from '#core/present/plan-lines.ts';
 import type { Colour, Paint } from './colour.ts';
+import { fleetLines } from './fleet.ts';
 import { paintPlanLine } from './plan.ts';
 import { shortCommit } from './run.ts';
 import { tableLines } from './table.ts';
@@ -28,6 +29,7 @@ export function clusterLines(cluster: ClusterView, paint: Paint, now: number): s
   return [
     `cluster ${paint('bold', cluster.name)} (${cluster.engine}): ${reported(cluster, paint, now)}`,
     ...(cluster.declared ? [] : [paint('yellow', undeclared(cluster))]),
+    ...(cluster.fleet === undefined ? [] : ['', ...fleetLines(cluster.fleet, paint)]),
     ...cluster.owners.flatMap((owner) => ['', ...ownerLines(owner, paint, now)]),
     ...cluster.orphans.flatMap((orphan) => ['', ...orphanLines(orphan, paint)]),
   ];
@@ -52,6 +54,7 @@ function ownerLines(owner: Owner, paint: Paint, now: number): string[] {
     `${paint('bold', owner.owner)} release ${shortCommit(owner.release)}: ${stateOf(owner, paint, now)}`,
     ...(rows.length === 0 ? [] : tableLines(['  RESOURCE', 'HEALTH', ''], rows)),
     ...planLines(owner.plan).map((line) => `  ${paintPlanLine(line, paint)}`),
+    ...(owner.closed === undefined ? [] : [`  ${paint('yellow', displayText(owner.closed))}`]),
     ...owner.overrides.map((each) => `  ${overrideLine(each, paint)}`),
     ...heldLines(owner, paint),
   ];

@@ -31,6 +31,15 @@ kind: Deployment
 metadata: { name: web }
 spec: { replicas: 2, template: { spec: { containers: [] } } }
 `;
+const DB = WEB.replace('Deployment', 'StatefulSet').replace('web', 'db');
+const AGENT = WEB.replace('Deployment', 'DaemonSet').replace('web', 'agent');
+const SCALER = `apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata: { name: db }
+spec:
+  scaleTargetRef: { apiVersion: apps/v1, kind: StatefulSet, name: db }
+  maxReplicas: 5
+`;
 const NOW = 1_000_000;
 const note = { who: 'ada', at: NOW };
 const web = { workload: 'Deployment/web', namespace: 'default' };
@@ -68,7 +77,7 @@ beforeEach(async () => {
     repositories,
     releases: {
       head: async () => ({ commit: 'r1' }) as LoggedRelease,
-      sealed: async () => ({ 'deployment_default_web.yaml': WEB }),
+      sealed: async () => ({ 'a.yaml': WEB, 'b.yaml': DB, 'c.yaml': AGENT, 'd.yaml': SCALER }),
     },
     now: () => NOW,
   });
@@ -84,7 +93,9 @@ function owner(change: Partial<OwnerReport> = {}): OwnerReport {
     release: 'r1',
     plan: [],
     held: [],
-    resources: [{ key: 'Deployment/default/web', health, summary: '' }],
+    resources: ['Deployment/default/web', 'StatefulSet/default/db', 'DaemonSet/default/agent'].map(
+      (key) => ({ key, health, summary: '' }),
+    ),
     serving: true,
     overrides: [],
     ...change,
@@ -95,6 +106,37 @@ function report(status: Partial<Parameters<SharedState['putClusterStatus']>[1]>)
   const all = { cluster: 'here', controller: 'w', at: NOW, owners: [], orphans: [], ...status };
   return shared.putClusterStatus('here', all);
 }
+
+describe('rebalance', () => {
+  const uneven = {
+    service: 'Deployment/default/web',
+    owner: 'shop/here',
+    surplus: 1,
+    before: { s1: 2 },
+    after: { s1: 1, s2: 1 },
+  };
+  const other = { ...uneven, service: 'Deployment/default/api' };
+
+  it('is recorded for the release, in the place of an earlier wish', async () => {
+    const plan = [uneven, other];
+    await actions.rebalance(plan, [uneven.service, other.service], { ...note, at: 1 });
+    expect(await actions.rebalance(plan, [uneven.service], note)).toEqual([uneven]);
+    expect(actions.all()['shop/here']?.rebalanced).toEqual([
+      { who: 'ada', at: 1, resource: other.service, surplus: 1, release: 'r1' },
+      { ...note, resource: uneven.service, surplus: 1, release: 'r1' },
+    ]);
+  });
+
+  it('is refused for what is even, and while the entry is suspended', async () => {
+    await expect(actions.rebalance([other], [uneven.service], note)).rejects.toThrow(
+      'Deployment/default/web is spread evenly now, or is not there',
+    );
+    await actions.suspend(shop, note);
+    await expect(actions.rebalance([uneven], [uneven.service], note)).rejects.toThrow(
+      'shop/here is suspended',
+    );
+  });
+});
 
 describe('scale', () => {
   it('ends after its time, with the release it was made for, and replaces an earlier one', async () => {
@@ -116,10 +158,32 @@ describe('scale', () => {
     ]);
   });
 
+  it('is of what has replicas', async () => {
+    const wanted = { namespace: 'default', replicas: 3, forSeconds: 60 };
+    const { byHand } = await actions.scale('here', { workload: 'StatefulSet/db', ...wanted }, note);
+    expect(byHand.scaled).toMatchObject([{ resource: 'StatefulSet/default/db', replicas: 3 }]);
+    const agent = { workload: 'DaemonSet/agent', ...wanted };
+    await expect(actions.scale('here', agent, note)).rejects.toThrow('has no replicas');
+  });
+
   it.each([{ replicas: 2 }, {}])('with %j is as in git again', async (wanted) => {
     await actions.scale('here', { ...web, replicas: 3, forSeconds: 60 }, note);
     const { byHand } = await actions.scale('here', { ...web, ...wanted, forSeconds: 60 }, note);
     expect(byHand).toEqual({});
+  });
+
+  it('tells what scales it otherwise, and holds also where that is as many as in git', async () => {
+    const db = { workload: 'StatefulSet/db', namespace: 'default', forSeconds: 60 };
+    const autoscaler = 'HorizontalPodAutoscaler/default/db';
+    expect(await actions.scale('here', { ...db, replicas: 2 }, note)).toMatchObject({
+      autoscaler,
+      byHand: { scaled: [{ replicas: 2 }] },
+    });
+    expect(await actions.scale('here', db, note)).toEqual({
+      owner: 'shop/here',
+      byHand: {},
+      autoscaler,
+    });
   });
 
   it('is refused of what is not there, keeps no pods or is suspended', async () => {
@@ -132,6 +196,25 @@ describe('scale', () => {
     await expect(actions.scale('here', { ...web, ...wanted }, note)).rejects.toThrow(
       'shop/here is suspended by ada',
     );
+  });
+});
+
+describe('open', () => {
+  it.each([
+    ['is refused where there are no windows', '', 'may begin anyway'],
+    ['is refused by windows that say so', ', override: false', 'deploys are closed until'],
+  ])('%s', async (_name, others, told) => {
+    const windows = `windows: [{ kind: allow, schedule: "0 12 1 1 *", minutes: 1${others} }]`;
+    if (others !== '')
+      declared = declared.replace('manifests: deploy', `manifests: deploy, ${windows}`);
+    await expect(actions.open(shop, 60, note)).rejects.toThrow(told);
+  });
+
+  it('lets deploys begin for as long as is said', async () => {
+    const windows = 'windows: [{ kind: allow, schedule: "0 12 1 1 *", minutes: 1 }]';
+    declared = declared.replace('manifests: deploy', `manifests: deploy, ${windows}`);
+    const { byHand } = await actions.open(shop, 60, note);
+    expect(byHand.opened).toEqual({ ...note, until: NOW + 60_000 });
   });
 });
 

@@ -11,10 +11,14 @@ import { UserError } from '#core/errors.ts';
 import { ownerKey } from '#core/owner.ts';
 import type { OwnerKey } from '#core/owner.ts';
 import type { ClusterStatus } from '#core/ports.ts';
+import type { Uneven } from '#core/swarm/simulate/rebalance.ts';
+import { closedText, windowState } from '#core/windows/window-state.ts';
+import type { WindowState } from '#core/windows/window-state.ts';
 import { deletePipeline } from './delete-pipeline.ts';
 import type { DeleteDependencies } from './delete-pipeline.ts';
 import type { KnownPipelines } from '../known-pipelines.ts';
 import type { ByHandStore } from './store.ts';
+import { chooseUneven, rebalance } from './rebalance.ts';
 import { restart, scale } from './workloads.ts';
 import type { WorkloadDependencies } from './workloads.ts';
 
@@ -30,12 +34,16 @@ export interface ByHandActions {
   confirm(entry: Entry, release: string, note: Note): Promise<ByHandAnswer>;
   suspend(entry: Entry, note: Note): Promise<ByHandAnswer>;
   resume(entry: Entry): Promise<ByHandAnswer>;
+  /** Lets deploys begin in spite of the entry's windows. */
+  open(entry: Entry, forSeconds: number, note: Note): Promise<ByHandAnswer>;
   scale(cluster: string, wanted: z.output<typeof ScaleRequest>, note: Note): Promise<ByHandAnswer>;
   restart(
     cluster: string,
     wanted: z.output<typeof RestartRequest>,
     note: Note,
   ): Promise<ByHandAnswer>;
+  /** Spreads those services of the plan over the servers anew. */
+  rebalance(plan: readonly Uneven[], services: readonly string[], note: Note): Promise<Uneven[]>;
   /** Removes what nobody declares any more; without `cascade` it only tells what that is. */
   remove(wanted: Parameters<typeof deletePipeline>[0], note: Note): Promise<DeleteAnswer>;
 }
@@ -79,13 +87,29 @@ export function createByHandActions(dependencies: ByHandDependencies): ByHandAct
         return others;
       });
     },
+    async open(entry, forSeconds, note) {
+      await checkDeclared(entry, pipelines);
+      const known = await pipelines.find(entry.pipeline);
+      const deploy = known?.pipeline.spec.deploy.find((each) => entryName(each) === entry.entry);
+      const owner = ownerKey(entry.pipeline, entry.entry);
+      checkMayOpen(owner, windowState(deploy?.windows ?? [], note.at));
+      const opened = { ...note, until: note.at + forSeconds * 1_000 };
+      return change(owner, (before) => ({ ...before, opened }));
+    },
     async scale(cluster, wanted, note) {
-      const { owner, to } = await scale(cluster, wanted, note, dependencies);
-      return change(owner, to);
+      const { owner, to, autoscaler } = await scale(cluster, wanted, note, dependencies);
+      const answer = await change(owner, to);
+      return autoscaler === undefined ? answer : { ...answer, autoscaler };
     },
     async restart(cluster, wanted, note) {
       const { owner, to } = await restart(cluster, wanted, note, dependencies);
       return change(owner, to);
+    },
+    async rebalance(plan, services, note) {
+      const chosen = chooseUneven(plan, services);
+      for (const [owner, some] of Map.groupBy(chosen, (each) => each.owner))
+        await change(owner, await rebalance(owner, some, note, dependencies));
+      return chosen;
     },
     remove: (wanted, note) => deletePipeline(wanted, note, dependencies),
     async confirm({ pipeline, entry }, release, note) {
@@ -102,6 +126,14 @@ export function createByHandActions(dependencies: ByHandDependencies): ByHandAct
       return change(owner, (before) => ({ ...before, confirmed: { ...note, release } }));
     },
   };
+}
+
+function checkMayOpen(owner: OwnerKey, state: WindowState): void {
+  if (state.isOpen) throw new UserError('conflict', `deploys of ${owner} may begin anyway`);
+  if (state.mayOverride) return;
+  throw new UserError('conflict', `${owner}: ${closedText(state)}`, {
+    hint: 'one of these windows says override: false',
+  });
 }
 
 async function checkDeclared(

@@ -3,13 +3,14 @@ import type { RestartRequest, ScaleRequest } from '#core/api/by-hand.ts';
 import { workloadKey } from '#core/api/cluster.ts';
 import type { ByHand, Note } from '#core/by-hand/by-hand.ts';
 import { replicasOf, templateOf } from '#core/by-hand/overrides.ts';
+import { autoscalerKey, autoscalersIn, targetOf } from '#core/docker/keep-autoscalers.ts';
 import { UserError } from '#core/errors.ts';
 import type { OwnerKey } from '#core/owner.ts';
 import type { SharedState } from '#core/ports.ts';
 import { displayKey } from '#core/present/display.ts';
 import { parseManifests } from '#core/resources/parse.ts';
 import { keyOf } from '#core/resources/resource.ts';
-import type { Resource } from '#core/resources/resource.ts';
+import type { Resource, ResourceKey } from '#core/resources/resource.ts';
 import type { Releases } from '../releases/releases.ts';
 import { checkNotSuspended } from './suspension.ts';
 import type { ByHandStore } from './store.ts';
@@ -21,33 +22,39 @@ export interface WorkloadDependencies {
   now: () => number;
 }
 
-const SCALED = ['Deployment'];
+const SCALED = ['Deployment', 'StatefulSet'];
 
 interface Change {
   owner: OwnerKey;
   to: (before: ByHand) => ByHand;
 }
 
-/** Another number of replicas than git's, until its end or the next release; without `replicas` git's again. */
+/**
+ * Another number of replicas than git's, or than a HorizontalPodAutoscaler's, until its end or the next release; without
+ * `replicas` theirs again.
+ */
 export async function scale(
   cluster: string,
   { replicas, forSeconds, ...wanted }: Omit<z.output<typeof ScaleRequest>, 'reason'>,
   note: Note,
   dependencies: WorkloadDependencies,
-): Promise<Change> {
-  const { owner, release, resource } = await findWorkload(cluster, wanted, dependencies);
+): Promise<Change & { autoscaler?: ResourceKey }> {
+  const { owner, release, resource, resources } = await findWorkload(cluster, wanted, dependencies);
   const key = keyOf(resource);
   if (!SCALED.includes(resource.kind))
     throw new UserError('unsupported', `${displayKey(key)} has no replicas`, {
       hint: `${SCALED.join(', ')} can be scaled`,
     });
-  const isGits = replicas === undefined || replicas === replicasOf(resource);
+  const autoscaler = autoscalersIn(resources).find((each) => targetOf(each) === key);
+  const isGits =
+    replicas === undefined || (replicas === replicasOf(resource) && autoscaler === undefined);
   const scaled = isGits
     ? []
     : [{ ...note, resource: key, replicas, until: note.at + forSeconds * 1_000, release }];
   const now = dependencies.now();
   return {
     owner,
+    ...(autoscaler === undefined ? {} : { autoscaler: autoscalerKey(autoscaler) }),
     to: ({ scaled: before = [], ...others }) => {
       // What has ended is not kept for ever.
       const current = before.filter((each) => each.until > now && each.release === release);

@@ -68,7 +68,7 @@ async function answer(
     await refuse(
       reply.header('www-authenticate', 'Basic realm="Windlass"'),
       401,
-      'a token is needed: any user name, the token as password',
+      'a token is needed: whichever user name, the token as password',
     );
     return;
   }

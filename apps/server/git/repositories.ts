@@ -1,4 +1,3 @@
-import { statSync } from 'node:fs';
 import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openBare } from '#adapters/git/bare.ts';
@@ -33,39 +32,39 @@ export function createRepositories(root: string, machine: Machine): Repositories
   function open(name: string): BareRepository {
     return openBare(join(root, `${name}.git`), machine);
   }
-  /** What was read last, as long as no repository came or went; only this server writes these files. */
-  let known: { at: number; pipelines: Record<string, Pipeline> } | undefined;
-  let changes = 0;
+  /** What was read last: only this server writes these files, and here. */
+  let known: Promise<Record<string, Pipeline>> | undefined;
+
+  async function readAll(): Promise<Record<string, Pipeline>> {
+    const names = await readdir(root);
+    const read = await Promise.all(
+      names.map((name) => readPipeline(join(root, name, DECLARATION))),
+    );
+    return Object.fromEntries(
+      read.filter((each) => each !== undefined).map((each) => [each.metadata.name, each]),
+    );
+  }
+
   return {
     open,
     declaredFiles: (name, commit, environment = {}) =>
       readDeclaredFiles(open(name), commit, environment),
-    async pipelines() {
-      // Asked for at each webhook: a turn through the pool of threads would cost ten times as much.
-      const at = statSync(root, { throwIfNoEntry: false })?.mtimeMs ?? 0;
-      if (known?.at === at) return known.pipelines;
-      const before = changes;
-      const names = await readdir(root).catch(() => []);
-      const read = await Promise.all(
-        names.map((name) => readPipeline(join(root, name, DECLARATION))),
-      );
-      const pipelines = Object.fromEntries(
-        read.filter((each) => each !== undefined).map((each) => [each.metadata.name, each]),
-      );
-      if (changes === before) known = { at, pipelines };
-      return pipelines;
+    pipelines() {
+      known ??= readAll().catch((error: unknown) => {
+        known = undefined;
+        throw error;
+      });
+      return known;
     },
     async keepPipeline(pipeline) {
       const file = join(open(pipeline.metadata.name).folder, DECLARATION);
       await writeFile(`${file}.part`, JSON.stringify(pipeline));
       await rename(`${file}.part`, file);
       known = undefined;
-      changes += 1;
     },
     async forgetPipeline(name) {
       await rm(join(open(name).folder, DECLARATION), { force: true });
       known = undefined;
-      changes += 1;
     },
     async authorOf(name, commit) {
       const repository = open(name);

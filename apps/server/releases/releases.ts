@@ -25,7 +25,7 @@ const READ_AT_ONCE = 4;
 const BOT = { name: 'Windlass', email: 'windlass@localhost' };
 
 /** One bare repository per pipeline, one branch per deploy entry, its head the desired state. */
-export interface Releases extends Omit<ServerApi, 'identity' | 'byHand' | 'keptImages'> {
+export interface Releases extends Omit<ServerApi, 'identity' | 'byHand' | 'keptImages' | 'answer'> {
   /** Newest first. */
   history(pipeline: string, entry: string, limit: number): Promise<LoggedRelease[]>;
   head(pipeline: string, entry: string): Promise<LoggedRelease | undefined>;

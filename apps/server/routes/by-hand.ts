@@ -4,6 +4,7 @@ import {
   ConfirmRequest,
   DeleteRequest,
   EntryPath,
+  OpenRequest,
   RestartRequest,
   ScaleRequest,
   SuspendRequest,
@@ -35,6 +36,10 @@ export async function byHandRoutes(
   app.post('/entries/:pipeline/:entry/resume', async (request) =>
     byHand.resume(readInput(EntryPath, request.params)),
   );
+  app.post('/entries/:pipeline/:entry/open', async (request) => {
+    const { forSeconds, reason } = readInput(OpenRequest, request.body);
+    return byHand.open(readInput(EntryPath, request.params), forSeconds, noteOf(reason));
+  });
   app.post('/clusters/:name/scale', async (request) => {
     const { name } = readInput(ClusterPath, request.params);
     const { reason, ...wanted } = readInput(ScaleRequest, request.body);
@@ -51,6 +56,6 @@ export async function byHandRoutes(
   });
 }
 
-function noteOf(reason?: string): Note {
+export function noteOf(reason?: string): Note {
   return { who: WHO, at: Date.now(), ...(reason === undefined ? {} : { reason }) };
 }

@@ -3,17 +3,22 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import type { StreamMessage } from '#adapters/store/stream.ts';
+import { RunningAnswer, RunningQuery } from '#core/adopt/running-container.ts';
 import type { ForgetAnswer } from '#core/api/by-hand.ts';
 import { workloadKey, WorkloadLogQuery } from '#core/api/cluster.ts';
 import type { ClusterView } from '#core/api/cluster.ts';
+import { LossAnswer, RebalancePlan, RebalanceRequest, SimulateQuery } from '#core/api/fleet.ts';
 import { UserError } from '#core/errors.ts';
 import type { JobQueue, SharedState } from '#core/ports.ts';
 import { clusterQueue } from '#core/queue/jobs.ts';
 import type { JobPayload } from '#core/queue/jobs.ts';
+import type { ByHandActions } from '../by-hand/by-hand.ts';
+import type { DirectAnswers } from '../direct-answers.ts';
 import type { KnownPipelines } from '../known-pipelines.ts';
 import { closedSignal, openLineStream } from '../line-stream.ts';
 import type { LineStream } from '../line-stream.ts';
 import { readInput } from '../read-input.ts';
+import { noteOf } from './by-hand.ts';
 import { knownCluster } from './known-cluster.ts';
 
 const NamePath = z.object({ name: z.string() });
@@ -32,6 +37,8 @@ export interface ClusterDependencies {
   shared: SharedState;
   queue: JobQueue;
   readStream: ReadStream;
+  answers: Pick<DirectAnswers, 'expect'>;
+  byHand: Pick<ByHandActions, 'rebalance'>;
 }
 
 /** Clusters as their controllers last reported them, and the logs of what runs there. */
@@ -46,7 +53,7 @@ export async function clusterRoutes(
     const declared = Object.hasOwn(pipelines.clusters(), name);
     const status = await shared.clusterStatus(name);
     if (status === undefined) return { name, engine, declared, owners: [], orphans: [] };
-    const { controller, at, owners, orphans, error } = status;
+    const { controller, at, owners, orphans, fleet, error } = status;
     return {
       name,
       engine,
@@ -55,8 +62,17 @@ export async function clusterRoutes(
       declared,
       owners,
       orphans,
+      ...(fleet === undefined ? {} : { fleet }),
       ...(error === undefined ? {} : { error }),
     };
+  }
+
+  async function planOf(cluster: string): Promise<RebalancePlan> {
+    const payload: JobPayload<'rebalance'> = {};
+    const queue = clusterQueue(cluster);
+    return RebalancePlan.parse(
+      await dependencies.queue.request(queue, 'rebalance', payload, ANSWER_MS),
+    );
   }
 
   app.get('/clusters', async () => ({
@@ -69,6 +85,36 @@ export async function clusterRoutes(
     const { name } = readInput(NamePath, request.params);
     await pipelines.forgetCluster(name);
     return { forgotten: name };
+  });
+  app.post('/clusters/:name/running', async (request): Promise<RunningAnswer> => {
+    const cluster = knownCluster(pipelines, request.params);
+    const wanted = readInput(RunningQuery, request.body);
+    const answer = dependencies.answers.expect();
+    try {
+      const payload: JobPayload<'running'> = { id: answer.id, wanted };
+      await dependencies.queue.request(clusterQueue(cluster), 'running', payload, ANSWER_MS);
+      return RunningAnswer.parse(answer.body());
+    } finally {
+      answer.forget();
+    }
+  });
+  app.get('/clusters/:name/simulate', async (request): Promise<LossAnswer> => {
+    const cluster = knownCluster(pipelines, request.params);
+    const { lose } = readInput(SimulateQuery, request.query);
+    const payload: JobPayload<'simulate'> = { lose: lose.split(',') };
+    const queue = clusterQueue(cluster);
+    return LossAnswer.parse(
+      await dependencies.queue.request(queue, 'simulate', payload, ANSWER_MS),
+    );
+  });
+  app.get('/clusters/:name/rebalance', async (request) =>
+    planOf(knownCluster(pipelines, request.params)),
+  );
+  app.post('/clusters/:name/rebalance', async (request): Promise<RebalancePlan> => {
+    const cluster = knownCluster(pipelines, request.params);
+    const { services, reason } = readInput(RebalanceRequest, request.body);
+    const { uneven } = await planOf(cluster);
+    return { uneven: await dependencies.byHand.rebalance(uneven, services, noteOf(reason)) };
   });
   app.get('/clusters/:name/logs', async (request, reply) => {
     const cluster = knownCluster(pipelines, request.params);

@@ -10,6 +10,7 @@ import {
 import type { ByHandActions } from '../by-hand/by-hand.ts';
 import type { Identity } from '#core/ports.ts';
 import { requireRole } from '../authorize.ts';
+import type { DirectAnswers } from '../direct-answers.ts';
 import { closedSignal } from '../line-stream.ts';
 import { readInput } from '../read-input.ts';
 import type { Releases } from '../releases/releases.ts';
@@ -19,6 +20,7 @@ const BODY_BYTES = 32 * 1_024 * 1_024;
 const RunPath = z.object({ run: z.string() });
 const EntryPath = z.object({ pipeline: z.string(), entry: z.string() });
 const ClusterPath = z.object({ cluster: z.string() });
+const AnswerPath = z.object({ id: z.string() });
 const CommitPath = z.object({ pipeline: z.string(), commit: z.string() });
 
 export interface InternalDependencies {
@@ -27,12 +29,20 @@ export interface InternalDependencies {
   /** References of the images that releases name which are kept deployable. */
   keptImages: (signal: AbortSignal) => Promise<string[]>;
   byHand: ByHandActions;
+  answers: Pick<DirectAnswers, 'take'>;
 }
 
 /** `/internal/v1`: what workers ask of the server (ServerApi). */
 export async function internalRoutes(
   app: FastifyInstance,
-  { identity, releases, keptImages, byHand, tokens }: InternalDependencies & { tokens: Tokens },
+  {
+    identity,
+    releases,
+    keptImages,
+    byHand,
+    answers,
+    tokens,
+  }: InternalDependencies & { tokens: Tokens },
 ): Promise<void> {
   app.addHook('onRequest', requireRole(tokens, ['worker', 'admin']));
   const options = { bodyLimit: BODY_BYTES };
@@ -77,5 +87,9 @@ export async function internalRoutes(
   app.post('/open', options, async (request, reply) => {
     const { manifests } = readInput(ManifestsBody, request.body);
     return { manifests: await releases.open(manifests, closedSignal(reply)) };
+  });
+  app.post('/answers/:id', options, async (request) => {
+    answers.take(readInput(AnswerPath, request.params).id, request.body);
+    return { done: true };
   });
 }

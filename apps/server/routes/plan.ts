@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
+import { acceptFor } from '#core/accept.ts';
 import { PlanRequest, PlanView } from '#core/api/plan.ts';
 import type { PlanAnswer } from '#core/api/plan.ts';
 import { entryName } from '#core/declarations/pipeline.ts';
@@ -10,7 +11,7 @@ import { clusterQueue } from '#core/queue/jobs.ts';
 import type { JobPayload } from '#core/queue/jobs.ts';
 import { referencesIn, replaceImages } from '#core/release/images.ts';
 import { imagesToResolve, renderManifests } from '#core/render.ts';
-import { parseManifests } from '#core/resources/parse.ts';
+import { parseSource } from '#core/sources/parse-source.ts';
 import type { KnownPipelines } from '../known-pipelines.ts';
 import { readInput } from '../read-input.ts';
 import type { Releases } from '../releases/releases.ts';
@@ -34,7 +35,7 @@ export async function planRoutes(
     const wanted = readInput(PlanRequest, request.body);
     const { pipeline, entry } = wanted;
     const cluster = await clusterOf(wanted, dependencies.pipelines);
-    const rendered = await render(wanted, dependencies);
+    const rendered = await render(wanted, cluster, dependencies);
     const payload: JobPayload<'plan'> = {
       owner: ownerKey(pipeline, entry),
       manifests: await dependencies.releases.seal(pipeline, entry, rendered),
@@ -57,11 +58,17 @@ async function clusterOf(wanted: PlanRequest, pipelines: KnownPipelines): Promis
 
 async function render(
   wanted: PlanRequest,
+  cluster: string,
   { pipelines, releases }: PlanDependencies,
 ): Promise<Record<string, string>> {
   const files = Object.entries(wanted.manifests).map(([path, text]) => ({ path, text }));
-  const { resources, problems } = parseManifests(files);
+  const { images: built, namespace } = wanted;
+  const parsed = parseSource(files, { images: built, namespace });
+  const engine = pipelines.clusters()[cluster]?.spec.engine;
+  const refused = engine === undefined ? [] : acceptFor(engine, parsed);
+  const problems = [...parsed.problems, ...refused];
   if (problems.length > 0) throw new InvalidFiles(problems);
+  const { resources } = parsed;
   const head = await releases.head(wanted.pipeline, wanted.entry);
   const released =
     head === undefined ? [] : referencesIn(await releases.sealed(wanted.pipeline, head.commit));

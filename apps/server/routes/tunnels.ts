@@ -25,7 +25,7 @@ export interface TunnelDependencies {
 
 /**
  * Commands and connections: asked for here, opened by the deploy worker that controls the cluster. What cannot be is
- * answered before the connection becomes a WebSocket, as any other error.
+ * answered before the connection becomes a WebSocket, as other errors are.
  */
 export async function tunnelRoutes(
   app: FastifyInstance,

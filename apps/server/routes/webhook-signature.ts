@@ -1,10 +1,12 @@
-import { createHmac } from 'node:crypto';
+import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { ReadSecret } from '#adapters/secrets/read-secret.ts';
 import type { Pipeline, SecretRef } from '#core/declarations/pipeline.ts';
 import { messageOf, UserError } from '#core/errors.ts';
 import type { KnownPipelines } from '../known-pipelines.ts';
-import { isSame } from '../role-of.ts';
+
+/** How long it is, is no secret; what is in it is compared in the same time however much of it is right. */
+const SIGNATURE = /^sha256=([0-9a-f]{64})$/;
 
 export interface SignatureDependencies {
   pipelines: KnownPipelines;
@@ -98,9 +100,10 @@ async function isSigned(
   reference: SecretRef,
   readSecret: ReadSecret,
 ): Promise<boolean> {
+  const given = Buffer.from(SIGNATURE.exec(signature)?.[1] ?? '', 'hex');
   const secret = await readSecret(reference);
-  const digest = createHmac('sha256', secret.reveal()).update(body).digest('hex');
-  return isSame(`sha256=${digest}`, signature);
+  const digest = createHmac('sha256', secret.reveal()).update(body).digest();
+  return given.length === digest.length && timingSafeEqual(given, digest);
 }
 
 /** Host and path, however the remote is spelt: `https://host/a/b.git` and `git@host:a/b` are one place. */

@@ -58,13 +58,15 @@ export async function webhookRoutes(
     const body = bodyOf(request);
     const signer = await findSigner(body, header(request, 'x-hub-signature-256'), dependencies);
     const payload = parseJson(body);
-    const { repository } = readInput(Event, payload);
-    const pipelines = signer.pipelinesAt(Object.values(repository));
     const event = header(request, 'x-github-event');
-    if (event === 'ping') return { answer: 'pong' };
-    if (event !== 'push') return { runs: [], ignored: `events of the kind ${event} start nothing` };
+    if (event !== 'push') {
+      signer.pipelinesAt(Object.values(readInput(Event, payload).repository));
+      if (event === 'ping') return { answer: 'pong' };
+      return { runs: [], ignored: `events of the kind ${event} start nothing` };
+    }
+    const { repository, ref, before, after, deleted, pusher } = readInput(Push, payload);
+    const pipelines = signer.pipelinesAt(Object.values(repository));
     const delivery = readInput(DeliveryId, header(request, 'x-github-delivery'));
-    const { ref, before, after, deleted, pusher } = readInput(Push, payload);
     const isDeleted = deleted === true || isZero(after);
     const pushed = { ref, before, after, isDeleted, who: pusher?.name ?? 'github' };
     const answer = await receivePush(pushed, pipelines, `github:${delivery}`, dependencies);

@@ -10,6 +10,7 @@ export function emptyWorld(): World {
     serviceRange: { first: '10.88.128.0', size: 64 },
     nameServer: '10.88.127.255',
     ingressPorts: { http: 80, https: 443 },
+    headerKb: 15,
   };
 }
 
@@ -27,6 +28,9 @@ export function carryOut(world: World, step: Step, now: number): World {
         ...(step.clusterIp === undefined ? {} : { clusterIp: step.clusterIp }),
         ...(step.nodePorts === undefined ? {} : { nodePorts: step.nodePorts }),
         ...(step.job === undefined ? {} : { job: step.job }),
+        ...(step.set === undefined ? {} : { set: step.set }),
+        ...(step.cron === undefined ? {} : { cron: step.cron }),
+        ...(step.autoscaler === undefined ? {} : { autoscaler: step.autoscaler }),
         ...(step.pausedTemplate === undefined ? {} : { pausedTemplate: step.pausedTemplate }),
       };
       const others = world.records.filter((other) => other.key !== key);
@@ -35,9 +39,14 @@ export function carryOut(world: World, step: Step, now: number): World {
     case 'forget':
       return { ...world, records: world.records.filter(({ key }) => key !== step.key) };
     case 'createClaim': {
-      const { name, namespace, owner } = step;
+      const { name, namespace, owner, provision } = step;
       const volume = `${namespace}.${name}`;
-      return { ...world, claims: [...world.claims, { name, namespace, owner, volume }] };
+      const { reclaim } = provision;
+      const claim = { name, namespace, owner, volume };
+      return {
+        ...world,
+        claims: [...world.claims, { ...claim, ...(reclaim === undefined ? {} : { reclaim }) }],
+      };
     }
     case 'deleteClaim':
       return {

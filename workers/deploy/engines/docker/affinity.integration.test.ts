@@ -3,8 +3,9 @@ import { afterAll, expect, it } from 'vitest';
 import { SYSTEM_IMAGES } from '#core/images.ts';
 import type { Resource } from '#core/resources/resource.ts';
 import { ask, createDockerCluster, desire, settle } from './testing/docker-cluster.ts';
+import { freeNodePort } from '../../../../test/tools/process.ts';
 
-const PORT = 31_527;
+const PORT = await freeNodePort();
 /** Twice as long as HAProxy's first process waits to be told of clients, before it tells of its own. */
 const FIRST_WAIT_MS = 25_000;
 

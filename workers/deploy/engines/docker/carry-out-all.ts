@@ -4,6 +4,7 @@ import type { Step } from '#core/docker/world.ts';
 import type { DesiredState, OwnerStatus } from '#core/engine.ts';
 import { messageOf, UserError } from '#core/errors.ts';
 import type { OwnerKey } from '#core/owner.ts';
+import type { Resource, ResourceKey } from '#core/resources/resource.ts';
 import { carryOut } from './carry-out.ts';
 import type { StepContext } from './carry-out.ts';
 import { mapAtOnce } from './inspections.ts';
@@ -55,23 +56,40 @@ export function withFailures(
   });
 }
 
-/** Of the owners, those with a Service or an Ingress on one of the host's ports. */
-export function ownersOfPort(
+/** Owners with what they wait for: nothing is wrong, but it does not serve yet. */
+export function withWaits(
+  owners: readonly OwnerStatus[],
+  waits: readonly (StepFailure & { key: ResourceKey })[],
+): OwnerStatus[] {
+  return owners.map((status) => {
+    const own = waits.filter(({ owner }) => owner === status.owner);
+    if (own.length === 0) return status;
+    const resources = status.resources.map((resource) => {
+      const wait = own.find(({ key }) => key === resource.key);
+      if (wait === undefined) return resource;
+      return { ...resource, health: { status: 'Progressing' as const, reason: wait.message } };
+    });
+    return { ...status, serving: false, resources };
+  });
+}
+
+/** The Services and Ingresses on one of the host's ports. */
+export function usersOfPort(
   desired: readonly DesiredState[],
   port: HostPort,
   ingressPorts: readonly number[],
-): OwnerKey[] {
-  return desired
-    .filter(({ resources }) =>
-      resources.some(
+): { owner: OwnerKey; resource: Resource }[] {
+  return desired.flatMap(({ owner, resources }) =>
+    resources
+      .filter(
         (resource) =>
           (resource.kind === 'Service' && hasPort(resource, port)) ||
           (resource.kind === 'Ingress' &&
             port.protocol === 'TCP' &&
             ingressPorts.includes(port.port)),
-      ),
-    )
-    .map(({ owner }) => owner);
+      )
+      .map((resource) => ({ owner, resource })),
+  );
 }
 
 interface Attempt {

@@ -14,13 +14,11 @@ import { messageOf, UserError } from '#core/errors.ts';
 import { contentHash } from '#core/hash.ts';
 import { certificateFacts } from './certificate-facts.ts';
 import type { DockerContext } from './context.ts';
-import type { SandboxShell } from './sandbox-shell.ts';
-import { createSystemFiles } from './system-files.ts';
 
 const ORDER_TIMEOUT_MS = 300_000;
 const AT_ONCE = 4;
 
-/** What is kept of each in the volume of the system's files, so that the next worker goes on from there. */
+/** What is kept of each, so that the next worker goes on from there. */
 const Kept = z.strictObject({
   pem: z.string().optional(),
   issuedAt: z.number().optional(),
@@ -32,13 +30,16 @@ const Kept = z.strictObject({
 });
 type Kept = z.infer<typeof Kept>;
 
+/** What is kept under a name; absent where nothing is. */
+export type ReadKept = (name: string, signal: AbortSignal) => Promise<string | undefined>;
+
 /** Certificates that authorities give by ACME, asked for beside the passes. */
 export interface CertificateOrders {
   issuers: readonly Issuer[];
-  /** How they stand; of those that this worker does not know yet by what is kept, which that container can read. */
+  /** How they stand; of those that this worker does not know yet by what is kept, where that can be read now. */
   look(
     orders: readonly CertificateOrder[],
-    containerId: string | undefined,
+    read: ReadKept | undefined,
     signal: AbortSignal,
   ): Promise<AcmeWorld>;
   /** False where it is asked for already, or as many are as may be at once: the next one's turn comes when one ended. */
@@ -47,28 +48,25 @@ export interface CertificateOrders {
 }
 
 export function createCertificateOrders(
-  context: DockerContext,
-  shell: SandboxShell,
+  context: Pick<DockerContext, 'cluster' | 'log'>,
+  write: (name: string, text: string, signal: AbortSignal) => Promise<void>,
   { issuers, accountKey }: { issuers: readonly Issuer[]; accountKey: KeyObject },
   onChange: (what: string) => void,
 ): CertificateOrders {
-  const files = createSystemFiles(context, shell);
   const known = new Map<string, Kept>();
   const running = new Map<string, Promise<void>>();
   const closing = new AbortController();
   const thumbprint = thumbprintOf(accountKey);
   const { cluster, log } = context;
 
-  async function learn(id: string, containerId: string, signal: AbortSignal): Promise<void> {
-    const text = await files.read(containerId, 'edge', fileOf(id), signal);
+  async function learn(id: string, read: ReadKept, signal: AbortSignal): Promise<void> {
+    const text = await read(nameOf(id), signal);
     if (!known.has(id)) known.set(id, parse(text));
   }
 
   async function keep(id: string, kept: Kept, signal: AbortSignal): Promise<void> {
     known.set(id, kept);
-    const sandboxId = shell.sandboxId();
-    if (sandboxId === undefined) throw new Error("the proxy's sandbox does not run");
-    await files.write(sandboxId, 'edge', { [fileOf(id)]: JSON.stringify(kept) }, signal);
+    await write(nameOf(id), JSON.stringify(kept), signal);
   }
 
   async function run({ id, issuer: name, hosts }: CertificateOrder): Promise<void> {
@@ -119,10 +117,10 @@ export function createCertificateOrders(
 
   return {
     issuers,
-    async look(orders, containerId, signal) {
-      if (containerId !== undefined) {
+    async look(orders, read, signal) {
+      if (read !== undefined) {
         const unknown = orders.filter(({ id }) => !known.has(id));
-        await Promise.all(unknown.map(({ id }) => learn(id, containerId, signal)));
+        await Promise.all(unknown.map(({ id }) => learn(id, read, signal)));
       }
       const certificates = orders.flatMap(({ id }) => {
         const kept = known.get(id);
@@ -187,7 +185,7 @@ function tooLate(): AcmeError {
   });
 }
 
-function fileOf(id: string): string {
+function nameOf(id: string): string {
   return `acme-${id}.json`;
 }
 

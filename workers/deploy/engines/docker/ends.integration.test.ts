@@ -41,6 +41,26 @@ const pods = [
   }),
 ];
 
+/** One that no failure of its own is forgiven. */
+const job: Resource = {
+  apiVersion: 'batch/v1',
+  kind: 'Job',
+  metadata: { name: 'long' },
+  spec: {
+    backoffLimit: 0,
+    podFailurePolicy: {
+      rules: [{ action: 'Ignore', onPodConditions: [{ type: 'DisruptionTarget' }] }],
+    },
+    template: {
+      spec: {
+        restartPolicy: 'Never',
+        terminationGracePeriodSeconds: 1,
+        containers: [{ name: 'long', image, command: forever }],
+      },
+    },
+  },
+};
+
 /** In a line for each pod. */
 function told({ resources }: OwnerStatus): string[] {
   return resources.flatMap((resource) =>
@@ -83,3 +103,28 @@ it('leaves pods at their end when Docker restarts, and starts again what is to b
   }
   await engine.close();
 });
+
+it.each(['SIGTERM', 'SIGKILL'] as const)(
+  'does not hold against a Job what Docker took with it: %s',
+  async (signal) => {
+    const engine = cluster.startEngine({ docker: dockerd.docker });
+    const desired = desire(
+      [{ ...job, metadata: { name: `long-${signal.toLowerCase()}` } }],
+      signal,
+    );
+    function runs({ resources }: OwnerStatus): string[] {
+      const pods = resources.flatMap((resource) => resource.pods ?? []);
+      return pods.filter(({ ready }) => ready).map(({ name }) => name);
+    }
+    const [before] = runs(await settle(engine, desired, (now) => runs(now).length === 1));
+    await dockerd.restart(signal);
+    const status = await settle(
+      engine,
+      desired,
+      (now) => runs(now).some((name) => name !== before) || now.failure !== undefined,
+    );
+    expect(status.failure).toBeUndefined();
+    expect(runs(status)).toEqual([`${before}-1`]);
+    await engine.close();
+  },
+);

@@ -15,8 +15,9 @@ import {
   never,
   settle,
 } from './testing/docker-cluster.ts';
+import { freeNodePort } from '../../../../test/tools/process.ts';
 
-const NODE_PORT = 31_480;
+const NODE_PORT = await freeNodePort();
 const cluster = createDockerCluster();
 
 interface Shape {

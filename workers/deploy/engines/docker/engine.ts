@@ -3,14 +3,18 @@ import type Docker from 'dockerode';
 import type { Logger } from 'pino';
 import type { ReadCredentials } from '#adapters/docker/credentials.ts';
 import type { Cluster } from '#core/declarations/cluster.ts';
+import { isRemote } from '#core/declarations/docker-address.ts';
 import { decide } from '#core/docker/decide.ts';
 import { postStartsOf } from '#core/docker/post-start.ts';
 import type { DesiredState, Engine, OwnerStatus, Reconciliation } from '#core/engine.ts';
+import { waitsForPorts } from '#core/docker/kinds-service.ts';
 import { UserError } from '#core/errors.ts';
 import type { SystemImages } from '#core/images.ts';
 import type { OwnerKey } from '#core/owner.ts';
 import type { Plan } from '#core/plan/change.ts';
-import { carryOutAll, ownersOfPort, withFailures } from './carry-out-all.ts';
+import { keyOf } from '#core/resources/resource.ts';
+import type { ResourceKey } from '#core/resources/resource.ts';
+import { carryOutAll, usersOfPort, withFailures, withWaits } from './carry-out-all.ts';
 import type { StepFailure } from './carry-out-all.ts';
 import { createCertificateOrders } from './certificate-orders.ts';
 import { connectTo } from './connect-to.ts';
@@ -21,12 +25,13 @@ import { createEvictions } from './evictions.ts';
 import { findContainer } from './find-container.ts';
 import { execIn } from './exec-in.ts';
 import { followChanges } from './follow-changes.ts';
-import { portTaken } from './port-taken.ts';
+import { portAwaited, portTaken } from './port-taken.ts';
 import { createFinishes } from './finishes.ts';
 import { createHooks } from './hooks.ts';
 import { createImages } from './images.ts';
 import { createInternalCa } from './internal-ca.ts';
 import { createInspections } from './inspections.ts';
+import { createLastWordFiles } from './last-word-files.ts';
 import { locate } from './locate.ts';
 import { ensureNetwork, findNetwork, foreseeLayout, removeNetwork } from './network.ts';
 import { listOurs, observe } from './observe.ts';
@@ -36,9 +41,12 @@ import { createProber } from './prober.ts';
 import { createProblems } from './problems.ts';
 import { createReadiness } from './readiness.ts';
 import { createRestarts } from './restarts.ts';
+import { readRunning } from './running.ts';
 import { createSandboxShell } from './sandbox-shell.ts';
+import { createSystemFiles } from './system-files.ts';
 import { createSystemPod } from './system-pod.ts';
 import { createTerminations } from './terminations.ts';
+import { createUsageMeter } from './usage.ts';
 import { createVolumeHashes } from './volume-hashes.ts';
 import { followWorkload } from './workload-logs.ts';
 
@@ -61,7 +69,14 @@ export interface DockerEngineOptions {
 /** The engine of one Docker host. */
 export function createDockerEngine(options: DockerEngineOptions): Engine {
   const { cluster, docker, installation, images, log } = options;
-  const context = { docker, cluster: cluster.metadata.name, installation, images, log };
+  const context = {
+    docker,
+    isRemote: cluster.spec.servers.some((server) => isRemote(server.docker)),
+    cluster: cluster.metadata.name,
+    installation,
+    images,
+    log,
+  };
   const subnet = cluster.spec.network?.subnet;
   const listeners = new Set<(what: string) => void>();
   const state = createState(context, options, tell);
@@ -108,6 +123,7 @@ export function createDockerEngine(options: DockerEngineOptions): Engine {
       state.hooks.begin(postStartsOf(observed.world.pods));
       const now = Date.now();
       const decision = decide(desired, observed.world, now, seal);
+      state.autoscalers = decision.autoscalers;
       for (const { owner, plan: changes } of decision.owners) {
         if (changes.length > 0 && owners.has(owner) && !done.has(owner)) done.set(owner, changes);
       }
@@ -120,10 +136,11 @@ export function createDockerEngine(options: DockerEngineOptions): Engine {
       const isEmpty = !hasWork && steps.length === 0 && (await removeLeftovers(observed, signal));
       if (!isEmpty) finish(observed, steps.length === 0);
       const wakeAt = Math.min(decision.wakeAt ?? Infinity, observed.taken?.retryAt ?? Infinity);
+      const taken = takenPorts(observed, desired, Object.values(state.ingressPorts));
       return {
-        owners: withFailures(decision.owners, [
+        owners: withFailures(withWaits(decision.owners, taken.waits), [
           ...failures,
-          ...takenPorts(observed, desired, Object.values(state.ingressPorts)),
+          ...taken.failures,
         ]),
         orphans: decision.orphans,
         done: [...done].map(([owner, changes]) => ({ owner, plan: changes })),
@@ -173,9 +190,13 @@ export function createDockerEngine(options: DockerEngineOptions): Engine {
     watch,
     logs: (target, logOptions, signal) => followWorkload(context, target, logOptions, signal),
     find: (reference, signal) => findContainer(context, reference, signal),
+    running: (wanted, signal) => readRunning(context, wanted, signal),
     locate: (target, signal) => locate(context, target, signal),
     exec: (place, start, signal) => execIn(context, place, start, signal),
     connect: (target, port, signal) => connectTo(context, target, port, signal),
+    fleet: oneServer,
+    planServers: oneServer,
+    recover: oneServer,
     async close() {
       state.prober.close();
       state.shell.close();
@@ -186,6 +207,7 @@ export function createDockerEngine(options: DockerEngineOptions): Engine {
         state.restarts.close(),
         state.hooks.close(),
         state.evictions.close(),
+        state.usage.close(),
         state.certificateOrders.close(),
       ]);
     },
@@ -197,12 +219,14 @@ function createState(
   { cluster, installation, sealKey, readCredentials }: DockerEngineOptions,
   onChange: (what: string) => void,
 ): EngineState {
-  const { httpPort: http, httpsPort: https, issuers } = cluster.spec.ingress;
+  const { httpPort: http, httpsPort: https, headerKb, issuers } = cluster.spec.ingress;
   const ca = createInternalCa(sealKey, installation);
   const images = createImages(context, readCredentials, onChange);
   const shell = createSandboxShell(context);
   const prober = createProber(context, shell, onChange);
-  const endings = createEndings(context);
+  const files = createSystemFiles(context, shell);
+  const lastWordFiles = createLastWordFiles(context, shell);
+  const endings = createEndings(context, lastWordFiles);
   const hooks = createHooks(context, shell, onChange);
   const times = createNotedTimes(Date.now);
   let servedOnce: Set<string> | undefined;
@@ -210,12 +234,16 @@ function createState(
     context,
     times,
     ingressPorts: { http, https },
+    headerKb,
     inspections: createInspections(context),
     volumeHashes: createVolumeHashes(context),
     images,
     problems: createProblems(images),
     evictions: createEvictions(context, onChange),
+    usage: createUsageMeter(context, onChange),
+    autoscalers: {},
     shell,
+    files,
     prober,
     readiness: createReadiness(),
     system: createSystemPod(context, shell, ca, {
@@ -227,14 +255,19 @@ function createState(
     }),
     certificateOrders: createCertificateOrders(
       context,
-      shell,
+      async (name, text, signal) => {
+        const sandboxId = shell.sandboxId();
+        if (sandboxId === undefined) throw new Error("the proxy's sandbox does not run");
+        await files.write(sandboxId, 'edge', { [name]: text }, signal);
+      },
       { issuers, accountKey: derivePrivateKey(sealKey, 'ACME account') },
       onChange,
     ),
     endings,
+    lastWordFiles,
     hooks,
     finishes: createFinishes(context, hooks, onChange),
-    terminations: createTerminations(context, hooks, onChange),
+    terminations: createTerminations(context, { hooks, lastWordFiles }, onChange),
     restarts: createRestarts(context, endings, hooks, times, onChange),
     async served(read) {
       if (servedOnce !== undefined) return new Set();
@@ -248,10 +281,16 @@ function takenPorts(
   { taken }: Observed,
   desired: readonly DesiredState[],
   ingressPorts: readonly number[],
-): StepFailure[] {
-  return (taken?.ports ?? []).flatMap((port) =>
-    ownersOfPort(desired, port, ingressPorts).map((owner) => ({ owner, message: portTaken(port) })),
+): { failures: StepFailure[]; waits: (StepFailure & { key: ResourceKey })[] } {
+  const all = (taken?.ports ?? []).flatMap((port) =>
+    usersOfPort(desired, port, ingressPorts).map(({ owner, resource }) => ({
+      owner,
+      key: keyOf(resource),
+      message: waitsForPorts(resource) ? portAwaited(port) : portTaken(port),
+      waits: waitsForPorts(resource),
+    })),
   );
+  return { failures: all.filter(({ waits }) => !waits), waits: all.filter(({ waits }) => waits) };
 }
 
 function nothing({ owner, release }: DesiredState): OwnerStatus {
@@ -279,4 +318,12 @@ function debounce(
     call(what);
   }
   return { ring, stop: () => clearTimeout(timer) };
+}
+
+function oneServer(): Promise<never> {
+  return Promise.reject(
+    new UserError('unsupported', 'engine docker has one server: all runs there', {
+      hint: 'name a cluster with engine swarm',
+    }),
+  );
 }

@@ -1,9 +1,8 @@
-import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type Docker from 'dockerode';
-import { callDocker } from '#adapters/docker/call.ts';
 import { createDemux } from '#adapters/docker/demux.ts';
-import { startExec } from '#adapters/docker/exec.ts';
+import { outputEnd, startExec } from '#adapters/docker/exec.ts';
+import { exitCodeOf } from '#adapters/docker/exit-code.ts';
 import type { ProbeResult } from './fold-probe.ts';
 
 const LONGEST_OUTPUT = 1_000;
@@ -16,17 +15,19 @@ export async function probeByExec(
   timeoutSeconds: number,
   signal: AbortSignal,
 ): Promise<ProbeResult> {
-  const { id, stream } = await startExec(docker, container, command, signal);
+  const { id, stream } = await startExec(docker, container, command, 'none', signal);
   const feed = createDemux();
   let output = '';
   stream.on('data', (chunk: Buffer) => {
     for (const { data } of feed(chunk))
       if (output.length < LONGEST_OUTPUT) output += data.toString();
   });
-  stream.end();
   const timer = new AbortController();
   const ended = await Promise.race([
-    once(stream, 'close').then(() => true),
+    outputEnd(stream).then((broke) => {
+      if (broke !== undefined) throw broke;
+      return true;
+    }),
     sleep(timeoutSeconds * 1_000, false, { signal: timer.signal }).catch(() => false),
   ]);
   timer.abort();
@@ -35,11 +36,7 @@ export async function probeByExec(
     stream.destroy();
     return { ok: false, answer: `no end within ${timeoutSeconds} s` };
   }
-  const { ExitCode: exitCode } = await callDocker<{ ExitCode: number }>(docker, {
-    method: 'GET',
-    path: `/exec/${id}/json`,
-    signal,
-  });
+  const exitCode = await exitCodeOf(docker, id, signal);
   const text = output.trim().replaceAll(/\s+/g, ' ');
   if (exitCode === 0) return { ok: true, answer: text === '' ? 'exit code 0' : text };
   return { ok: false, answer: `exit code ${exitCode}${text === '' ? '' : `: ${text}`}` };

@@ -16,9 +16,10 @@ import {
   never,
   settle,
 } from './testing/docker-cluster.ts';
+import { freeNodePort } from '../../../../test/tools/process.ts';
 
-const OWN_PORT = 31_490;
-const OTHERS_PORT = 31_491;
+const OWN_PORT = await freeNodePort();
+const OTHERS_PORT = await freeNodePort();
 
 interface Shape {
   name: string;
@@ -236,6 +237,43 @@ describe.sequential('docker engine, when something is wrong', () => {
     })().catch(String);
     expect(await failing).toContain('the image windlass-none/sandbox:0');
     await other.close();
+  });
+
+  it('tells what a volume driver does not do, and starts no pod without its volume', async () => {
+    const storage = {
+      apiVersion: 'storage.k8s.io/v1',
+      kind: 'StorageClass',
+      metadata: { name: 'none' },
+      provisioner: 'windlass-none/driver:1',
+      reclaimPolicy: 'Retain',
+    };
+    const claim = {
+      apiVersion: 'v1',
+      kind: 'PersistentVolumeClaim',
+      metadata: { name: 'data' },
+      spec: {
+        storageClassName: 'none',
+        accessModes: ['ReadWriteOnce'],
+        resources: { requests: { storage: '1Mi' } },
+      },
+    };
+    const pod = {
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name: 'writer' },
+      spec: {
+        terminationGracePeriodSeconds: 0,
+        containers: [{ name: 'main', image: SYSTEM_IMAGES.sandbox, command: ['sleep', '86400'] }],
+        volumes: [{ name: 'data', persistentVolumeClaim: { claimName: 'data' } }],
+      },
+    };
+    const mine = desire([storage, claim, pod], 'mine/test');
+    const status = await settle(engine, mine, ({ failure }) => failure !== undefined);
+    expect(status.failure).toMatch(/the volume driver windlass-none\/driver:1 made no volume: /);
+    expect(status.resources.flatMap(({ pods = [] }) => pods.filter(({ ready }) => ready))).toEqual(
+      [],
+    );
+    await settle(engine, desire([], 'mine/test'));
   });
 
   it('keeps from their Services those alone that need an image that is missing', async () => {

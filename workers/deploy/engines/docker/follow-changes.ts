@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { followEvents } from '#adapters/docker/events.ts';
 import type { DockerEvent } from '#adapters/docker/events.ts';
 import { messageOf } from '#core/errors.ts';
+import { checkClock } from './clock.ts';
 import type { DockerContext } from './context.ts';
 import type { EngineState } from './engine-state.ts';
 import { agrees, LABEL } from './marks.ts';
@@ -25,11 +26,14 @@ const EVENTS = [
   'disconnect',
 ];
 
-type Followers = Pick<EngineState, 'context' | 'inspections' | 'endings' | 'restarts'>;
+/** After them a port of the host may be free. */
+const FREEING = new Set(['die', 'disconnect']);
+
+type Followers = Pick<EngineState, 'context' | 'inspections' | 'endings' | 'restarts' | 'system'>;
 
 /** Tells of every change to what is ours, also by others, until aborted; connects again when Docker hangs up. */
 export async function followChanges(
-  { context, inspections, endings, restarts }: Followers,
+  { context, inspections, endings, restarts, system }: Followers,
   onChange: (what: string) => void,
   signal: AbortSignal,
 ): Promise<void> {
@@ -40,13 +44,18 @@ export async function followChanges(
   function connected(): void {
     failures = 0;
     inspections.setFollowing(true);
+    if (context.isRemote) void checkClock(context, signal);
     onChange('events are followed');
   }
 
   while (!signal.aborted) {
     try {
       for await (const event of followEvents(context.docker, filters, connected, signal)) {
-        if (!isOurs(context, event)) continue;
+        if (!isOurs(context, event)) {
+          if (FREEING.has(event.Action) && system.retryPorts())
+            onChange('a port of the host may be free');
+          continue;
+        }
         inspections.forget(event.Actor.Attributes['container'] ?? event.Actor.ID);
         endings.onEvent(event);
         restarts.onEvent(event);

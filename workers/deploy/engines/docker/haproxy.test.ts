@@ -14,6 +14,7 @@ listen default.web:30080
   balance roundrobin
   server web-1-0 10.88.0.2:8080
   server web-1-1 10.88.0.3:8080
+  server web-1-0:again 10.88.0.2:8080 id 100000 backup no-check non-stick
 
 listen shop.api:30081
   bind *:30081
@@ -40,7 +41,7 @@ describe("HAProxy's configuration", () => {
   });
 });
 
-const MARK = /"(.*)"/.exec(marked(config))?.[1] ?? '';
+const MARK = /"(.*)"/.exec(marked(config, undefined))?.[1] ?? '';
 const READ = `[NOTICE]   (1) : config : parsing [/windlass/edge/haproxy.cfg:1]: '${MARK}'.`;
 const RELOADING = '[NOTICE]   (1) : Reloading HAProxy';
 const SUCCESS = '[NOTICE]   (1) : Loading success.';
@@ -52,7 +53,7 @@ async function* output(...lines: string[]): AsyncGenerator<ContainerLine> {
 describe("HAProxy's verdict", () => {
   it('is of the configuration that is meant', async () => {
     expect(MARK).toMatch(/^configuration [0-9a-f]+$/);
-    expect(withoutMark(marked(config))).toBe(config);
+    expect(withoutMark(marked(config, undefined))).toBe(config);
     const other = READ.replace(MARK, 'configuration 1');
     let begun = 0;
     const loaded = judge(output(RELOADING, other, SUCCESS, RELOADING, READ, SUCCESS), MARK, () => {
@@ -82,6 +83,23 @@ describe("HAProxy's verdict", () => {
     await expect(judge(refused, MARK, () => undefined)).rejects.toThrow(
       /configuration: \[ALERT\].*:9\]: unknown keyword$/,
     );
+  });
+
+  it('is another one where the worker of before had no time, whatever port it still has', async () => {
+    const missed = output(
+      READ,
+      '[ALERT]    (1) : Failed to get the sockets from the old process!',
+      '[ALERT]    (1) : Starting proxy a: cannot bind socket (Address already in use) [0.0.0.0:31491]',
+      '[WARNING]  (1) : Loading failure!',
+    );
+    await expect(judge(missed, MARK, () => undefined)).rejects.toThrow(
+      'HAProxy had no time to hand over its sockets',
+    );
+  });
+
+  it('is that it loaded, where it could do without them', async () => {
+    const lines = ['[ALERT]    (1) : Failed to get the sockets from the old process!', SUCCESS];
+    expect(await judge(output(READ, ...lines), MARK, () => undefined)).toBe(true);
   });
 
   it('tells the port that somebody else has', async () => {

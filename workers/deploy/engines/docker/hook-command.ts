@@ -1,18 +1,13 @@
-import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type Docker from 'dockerode';
-import { callDocker, isStatus } from '#adapters/docker/call.ts';
 import { createDemux } from '#adapters/docker/demux.ts';
-import { attachExec, createExec } from '#adapters/docker/exec.ts';
+import { attachExec, createExec, outputEnd } from '#adapters/docker/exec.ts';
+import { inspectExec } from '#adapters/docker/exit-code.ts';
+import type { InspectedExec } from '#adapters/docker/exit-code.ts';
 import type { ProbeResult } from './fold-probe.ts';
 
 const LONGEST_OUTPUT = 1_000;
 const LOOK_MS = 500;
-
-interface InspectedExec {
-  Running: boolean;
-  ExitCode: number | null;
-}
 
 /**
  * Runs the command of a hook to its end. One that an earlier worker began goes on by itself and is waited for; what it
@@ -26,10 +21,10 @@ export async function runHookCommand(
   onCreated: (id: string) => Promise<void>,
   signal: AbortSignal,
 ): Promise<ProbeResult> {
-  const known = begun === undefined ? undefined : await lookAt(docker, begun, signal);
+  const known = begun === undefined ? undefined : await inspectExec(docker, begun, signal);
   if (begun !== undefined && known !== undefined && hasStarted(known))
     return { ...resultOf(await ended(docker, begun, known, signal), '') };
-  const id = await createExec(docker, container, command, signal);
+  const id = await createExec(docker, container, command, 'none', signal);
   await onCreated(id);
   const stream = await attachExec(docker, id, signal);
   const feed = createDemux();
@@ -38,10 +33,10 @@ export async function runHookCommand(
     for (const { data } of feed(chunk))
       if (output.length < LONGEST_OUTPUT) output += data.toString();
   });
-  stream.end();
-  await once(stream, 'close', { signal });
+  // Where the connection breaks it goes on by itself, and is waited for too.
+  await outputEnd(stream);
   signal.throwIfAborted();
-  const state = await lookAt(docker, id, signal);
+  const state = await inspectExec(docker, id, signal);
   return resultOf(state === undefined ? 137 : await ended(docker, id, state, signal), output);
 }
 
@@ -58,27 +53,10 @@ async function ended(
   let state: InspectedExec | undefined = first;
   while (state?.Running === true) {
     await sleep(LOOK_MS, undefined, { signal });
-    state = await lookAt(docker, id, signal);
+    state = await inspectExec(docker, id, signal);
   }
   // It went with its container.
   return state?.ExitCode ?? 137;
-}
-
-async function lookAt(
-  docker: Docker,
-  id: string,
-  signal: AbortSignal,
-): Promise<InspectedExec | undefined> {
-  try {
-    return await callDocker<InspectedExec>(docker, {
-      method: 'GET',
-      path: `/exec/${id}/json`,
-      signal,
-    });
-  } catch (error) {
-    if (isStatus(error, 404)) return undefined;
-    throw error;
-  }
 }
 
 function resultOf(exitCode: number, output: string): ProbeResult {

@@ -6,6 +6,7 @@ import type { ContainerSpec, PodProblem } from '#core/docker/world.ts';
 import { messageOf, UserError } from '#core/errors.ts';
 import { contentHash } from '#core/hash.ts';
 import type { DockerContext } from './context.ts';
+import { loopbackHint } from './loopback-registry.ts';
 import { StepWaits } from './step-waits.ts';
 import { lackOf } from './system-containers.ts';
 import type { BringImage } from './system-containers.ts';
@@ -63,7 +64,7 @@ export function createImages(
       context.log.info({ cluster: context.cluster, image }, 'image pulled');
     } catch (error) {
       pull.state = 'failed';
-      pull.message = messageOf(error);
+      pull.message = messageOf(error) + loopbackHint(image, context.isRemote);
       pull.retryAt = pullTime(pull.attempts, Date.now());
       if (!closing.signal.aborted) {
         context.log.warn(

@@ -33,6 +33,7 @@ export interface InspectedContainer {
     MemoryReservation: number;
     NanoCpus: number;
     CpuShares: number;
+    PortBindings?: Record<string, object> | null;
   };
   Mounts: { Name?: string }[];
   NetworkSettings: { Networks: Record<string, { IPAddress: string }> | null };

@@ -16,8 +16,9 @@ import {
   never,
   settle,
 } from './testing/docker-cluster.ts';
+import { freeNodePort } from '../../../../test/tools/process.ts';
 
-const PORT = 31_492;
+const PORT = await freeNodePort();
 /** What a worker that dies may leave half done; probes and looking are not. */
 const CHANGE =
   /^(POST|PUT|DELETE) \S*\/(containers\/create|containers\/[^/]+\/(start|stop|kill|rename|update|archive)|containers\/[^/?]+\?|volumes|networks)/;

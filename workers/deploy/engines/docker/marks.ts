@@ -13,6 +13,7 @@ export const LABEL = {
   init: 'windlass.dev/init',
   volume: 'windlass.dev/volume',
   claim: 'windlass.dev/claim',
+  reclaim: 'windlass.dev/reclaim-policy',
   templateHash: 'windlass.dev/template-hash',
   podLabels: 'windlass.dev/pod-labels',
   fileVolumes: 'windlass.dev/file-volumes',
@@ -20,6 +21,7 @@ export const LABEL = {
   graceSeconds: 'windlass.dev/grace-seconds',
   probes: 'windlass.dev/probes',
   hooks: 'windlass.dev/hooks',
+  orLogs: 'windlass.dev/termination-message-or-logs',
   ports: 'windlass.dev/ports',
   published: 'windlass.dev/published',
   hostPorts: 'windlass.dev/host-ports',
@@ -31,6 +33,9 @@ export const LABEL = {
   previous: 'windlass.dev/previous',
   pausedTemplate: 'windlass.dev/paused-template',
   job: 'windlass.dev/job',
+  set: 'windlass.dev/set',
+  cron: 'windlass.dev/cron',
+  autoscaler: 'windlass.dev/autoscaler',
   held: 'windlass.dev/held',
 } as const;
 
@@ -48,6 +53,8 @@ export type Role =
   | 'proxy'
   | 'name-server'
   | 'edge'
+  | 'edge-front'
+  | 'edge-sockets'
   | 'udp-proxy'
   | 'udp-edge'
   | 'name-records';
@@ -61,7 +68,10 @@ export function marks(context: DockerContext, role: Role): Record<string, string
 }
 
 /** Docker's list filter for everything of this cluster, narrowed by further labels. */
-export function filterOurs(context: DockerContext, more: Record<string, string> = {}): string {
+export function filterOurs(
+  context: Pick<DockerContext, 'installation' | 'cluster'>,
+  more: Record<string, string> = {},
+): string {
   const labels = {
     [LABEL.installation]: context.installation,
     [LABEL.cluster]: context.cluster,

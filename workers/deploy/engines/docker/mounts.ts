@@ -13,26 +13,33 @@ interface Mounts {
 
 type BindMount = Pick<Mount, 'path' | 'readOnly' | 'propagation'>;
 
-/** The volumes of one container of the pod; `roots` has the folders on the host of those that Docker mounts whole only. */
+/**
+ * The volumes of one container of the pod, and the file of its last words, both where they are on the host; of volumes
+ * only those that Docker mounts whole are there.
+ */
 export function mountsOf(
   context: DockerContext,
   pod: PodSpec,
-  { mounts }: Pick<ContainerSpec, 'mounts'>,
-  roots: ReadonlyMap<string, string>,
+  container: Pick<ContainerSpec, 'mounts' | 'lastWords'>,
+  host: { volumeRoots: ReadonlyMap<string, string>; lastWords: string },
 ): Mounts {
   const paths = new Map(
     pod.volumes.flatMap((volume) =>
       volume.kind === 'hostPath' ? [[volume.name, volume] as const] : [],
     ),
   );
+  const { mounts, lastWords } = container;
   const all = mounts.map((mount) => {
     const path = paths.get(mount.volume);
-    const root = path?.path ?? roots.get(mount.volume);
+    const root = path?.path ?? host.volumeRoots.get(mount.volume);
     if (root !== undefined && mount.subPath !== undefined)
       return bind(join(root, mount.subPath), mount);
     if (path !== undefined) return hostMount(path, mount);
     return { Mounts: [volumeMount(context, pod, mount)], Binds: [] };
   });
+  // A volume there is the container's own word for it.
+  if (!mounts.some(({ path }) => path === lastWords.path))
+    all.push(bind(host.lastWords, { path: lastWords.path, readOnly: false }));
   return {
     Mounts: all.flatMap((each) => each.Mounts),
     Binds: all.flatMap((each) => each.Binds),

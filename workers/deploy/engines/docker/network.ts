@@ -7,10 +7,14 @@ import { suffix } from './names.ts';
 import { candidateSubnets, layoutOf, type NetworkLayout } from './subnets.ts';
 
 const OVERLAP = /overlap/i;
+/** For what must go also where the work was given up. */
+const CLEANUP_MS = 10_000;
 
 export interface ClusterNetwork extends NetworkLayout {
   id: string;
   name: string;
+  /** Other servers are on it too, and each has the address of its own proxy beside one that it is given. */
+  shared?: true;
 }
 
 interface InspectedNetwork {
@@ -48,8 +52,7 @@ export async function ensureNetwork(
 ): Promise<ClusterNetwork> {
   const found = await findNetwork(context, signal);
   if (found !== undefined) return found;
-  const candidates = declared === undefined ? await freeSubnets(context, signal) : [declared];
-  for (const subnet of candidates) {
+  for (const subnet of await candidates(context, declared, signal)) {
     if (await createNetwork(context, layoutOf(subnet), declared !== undefined, signal)) {
       const made = await findNetwork(context, signal);
       if (made !== undefined) return made;
@@ -64,6 +67,66 @@ export async function ensureNetwork(
   );
 }
 
+async function candidates(
+  context: DockerContext,
+  declared: string | undefined,
+  signal: AbortSignal,
+): Promise<string[]> {
+  if (declared !== undefined) return [declared];
+  return context.isRemote ? [await dockersChoice(context, signal)] : freeSubnets(context, signal);
+}
+
+/** What Docker itself takes where it may choose: it sees which networks its host is on. */
+async function dockersChoice(context: DockerContext, signal: AbortSignal): Promise<string> {
+  await removeLeftChoice(context, signal);
+  const { Id } = await callDocker<{ Id: string }>(context.docker, {
+    method: 'POST',
+    path: '/networks/create',
+    body: {
+      Name: choiceName(context),
+      Driver: 'bridge',
+      Labels: marks(context, 'network'),
+    },
+    signal,
+  });
+  const path = `/networks/${Id}`;
+  try {
+    const { IPAM } = await callDocker<InspectedNetwork>(context.docker, {
+      method: 'GET',
+      path,
+      signal,
+    });
+    return IPAM.Config?.[0]?.Subnet ?? '';
+  } finally {
+    const own = AbortSignal.timeout(CLEANUP_MS);
+    await callDocker(context.docker, { method: 'DELETE', path, signal: own });
+  }
+}
+
+function choiceName(context: DockerContext): string {
+  return `${suffix(context)}-choice`;
+}
+
+/** A worker that was killed before it could remove it leaves one; an older Docker takes the name more than once. */
+async function removeLeftChoice(context: DockerContext, signal: AbortSignal): Promise<void> {
+  const name = choiceName(context);
+  const networks = await callDocker<InspectedNetwork[]>(context.docker, {
+    method: 'GET',
+    path: '/networks',
+    query: { filters: JSON.stringify({ name: [name] }) },
+    signal,
+  });
+  for (const { Id, Name, Labels } of networks) {
+    if (Name !== name) continue;
+    if (!agrees(Labels, marks(context, 'network'))) throw taken(name);
+    try {
+      await callDocker(context.docker, { method: 'DELETE', path: `/networks/${Id}`, signal });
+    } catch (error) {
+      if (!isStatus(error, 404)) throw error;
+    }
+  }
+}
+
 /** The subnet a network would get, for a plan that must not make one. */
 export async function foreseeLayout(
   context: DockerContext,
@@ -75,6 +138,7 @@ export async function foreseeLayout(
 }
 
 export async function removeNetwork(context: DockerContext, signal: AbortSignal): Promise<void> {
+  if (context.isRemote) await removeLeftChoice(context, signal);
   const found = await findNetwork(context, signal);
   if (found === undefined) return;
   try {
@@ -129,7 +193,8 @@ async function freeSubnets(context: DockerContext, signal: AbortSignal): Promise
   const docker = networks.flatMap(({ IPAM }) =>
     (IPAM.Config ?? []).map(({ Subnet }) => Subnet ?? ''),
   );
-  const host = Object.values(networkInterfaces())
+  // Of another host only Docker's own networks are known.
+  const host = (context.isRemote ? [] : Object.values(networkInterfaces()))
     .flatMap((addresses) => addresses ?? [])
     .map(({ cidr }) => cidr ?? '');
   return candidateSubnets(

@@ -1,5 +1,6 @@
 import { callDocker } from '#adapters/docker/call.ts';
 import { ordersOf } from '#core/docker/acme.ts';
+import { autoscalersIn, targetOf } from '#core/docker/keep-autoscalers.ts';
 import { ingressesIn } from '#core/docker/ingress-routes.ts';
 import type { HostPort } from '#core/docker/host-ports.ts';
 import { hasBegun } from '#core/docker/post-start.ts';
@@ -8,6 +9,7 @@ import { readClaims } from './claims.ts';
 import { labelsOf } from './containers.ts';
 import { findDrift, parseMade } from './drift.ts';
 import type { DockerContext } from './context.ts';
+import type { ReadKept } from './certificate-orders.ts';
 import type { EngineState } from './engine-state.ts';
 import { initRole } from './end-containers.ts';
 import { isStartedSince, nameOf, timeOf } from './inspected.ts';
@@ -97,19 +99,29 @@ export async function observe(
   state.evictions.setTargets(whole.map(({ sandbox }) => sandbox));
   const stored = readRecords(context, volumes);
   const records = newestRecords(stored);
+  const scaled = new Set(autoscalersIn(records.map(({ resource }) => resource)).map(targetOf));
+  state.usage.setTargets(
+    whole
+      .filter(({ sandbox }) => scaled.has(labelsOf(sandbox)[LABEL.resource] ?? ''))
+      .flatMap(({ containers }) => containers),
+  );
+  const usage = state.usage.last();
   const { certificateOrders } = state;
   const orders = ordersOf(ingressesIn(records), certificateOrders, records);
   return {
     world: {
       records,
       claims: readClaims(context, volumes),
-      acme: await certificateOrders.look(orders, fileReader(system), signal),
+      acme: await certificateOrders.look(orders, readerOf(state, system), signal),
       pods: state.readiness.follow(pods.map((pod, index) => withProbes(pod, whole[index], state))),
       ...running,
+      ...(usage === undefined ? {} : { usage }),
+      autoscalers: state.autoscalers,
       ...(taken === undefined ? {} : { takenPorts: taken.ports.map(({ port }) => port) }),
       serviceRange: layout.serviceRange,
       nameServer: layout.systemIp,
       ingressPorts: state.ingressPorts,
+      headerKb: state.headerKb,
     },
     stored,
     ...(taken === undefined ? {} : { taken }),
@@ -117,11 +129,16 @@ export async function observe(
   };
 }
 
-/** One that has the system's files, running or not. */
-function fileReader(system: readonly InspectedContainer[]): string | undefined {
-  return ['proxy-sandbox', 'edge']
-    .flatMap((role) => system.filter((container) => labelsOf(container)[LABEL.role] === role))
-    .map(({ Id }) => Id)[0];
+/** By one that has the system's files, running or not. */
+function readerOf(
+  { files }: EngineState,
+  system: readonly InspectedContainer[],
+): ReadKept | undefined {
+  const [found] = ['proxy-sandbox', 'edge'].flatMap((role) =>
+    system.filter((container) => labelsOf(container)[LABEL.role] === role),
+  );
+  if (found === undefined) return undefined;
+  return (name, signal) => files.read(found.Id, 'edge', name, signal);
 }
 
 /** What a hand or a crash left: containers without a sandbox, volumes without a container. */
@@ -251,6 +268,7 @@ async function readContainer(
         isStartedSince(container, sandbox)),
     ...(postStart === undefined ? {} : { postStart }),
     ...(ending === undefined ? {} : { lastLog: ending.lastLog }),
+    ...(ending?.lastWords === undefined ? {} : { lastWords: ending.lastWords }),
     ...(init === undefined ? {} : { init }),
     ...restartOf(made?.restart),
   };

@@ -106,6 +106,8 @@ export interface FromHost {
   volumeRoots: ReadonlyMap<string, string>;
   /** In the words of Docker. */
   securityOptions: readonly string[];
+  /** The file in which the container says why it ends. */
+  lastWords: string;
 }
 
 export function containerBody(
@@ -113,7 +115,7 @@ export function containerBody(
   pod: PodSpec,
   container: ContainerSpec,
   sandboxId: string,
-  { volumeRoots, securityOptions }: FromHost,
+  { volumeRoots, securityOptions, lastWords }: FromHost,
 ): object {
   const restart = restartPolicyOf(pod, container);
   const made = madeOf(partName(context, pod, container.name), {
@@ -139,6 +141,7 @@ export function containerBody(
       ...(Object.keys(container.hooks).length === 0
         ? {}
         : { [LABEL.hooks]: JSON.stringify(container.hooks) }),
+      ...(container.lastWords.orLogs ? { [LABEL.orLogs]: 'true' } : {}),
     },
     // An image's own health check has no meaning in a pod, and would fill Docker's events.
     Healthcheck: { Test: ['NONE'] },
@@ -161,7 +164,7 @@ export function containerBody(
       NanoCpus: made.nanoCpus,
       CpuShares: made.cpuShares,
       ...privileges(container.security, securityOptions),
-      ...mountsOf(context, pod, container, volumeRoots),
+      ...mountsOf(context, pod, container, { volumeRoots, lastWords }),
     },
   };
 }

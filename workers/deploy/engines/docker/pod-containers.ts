@@ -122,7 +122,9 @@ async function prepare(
   };
   const securityOptions = await securityOptionsOf(context, pod, container, signal);
   const volumeRoots = await volumeRootsOf(context, pod, container, signal);
-  const body = containerBody(context, pod, container, sandboxId, { volumeRoots, securityOptions });
+  const lastWords = await state.lastWordFiles.make(pod, name, signal);
+  const fromHost = { volumeRoots, securityOptions, lastWords };
+  const body = containerBody(context, pod, container, sandboxId, fromHost);
   const fullName = partName(context, pod, name);
   return { id: await createContainer(context, fullName, body, expected, signal), name };
 }

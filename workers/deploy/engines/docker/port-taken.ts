@@ -11,6 +11,12 @@ export class PortTaken extends UserError {
   }
 }
 
+/** Of a Service that waits for it. */
+export function portAwaited({ port, protocol }: HostPort): string {
+  const what = protocol === 'TCP' ? `port ${port}` : `port ${port} of UDP`;
+  return `waits for ${what} of the host, which another program has until it ends`;
+}
+
 export function portTaken({ port, protocol }: HostPort): string {
   const isTcp = protocol === 'TCP';
   const what = isTcp ? `port ${port}` : `port ${port} of UDP`;

@@ -3,6 +3,8 @@ import type { Images } from './images.ts';
 
 const FIRST_RETRY_MS = 5_000;
 const LONGEST_RETRY_MS = 300_000;
+/** A pod that is still wanted was tried again by then. */
+const FORGOTTEN_AFTER_MS = 2 * LONGEST_RETRY_MS;
 
 /** Why containers of pods could not be made. In memory: after a restart of the worker they are tried again. */
 export interface Problems {
@@ -32,10 +34,16 @@ export function createProblems(images: Images): Problems {
     return images.problemOf(failure.waits);
   }
 
+  function keep(pod: string, failure: Failure): void {
+    byPod.set(pod, failure);
+    const oldest = Date.now() - FORGOTTEN_AFTER_MS;
+    for (const [other, { problem }] of byPod) if (problem.retryAt < oldest) byPod.delete(other);
+  }
+
   return {
     of,
     lacksImage(pod, container, problem) {
-      byPod.set(pod, { problem, attempts: 0, waits: container });
+      keep(pod, { problem, attempts: 0, waits: container });
     },
     failed(pod, container, message, reason = 'CreateContainerError') {
       const attempts = (byPod.get(pod)?.attempts ?? 0) + 1;
@@ -46,7 +54,7 @@ export function createProblems(images: Images): Problems {
         message,
         retryAt: Date.now() + delayMs,
       };
-      byPod.set(pod, { problem, attempts });
+      keep(pod, { problem, attempts });
     },
     isTooEarly(pod) {
       const problem = of(pod);

@@ -1,7 +1,10 @@
 import { createHash } from 'node:crypto';
 import { callDocker, isStatus } from '#adapters/docker/call.ts';
+import type { AutoscalerState } from '#core/docker/autoscaler-state.ts';
+import type { CronState } from '#core/docker/cron-state.ts';
 import type { JobState } from '#core/docker/job-state.ts';
 import type { PodTemplate } from '#core/docker/kinds.ts';
+import type { SetState } from '#core/docker/set-state.ts';
 import type { LiveRecord } from '#core/docker/world.ts';
 import { messageOf, UserError } from '#core/errors.ts';
 import { keyOf, type Resource, type ResourceKey } from '#core/resources/resource.ts';
@@ -30,6 +33,9 @@ interface NewRecord {
   nodePorts?: Record<string, number>;
   pausedTemplate?: PodTemplate;
   job?: JobState;
+  set?: SetState;
+  cron?: CronState;
+  autoscaler?: AutoscalerState;
   held?: boolean;
 }
 
@@ -75,6 +81,11 @@ export async function writeRecord(
       ? {}
       : { [LABEL.pausedTemplate]: JSON.stringify(next.pausedTemplate) }),
     ...(next.job === undefined ? {} : { [LABEL.job]: JSON.stringify(next.job) }),
+    ...(next.set === undefined ? {} : { [LABEL.set]: JSON.stringify(next.set) }),
+    ...(next.cron === undefined ? {} : { [LABEL.cron]: JSON.stringify(next.cron) }),
+    ...(next.autoscaler === undefined
+      ? {}
+      : { [LABEL.autoscaler]: JSON.stringify(next.autoscaler) }),
     ...(next.held === true ? { [LABEL.held]: 'yes' } : {}),
   };
   const name = recordName(context, labels);
@@ -143,6 +154,9 @@ function readRecord(context: DockerContext, { Name, Labels }: ListedVolume): Sto
   const nodePorts = labels[LABEL.nodePorts];
   const pausedTemplate = labels[LABEL.pausedTemplate];
   const job = labels[LABEL.job];
+  const set = labels[LABEL.set];
+  const cron = labels[LABEL.cron];
+  const autoscaler = labels[LABEL.autoscaler];
   return [
     {
       volume: Name,
@@ -160,6 +174,11 @@ function readRecord(context: DockerContext, { Name, Labels }: ListedVolume): Sto
           ? {}
           : { pausedTemplate: JSON.parse(pausedTemplate) as PodTemplate }),
         ...(job === undefined ? {} : { job: JSON.parse(job) as JobState }),
+        ...(set === undefined ? {} : { set: JSON.parse(set) as SetState }),
+        ...(cron === undefined ? {} : { cron: JSON.parse(cron) as CronState }),
+        ...(autoscaler === undefined
+          ? {}
+          : { autoscaler: JSON.parse(autoscaler) as AutoscalerState }),
         ...(labels[LABEL.held] === undefined ? {} : { held: true }),
       },
     },
@@ -168,9 +187,15 @@ function readRecord(context: DockerContext, { Name, Labels }: ListedVolume): Sto
 
 function recordName(context: DockerContext, labels: Record<string, string>): string {
   const told = [LABEL.owner, LABEL.resource, LABEL.recorded, LABEL.clusterIp, LABEL.previous];
-  const more = [LABEL.held, LABEL.nodePorts, LABEL.pausedTemplate, LABEL.job].flatMap(
-    (label) => labels[label] ?? [],
-  );
+  const more = [
+    LABEL.held,
+    LABEL.nodePorts,
+    LABEL.pausedTemplate,
+    LABEL.job,
+    LABEL.set,
+    LABEL.cron,
+    LABEL.autoscaler,
+  ].flatMap((label) => labels[label] ?? []);
   const hash = createHash('sha256').update(
     JSON.stringify([...told.map((label) => labels[label] ?? ''), ...more]),
   );

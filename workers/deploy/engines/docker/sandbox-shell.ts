@@ -28,8 +28,8 @@ export interface SandboxShell {
   sandboxId(): string | undefined;
   /** Absent where no probe could be made: that says nothing of the target. */
   probe(target: ProbeTarget): Promise<ProbeResult | undefined>;
-  /** Runs a script, which may be run twice, in that sandbox to its end. Throws what it says where it fails. */
-  run(sandboxId: string, script: string, signal: AbortSignal): Promise<void>;
+  /** Runs a script, which may be run twice, in that sandbox to its end; answers what it says, and throws it where it fails. */
+  run(sandboxId: string, script: string, signal: AbortSignal): Promise<string>;
   close(): void;
 }
 
@@ -69,7 +69,7 @@ export function createSandboxShell(context: DockerContext): SandboxShell {
     while (!signal.aborted) {
       try {
         const command = ['sh', '-c', SANDBOX_SCRIPT];
-        const opened = await startExec(context.docker, sandboxId, command, signal);
+        const opened = await startExec(context.docker, sandboxId, command, 'open', signal);
         stream = opened.stream;
         failures = 0;
         onTried();
@@ -145,6 +145,7 @@ export function createSandboxShell(context: DockerContext): SandboxShell {
         (await runByExec(context, sandboxId, whole, signal));
       signal.throwIfAborted();
       if (exitCode !== 0) throw new Error(`the proxy's sandbox could not be set up: ${said}`);
+      return said;
     },
     close() {
       connection.abort();
@@ -159,12 +160,12 @@ async function runByExec(
   script: string,
   signal: AbortSignal,
 ): Promise<{ exitCode: number; said: string }> {
-  const { exitCode, stderr } = await runInContainer(
+  const { exitCode, stdout, stderr } = await runInContainer(
     context.docker,
     { container: sandboxId, command: ['sh'], input: Buffer.from(script) },
     signal,
   );
-  return { exitCode, said: stderr.trim() };
+  return { exitCode, said: `${stdout}${stderr}`.trim() };
 }
 
 function readAnswers(stream: Duplex, settle: (id: number, text: string) => void): Promise<void> {

@@ -1,10 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isStatus } from '#adapters/docker/call.ts';
 import { followLogs, followOutput } from '#adapters/docker/logs.ts';
 import type { ContainerLine } from '#adapters/docker/logs.ts';
 import { restartContainer, signalContainer, startContainer } from './containers.ts';
 import type { DockerContext } from './context.ts';
 import type { InspectedContainer } from './inspected.ts';
-import { isJoined, isOnHost } from './system-containers.ts';
+import { isApart, isJoined } from './system-containers.ts';
 import type { SystemRole } from './system-containers.ts';
 import type { SystemFiles } from './system-files.ts';
 
@@ -36,20 +37,35 @@ export async function ship(
   signal: AbortSignal,
 ): Promise<void> {
   const { Id: id, State } = container;
-  const isJoint = isOnHost(role) || isJoined(container, sandbox);
+  const isJoint = isApart(role) || isJoined(container, sandbox);
   const writing = files.write(sandbox.Id, role, { hash: '', ...config }, signal);
   const ends = AbortSignal.any([signal, AbortSignal.timeout(LOAD_TIMEOUT_MS)]);
   const since = Date.now();
-  if (State.Status === 'running' && isJoint) {
-    const [output] = await Promise.all([followOutput(context.docker, id, ends), writing]);
+  const isRunning = State.Status === 'running' && isJoint;
+  const [output] = await Promise.all([
+    isRunning ? outputOf(context, id, ends) : undefined,
+    writing,
+  ]);
+  if (output !== undefined) {
     if (await reload(context, { id, program, verdict: readVerdict(output, program) }, ends)) return;
-  } else {
-    await writing;
-    if (State.Status === 'running' || State.Status === 'restarting')
-      await restartContainer(context, id, 0, signal);
-    else await startContainer(context, id, signal);
-  }
+  } else if (State.Status === 'running' || State.Status === 'restarting')
+    await restartContainer(context, id, 0, signal);
+  else await startContainer(context, id, signal);
   await waitUntilLoaded(context, { id, program, since }, { ends, signal });
+}
+
+/** Absent where its program has ended since it was looked at, and Docker is about to start it anew. */
+async function outputOf(
+  context: DockerContext,
+  id: string,
+  signal: AbortSignal,
+): Promise<AsyncIterable<ContainerLine> | undefined> {
+  try {
+    return await followOutput(context.docker, id, signal);
+  } catch (error) {
+    if (isStatus(error, 409)) return undefined;
+    throw error;
+  }
 }
 
 /** False where its output ended before it said anything: Docker started it anew, or ends the stream early. */

@@ -1,4 +1,6 @@
 import { callDocker, isStatus } from '#adapters/docker/call.ts';
+import { SOCKETS_FOLDER } from '#core/docker/edge-sockets.ts';
+import type { HostPort } from '#core/docker/node-ports.ts';
 import type { UdpRole } from '#core/docker/world.ts';
 import { UserError } from '#core/errors.ts';
 import {
@@ -18,37 +20,63 @@ import { filterOurs, LABEL, marks } from './marks.ts';
 import type { ClusterNetwork } from './network.ts';
 import { systemName } from './names.ts';
 import { LOG_CONFIG, madeOf, RESTART_POLICY, SLEEP } from './pod-config.ts';
-import { ensureSystemVolume, isSystemMount, systemFolder, systemMount } from './system-files.ts';
+import {
+  ensureSystemVolume,
+  isSystemMount,
+  socketsMount,
+  systemFolder,
+  systemMount,
+} from './system-files.ts';
 
 export const SYSTEM_ROLES = [
   'proxy-sandbox',
   'proxy',
   'name-server',
   'edge',
+  'edge-front',
   'udp-proxy',
   'udp-edge',
   'name-records',
 ] as const;
 export type SystemRole = (typeof SYSTEM_ROLES)[number];
+export type HaproxyRole = 'proxy' | 'edge' | 'edge-front';
 
-/** Whether it is on the host's network; the others share the sandbox's. */
-export function isOnHost(role: SystemRole): boolean {
-  return role === 'edge' || role === 'udp-edge';
+/** Of the host's ports; the others share the network of the sandbox. */
+export type EdgeRole = 'edge' | 'edge-front' | 'udp-edge';
+
+function isHaproxy(role: SystemRole): role is HaproxyRole {
+  return role === 'proxy' || role === 'edge' || role === 'edge-front';
+}
+
+export function isApart(role: SystemRole): role is EdgeRole {
+  return role === 'edge' || role === 'edge-front' || role === 'udp-edge';
 }
 
 export interface SystemSpec {
   role: SystemRole;
   image: string;
   command: readonly string[];
+  environment?: readonly string[];
   /** A network's name, `host`, or `container:<id>`. */
   networkMode: string;
   /** Its address where it is on a network of its own. */
   address?: string;
+  /** Whether it has the volume of sockets between what has the host's ports and the edge. */
+  sockets?: true;
+  /** Ports of the host that Docker leads to it. */
+  published?: readonly HostPort[];
 }
 
 /** Throws StepWaits while the image is on its way, and for the operator where it cannot be had. */
 export type BringImage = (image: string, signal: AbortSignal) => Promise<void>;
 
+/**
+ * HAProxy gives buffers of our size back to the C library, which would give them back to the kernel and take them again, a
+ * page fault for each of their pages. So many bytes stay with it.
+ */
+const KEEPS_BUFFERS = ['MALLOC_TRIM_THRESHOLD_=8388608', 'MALLOC_TOP_PAD_=1048576'];
+/** As much of a busy processor as eight pods that ask for one each: all pods are reached through these. */
+const SYSTEM_CPU_SHARES = 8 * 1_024;
 const NO_SUCH_IMAGE = /no such image/i;
 
 export function proxySandbox(context: DockerContext, network: ClusterNetwork): SystemSpec {
@@ -57,17 +85,28 @@ export function proxySandbox(context: DockerContext, network: ClusterNetwork): S
     image: context.images.sandbox,
     command: ['sh', '-c', SLEEP],
     networkMode: network.name,
-    address: network.systemIp,
+    ...(network.shared === true ? {} : { address: network.systemIp }),
   };
 }
 
 export function haproxyIn(
   context: DockerContext,
-  role: 'proxy' | 'edge',
+  role: HaproxyRole,
   networkMode: string,
 ): SystemSpec {
   const command = ['haproxy', '-W', '-db', '-f', `${systemFolder(role)}/haproxy.cfg`];
-  return { role, image: context.images.proxy, command, networkMode };
+  const { proxy: image } = context.images;
+  return { role, image, command, networkMode, environment: KEEPS_BUFFERS };
+}
+
+/** On the host's network, or where the host has no part in the pods' on that, behind one that is on the host's. */
+export function edgeIn(context: DockerContext, network: ClusterNetwork): SystemSpec {
+  if (network.shared !== true) return haproxyIn(context, 'edge', 'host');
+  return { ...haproxyIn(context, 'edge', network.name), sockets: true };
+}
+
+export function frontIn(context: DockerContext): SystemSpec {
+  return { ...haproxyIn(context, 'edge-front', 'host'), sockets: true };
 }
 
 export function recordServerIn(context: DockerContext, sandboxId: string): SystemSpec {
@@ -84,6 +123,16 @@ export function recordServerIn(context: DockerContext, sandboxId: string): Syste
 export function nginxIn(context: DockerContext, role: UdpRole, networkMode: string): SystemSpec {
   const command = ['nginx', '-e', 'stderr', '-c', `${systemFolder(role)}/nginx.conf`];
   return { role, image: context.images.udpProxy, command, networkMode };
+}
+
+/** UDP has no sockets to hand over: where the host has no part in the network, Docker leads its ports there. */
+export function udpEdgeIn(
+  context: DockerContext,
+  network: ClusterNetwork,
+  published: readonly HostPort[],
+): SystemSpec {
+  if (network.shared !== true) return nginxIn(context, 'udp-edge', 'host');
+  return { ...nginxIn(context, 'udp-edge', network.name), published };
 }
 
 export function nameServerIn(
@@ -141,6 +190,10 @@ export function isOfSpec(
     found.HostConfig.NetworkMode === spec.networkMode &&
     [found.Path, ...found.Args].join(' ') === spec.command.join(' ') &&
     found.Mounts.some((mount) => isSystemMount(context, mount)) &&
+    portsOf(spec).join(' ') ===
+      Object.keys(found.HostConfig.PortBindings ?? {})
+        .toSorted()
+        .join(' ') &&
     !lostAddress(spec, found)
   );
 }
@@ -209,7 +262,8 @@ async function create(
   { name, bring, ...spec }: SystemSpec & { name: string; bring: BringImage },
   signal: AbortSignal,
 ): Promise<void> {
-  await ensureSystemVolume(context, signal);
+  await ensureSystemVolume(context, 'system-files', signal);
+  if (spec.sockets === true) await ensureSystemVolume(context, 'edge-sockets', signal);
   const { image, role } = spec;
   await bring(image, signal);
   await createContainer(context, name, body(context, spec, name), marks(context, role), signal);
@@ -233,22 +287,36 @@ export function lackOf(image: string, why: { cause?: unknown; message?: string }
 
 function body(context: DockerContext, spec: SystemSpec, name: string): object {
   const { role, networkMode, address } = spec;
-  const made = madeOf(name, address === undefined ? {} : { network: networkMode, address });
+  const made = madeOf(name, {
+    cpuShares: SYSTEM_CPU_SHARES,
+    ...(address === undefined ? {} : { network: networkMode, address }),
+  });
   return {
     Image: spec.image,
     Entrypoint: spec.command,
     Cmd: [],
+    Env: spec.environment ?? [],
     User: '0',
     Labels: { ...marks(context, role), [LABEL.made]: JSON.stringify(made) },
     Healthcheck: { Test: ['NONE'] },
+    ExposedPorts: Object.fromEntries(portsOf(spec).map((port) => [port, {}])),
     // HAProxy's own image says SIGUSR1, which waits for the last connection to end.
     StopSignal: 'SIGTERM',
     HostConfig: {
       NetworkMode: networkMode,
       RestartPolicy: { Name: RESTART_POLICY },
       LogConfig: LOG_CONFIG,
-      Mounts: [systemMount(context, role)],
+      Mounts: [
+        systemMount(context, role),
+        ...(spec.sockets === true ? [socketsMount(context, role, SOCKETS_FOLDER)] : []),
+      ],
+      PortBindings: Object.fromEntries(
+        (spec.published ?? []).map((port) => [dockerPort(port), [{ HostPort: String(port.port) }]]),
+      ),
+      CpuShares: made.cpuShares,
       ...(role === 'proxy-sandbox' ? { CapAdd: ['NET_ADMIN'] } : {}),
+      // Sockets that a HAProxy does not get of the one before are to stay as they are (kept-sockets.ts).
+      ...(isHaproxy(role) ? { CapDrop: ['CHOWN'] } : {}),
     },
     ...(address === undefined
       ? {}
@@ -258,6 +326,14 @@ function body(context: DockerContext, spec: SystemSpec, name: string): object {
           },
         }),
   };
+}
+
+function portsOf({ published = [] }: SystemSpec): string[] {
+  return published.map(dockerPort).toSorted();
+}
+
+function dockerPort({ port, protocol }: HostPort): string {
+  return `${port}/${protocol.toLowerCase()}`;
 }
 
 /** Those under their own name first: a second one is somebody's copy. */

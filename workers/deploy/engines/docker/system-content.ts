@@ -2,7 +2,7 @@ import type { DockerContext } from './context.ts';
 import { loadHaproxy, readHaproxy } from './haproxy.ts';
 import type { HaproxyTarget } from './haproxy.ts';
 import type { InspectedContainer } from './inspected.ts';
-import type { SystemRole } from './system-containers.ts';
+import type { HaproxyRole, SystemRole } from './system-containers.ts';
 import type { SystemFiles } from './system-files.ts';
 
 /** One of the cluster's own containers, and the sandbox that writes its files. */
@@ -19,7 +19,7 @@ export interface SystemContent {
   /** HAProxy's configuration; absent before the first. */
   textOf(
     container: InspectedContainer,
-    role: 'proxy' | 'edge',
+    role: HaproxyRole,
     signal: AbortSignal,
   ): Promise<string | undefined>;
   /** Until its hash is written, a container counts as running with nothing. */
@@ -38,7 +38,7 @@ export function createSystemContent(context: DockerContext, files: SystemFiles):
 
   async function textOf(
     container: InspectedContainer,
-    role: 'proxy' | 'edge',
+    role: HaproxyRole,
     signal: AbortSignal,
   ): Promise<string | undefined> {
     const { Id: id } = container;

@@ -8,7 +8,7 @@ import type { SandboxShell } from './sandbox-shell.ts';
 import type { SystemRole } from './system-containers.ts';
 
 /** Where the cluster's own containers find what they run with: a volume that they share, and no pod has. */
-const FOLDER = '/windlass';
+export const SYSTEM_FOLDER = '/windlass';
 
 /** A folder of files for each of the cluster's own containers, which the proxy's sandbox writes. */
 export interface SystemFiles {
@@ -30,15 +30,16 @@ export interface SystemFiles {
 
 export function createSystemFiles(context: DockerContext, shell: SandboxShell): SystemFiles {
   return {
-    write: (sandboxId, role, files, signal) =>
-      shell.run(sandboxId, writeScript(systemFolder(role), files), signal),
+    async write(sandboxId, role, files, signal) {
+      await shell.run(sandboxId, writeScript(systemFolder(role), files), signal);
+    },
     read: (containerId, role, file, signal) =>
       readFile(context.docker, containerId, `${systemFolder(role)}/${file}`, signal),
   };
 }
 
 export function systemFolder(role: SystemRole): string {
-  return `${FOLDER}/${role}`;
+  return `${SYSTEM_FOLDER}/${role}`;
 }
 
 /** The mount of the shared volume; only the sandbox writes there. */
@@ -46,10 +47,34 @@ export function systemMount(context: DockerContext, role: SystemRole): object {
   return {
     Type: 'volume',
     Source: volumeName(context),
-    Target: FOLDER,
+    Target: SYSTEM_FOLDER,
     ReadOnly: role !== 'proxy-sandbox',
     VolumeOptions: { NoCopy: true },
   };
+}
+
+/** Of the sockets at which the edge listens. */
+export function socketsMount(context: DockerContext, role: SystemRole, folder: string): object {
+  return {
+    Type: 'volume',
+    Source: volumeName(context, 'edge-sockets'),
+    Target: folder,
+    ReadOnly: role !== 'edge',
+    VolumeOptions: { NoCopy: true },
+  };
+}
+
+/** Where Docker's host has the shared volume. */
+export async function systemVolumeRoot(
+  context: DockerContext,
+  signal: AbortSignal,
+): Promise<string> {
+  const { Mountpoint } = await callDocker<{ Mountpoint: string }>(context.docker, {
+    method: 'GET',
+    path: `/volumes/${volumeName(context)}`,
+    signal,
+  });
+  return Mountpoint;
 }
 
 export function isSystemMount(context: DockerContext, mount: { Name?: string }): boolean {
@@ -58,38 +83,49 @@ export function isSystemMount(context: DockerContext, mount: { Name?: string }):
 
 export async function ensureSystemVolume(
   context: DockerContext,
+  volume: SystemVolume,
   signal: AbortSignal,
 ): Promise<void> {
-  const labels = marks(context, 'system-files');
+  const labels = marks(context, volume);
   const made = await callDocker<ListedVolume>(context.docker, {
     method: 'POST',
     path: '/volumes/create',
-    body: { Name: volumeName(context), Driver: 'local', Labels: labels },
+    body: { Name: volumeName(context, volume), Driver: 'local', Labels: labels },
     signal,
   });
   if (!agrees(made.Labels, labels)) throw takenVolume(made.Name);
 }
 
-export async function removeSystemVolume(
+export async function removeSystemVolumes(
   context: DockerContext,
   signal: AbortSignal,
 ): Promise<void> {
-  const name = volumeName(context);
+  await removeSystemVolume(context, 'system-files', signal);
+  await removeSystemVolume(context, 'edge-sockets', signal);
+}
+
+async function removeSystemVolume(
+  context: DockerContext,
+  volume: SystemVolume,
+  signal: AbortSignal,
+): Promise<void> {
+  const name = volumeName(context, volume);
   try {
     const found = await callDocker<ListedVolume>(context.docker, {
       method: 'GET',
       path: `/volumes/${name}`,
       signal,
     });
-    if (agrees(found.Labels, marks(context, 'system-files')))
-      await removeVolume(context, name, signal);
+    if (agrees(found.Labels, marks(context, volume))) await removeVolume(context, name, signal);
   } catch (error) {
     if (!isStatus(error, 404)) throw error;
   }
 }
 
-function volumeName(context: DockerContext): string {
-  return systemName(context, 'system-files');
+type SystemVolume = 'system-files' | 'edge-sockets';
+
+function volumeName(context: DockerContext, volume: SystemVolume = 'system-files'): string {
+  return systemName(context, volume);
 }
 
 function writeScript(folder: string, files: Record<string, string>): string {

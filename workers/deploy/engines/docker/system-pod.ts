@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { HostPort } from '#core/docker/node-ports.ts';
 import type {
   CertificateFacts,
@@ -12,6 +13,7 @@ import { createEdgeSecrets } from './edge-secrets.ts';
 import { labelsOf, restartContainer, signalContainer, startContainer } from './containers.ts';
 import type { DockerContext } from './context.ts';
 import { portsIn, refusedCertificate, serversIn, withoutPorts } from './haproxy.ts';
+import type { HaproxyTarget } from './haproxy.ts';
 import type { InspectedContainer } from './inspected.ts';
 import { inspectContainer } from './inspections.ts';
 import type { InternalCa } from './internal-ca.ts';
@@ -20,7 +22,9 @@ import type { ClusterNetwork } from './network.ts';
 import { PortTaken } from './port-taken.ts';
 import type { SandboxShell } from './sandbox-shell.ts';
 import {
+  edgeIn,
   ensureSystemContainer,
+  frontIn,
   haproxyIn,
   isJoined,
   isSound,
@@ -30,14 +34,18 @@ import {
   removeSystemContainers,
   SYSTEM_ROLES,
 } from './system-containers.ts';
-import type { BringImage, SystemSpec } from './system-containers.ts';
+import type { BringImage, EdgeRole, HaproxyRole, SystemSpec } from './system-containers.ts';
 import { createSystemContent } from './system-content.ts';
-import { createSystemFiles, removeSystemVolume } from './system-files.ts';
+import { createSystemFiles, removeSystemVolumes } from './system-files.ts';
 import { createRecordServer, serversFile } from './record-server.ts';
+import { findRefused } from './try-ports.ts';
 import { createUdpProxies } from './udp-proxies.ts';
 
 /** A port that somebody else has is not tried again at once: each try may make the other NodePorts wait. */
 const PORT_RETRY_MS = 30_000;
+/** A port that was the edge's own is another program's if it is not free after so long. */
+const OWN_PORT_TRIES = 20;
+const OWN_PORT_RETRY_MS = 250;
 
 /** Adds the addresses given to the interface, and takes those of before away. */
 function addressScript(addresses: readonly string[]): string {
@@ -110,6 +118,8 @@ export interface SystemPod {
     config: UdpConfig,
     signal: AbortSignal,
   ): Promise<void>;
+  /** Tries ports that others had again with the next configuration; whether there are such. */
+  retryPorts(): boolean;
   removeAll(signal: AbortSignal): Promise<void>;
 }
 
@@ -122,6 +132,8 @@ export function createSystemPod(
   const files = createSystemFiles(context, shell);
   const content = createSystemContent(context, files);
   const secrets = createEdgeSecrets(context, shell, files, ca);
+  /** Ports of the host that were the edge's. */
+  const had = new Set<number>();
   const withheld = new Map<'edge' | 'udp-edge', Withheld>();
 
   /** As they were when the world was last looked at. */
@@ -153,15 +165,15 @@ export function createSystemPod(
   const carryUdp = createUdpProxies({ context, files, content, ensure });
   const serveRecords = createRecordServer({ context, files, content, ensure });
 
-  /** The hash of what one on the host's network runs with, where it is as good as can be had for now. */
+  /** The hash of what one with ports of the host runs with, where it is as good as can be had for now. */
   async function hashOnHost(
-    role: 'edge' | 'udp-edge',
+    role: EdgeRole,
     container: InspectedContainer,
     signal: AbortSignal,
   ): Promise<string> {
     if (!isSound(container)) return '';
     const hash = await content.hashOf(container, role, signal);
-    const lacks = withheld.get(role);
+    const lacks = withheld.get(role === 'udp-edge' ? 'udp-edge' : 'edge');
     const isLacking = lacks !== undefined && hash.startsWith(`${lacks.hash} `);
     return isLacking && lacks.retryAt > Date.now() ? lacks.hash : hash;
   }
@@ -198,19 +210,71 @@ export function createSystemPod(
     return started;
   }
 
-  /** Those of the ports that something else answers on; ours that are open already answer too. */
+  /** Those of the ports that something else has; ours that are open already are not asked about. */
   async function findTaken(
     network: ClusterNetwork,
     ports: readonly number[],
-    running: string | undefined,
+    { role, container }: { role: HaproxyRole; container: InspectedContainer },
+    signal: AbortSignal,
   ): Promise<Set<number>> {
+    const isRunning = container.State.Status === 'running';
+    const running = isRunning ? await content.textOf(container, role, signal) : undefined;
     const open = new Set(portsIn(running ?? ''));
-    const taken = await Promise.all(
-      ports
-        .filter((port) => !open.has(port))
+    const others = ports.filter((port) => !open.has(port));
+    const answered = await Promise.all(
+      others
+        .filter((port) => !had.has(port))
         .map(async (port) => ((await canConnect(network.gateway, port)) === true ? [port] : [])),
     );
-    return new Set(taken.flat());
+    for (const port of open) had.add(port);
+    const refused = isRunning ? await findHeld(container.Id, others, signal) : [];
+    return new Set([...answered.flat(), ...refused]);
+  }
+
+  /** A worker of ours that ends may have a port that was given up for a moment more. */
+  async function findHeld(
+    container: string,
+    ports: readonly number[],
+    signal: AbortSignal,
+  ): Promise<number[]> {
+    for (let tries = 1; ports.length > 0; tries += 1) {
+      const refused = await findRefused(context, container, ports, signal);
+      if (!refused.some((port) => had.has(port))) return refused;
+      if (tries === OWN_PORT_TRIES) {
+        // Another program's by now: it is not to be waited for at every change.
+        for (const port of refused) had.delete(port);
+        return refused;
+      }
+      await sleep(OWN_PORT_RETRY_MS, undefined, { signal });
+    }
+    return [];
+  }
+
+  /** What has the host's ports counts as much where the edge is behind it. */
+  async function hashOfEdge(
+    edge: InspectedContainer,
+    front: InspectedContainer | undefined,
+    signal: AbortSignal,
+  ): Promise<string> {
+    const hash = await hashOnHost('edge', edge, signal);
+    if (edge.HostConfig.NetworkMode === 'host') return hash;
+    const ahead = front === undefined ? '' : await hashOnHost('edge-front', front, signal);
+    return ahead === hash ? hash : '';
+  }
+
+  /** Not where it runs with that already. */
+  async function loadOther(
+    target: HaproxyTarget,
+    next: { text: string; hash: string },
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { container, role } = target;
+    const isRunning = container.State.Status === 'running';
+    const running = isRunning ? await content.textOf(container, role, signal) : undefined;
+    // Without a hash it may have been written and never loaded.
+    const isLoaded = (await content.hashOf(container, role, signal)) !== '';
+    if (isLoaded && next.text === running) await content.writeHash(target, next.hash, signal);
+    else await content.load(target, next, signal);
   }
 
   /** Answers the ports it had to leave out. */
@@ -220,22 +284,24 @@ export function createSystemPod(
     signal: AbortSignal,
   ): Promise<Set<number>> {
     const sandbox = await ensureSandbox(network, signal);
-    const spec = haproxyIn(context, 'edge', 'host');
+    const spec = edgeIn(context, network);
     let taken: Set<number> | undefined;
     for (;;) {
       const edge = await ensure(spec, signal);
-      const target = { role: 'edge' as const, container: edge, sandbox };
-      const isRunning = edge.State.Status === 'running';
-      const running = isRunning ? await content.textOf(edge, 'edge', signal) : undefined;
-      taken ??= await findTaken(network, config.ports, running);
+      const holder =
+        config.front === undefined
+          ? { role: 'edge' as const, container: edge }
+          : { role: 'edge-front' as const, container: await ensure(frontIn(context), signal) };
+      taken ??= await findTaken(network, config.ports, holder, signal);
       const text = withoutPorts(await secrets.put(sandbox, edge, config, signal), taken);
       try {
         const left = taken.size === 0 ? '' : ` without ${[...taken].join(',')}`;
         const hash = `${config.hash}${left}`;
-        // Without a hash it may have been written and never loaded.
-        const isLoaded = (await content.hashOf(edge, 'edge', signal)) !== '';
-        if (isLoaded && text === running) await content.writeHash(target, hash, signal);
-        else await content.load(target, { text, hash }, signal);
+        await loadOther({ role: 'edge', container: edge, sandbox }, { text, hash }, signal);
+        if (config.front !== undefined) {
+          const next = { text: withoutPorts(config.front, taken), hash };
+          await loadOther({ ...holder, sandbox }, next, signal);
+        }
         await secrets.keepOnly(sandbox, config, signal);
         return taken;
       } catch (error) {
@@ -258,13 +324,10 @@ export function createSystemPod(
       seen = new Map(byRole);
       content.keepOnly(new Set(found.map(({ Id }) => Id)));
       const state: SystemState = { certificates: secrets.facts() };
-      for (const [key, role] of [
-        ['edge', 'edge'],
-        ['udpEdge', 'udp-edge'],
-      ] as const) {
-        const container = byRole.get(role);
-        if (container !== undefined) state[key] = await hashOnHost(role, container, signal);
-      }
+      const edge = byRole.get('edge');
+      if (edge !== undefined) state.edge = await hashOfEdge(edge, byRole.get('edge-front'), signal);
+      const udpEdge = byRole.get('udp-edge');
+      if (udpEdge !== undefined) state.udpEdge = await hashOnHost('udp-edge', udpEdge, signal);
       const lacking = [...withheld.values()];
       if (lacking.length > 0)
         state.taken = {
@@ -292,6 +355,10 @@ export function createSystemPod(
         if (startedAt === sandbox.State.StartedAt) state[key] = hash;
       }
       return state;
+    },
+    retryPorts() {
+      for (const lacks of withheld.values()) lacks.retryAt = 0;
+      return withheld.size > 0;
     },
     async servedPods(found, signal) {
       const running = found.filter(({ State }) => State.Status === 'running');
@@ -340,7 +407,8 @@ export function createSystemPod(
     },
     async configureEdge(network, config, signal) {
       withheld.delete('edge');
-      if (config.ports.length === 0) return removeSystemContainers(context, ['edge'], signal);
+      if (config.ports.length === 0)
+        return removeSystemContainers(context, ['edge-front', 'edge'], signal);
       const ports = await loadEdge(network, config, signal);
       withhold(
         'edge',
@@ -353,12 +421,12 @@ export function createSystemPod(
     },
     async configureUdp(network, role, config, signal) {
       const sandbox = await ensureSandbox(network, signal);
-      const ports = await carryUdp(sandbox, role, config, signal);
+      const ports = await carryUdp({ network, sandbox }, role, config, signal);
       if (role === 'udp-edge') withhold(role, config, ports);
     },
     async removeAll(signal) {
       await removeSystemContainers(context, SYSTEM_ROLES.toReversed(), signal);
-      await removeSystemVolume(context, signal);
+      await removeSystemVolumes(context, signal);
     },
   };
 }

@@ -4,7 +4,7 @@ import { messageOf, UserError } from '#core/errors.ts';
 import { removeContainer, renameContainer } from './containers.ts';
 import type { DockerContext } from './context.ts';
 import { endContainers, leavingOf } from './end-containers.ts';
-import type { Hooks } from './hooks.ts';
+import type { EngineState } from './engine-state.ts';
 import { nameOf, type ListedContainer } from './inspected.ts';
 import { inspectContainer } from './inspections.ts';
 import { filterOurs, LABEL } from './marks.ts';
@@ -36,7 +36,7 @@ export interface Terminations {
 
 export function createTerminations(
   context: DockerContext,
-  hooks: Hooks,
+  parts: Pick<EngineState, 'hooks' | 'lastWordFiles'>,
   onChange: (what: string) => void,
 ): Terminations {
   const marked = new Map<string, number>();
@@ -47,7 +47,7 @@ export function createTerminations(
     const { signal } = closing;
     try {
       await sleep(Math.max(0, since + DRAIN_MS - Date.now()), undefined, { signal });
-      await removePod(context, hooks, pod, { graceSeconds, reason: String(since) }, signal);
+      await removePod(context, parts, pod, { graceSeconds, reason: String(since) }, signal);
       marked.delete(podKey(pod));
     } catch (error) {
       if (signal.aborted) return;
@@ -87,7 +87,7 @@ export function createTerminations(
 
 async function removePod(
   context: DockerContext,
-  hooks: Hooks,
+  { hooks, lastWordFiles }: Pick<EngineState, 'hooks' | 'lastWordFiles'>,
   pod: Pod,
   ending: { graceSeconds: number; reason: string },
   signal: AbortSignal,
@@ -103,6 +103,7 @@ async function removePod(
   const containers = listed.filter(({ Labels }) => Labels[LABEL.role] !== 'sandbox');
   const leaving = containers.map(({ Id, Labels }) => leavingOf(Id, Labels));
   await endContainers(context, hooks, leaving, ending, signal);
+  await lastWordFiles.remove(pod, signal);
   await removeVolumes(context, pod, sandboxes, filters, signal);
 }
 

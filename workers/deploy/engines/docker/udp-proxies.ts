@@ -1,10 +1,18 @@
 import type { HostPort } from '#core/docker/node-ports.ts';
 import type { UdpConfig, UdpRole } from '#core/docker/world.ts';
+import { messageOf } from '#core/errors.ts';
 import type { DockerContext } from './context.ts';
 import type { InspectedContainer } from './inspected.ts';
+import type { ClusterNetwork } from './network.ts';
 import { loadNginx, NGINX_CONFIG, withoutListeners } from './nginx.ts';
 import { PortTaken } from './port-taken.ts';
-import { isJoined, isOnHost, nginxIn, removeSystemContainers } from './system-containers.ts';
+import {
+  isApart,
+  isJoined,
+  nginxIn,
+  removeSystemContainers,
+  udpEdgeIn,
+} from './system-containers.ts';
 import type { SystemSpec } from './system-containers.ts';
 import type { SystemContent } from './system-content.ts';
 import type { SystemFiles } from './system-files.ts';
@@ -21,7 +29,7 @@ interface UdpParts {
 
 /** Has a proxy carry UDP as configured; answers the ports it had to leave out, since somebody else has them. */
 export type ConfigureUdp = (
-  sandbox: InspectedContainer,
+  place: { network: ClusterNetwork; sandbox: InspectedContainer },
   role: UdpRole,
   config: UdpConfig,
   signal: AbortSignal,
@@ -37,7 +45,7 @@ export function createUdpProxies({ context, files, content, ensure }: UdpParts):
   ): Promise<void> {
     const target = { role, container, sandbox };
     const isUp =
-      container.State.Status === 'running' && (isOnHost(role) || isJoined(container, sandbox));
+      container.State.Status === 'running' && (isApart(role) || isJoined(container, sandbox));
     const known = await content.hashOf(container, role, signal);
     const before = await files.read(container.Id, role, NGINX_CONFIG, signal);
     const had = (await files.read(container.Id, role, ENDPOINTS, signal))?.split('\n') ?? [];
@@ -50,27 +58,51 @@ export function createUdpProxies({ context, files, content, ensure }: UdpParts):
     await content.writeHash(target, hash, signal);
   }
 
-  return async (sandbox, role, config, signal) => {
+  function specOf(
+    { network, sandbox }: Parameters<ConfigureUdp>[0],
+    role: UdpRole,
+    ports: readonly number[],
+  ): SystemSpec {
+    if (!isApart(role)) return nginxIn(context, role, `container:${sandbox.Id}`);
+    return udpEdgeIn(context, network, ports.map(ofUdp));
+  }
+
+  return async (place, role, config, signal) => {
     if (config.nginx === '') {
       await removeSystemContainers(context, [role], signal);
       return [];
     }
-    const spec = nginxIn(context, role, isOnHost(role) ? 'host' : `container:${sandbox.Id}`);
+    const { sandbox } = place;
     const taken = new Set<number>();
     for (;;) {
-      const container = await ensure(spec, signal);
+      const open = config.ports.filter((port) => !taken.has(port));
+      const container = await ensure(specOf(place, role, open), signal);
       const text = withoutListeners(config.nginx, taken);
       const left = taken.size === 0 ? '' : ` without ${[...taken].join(',')}`;
-      const hash = isOnHost(role)
+      const hash = isApart(role)
         ? `${config.hash}${left}`
         : `${config.hash} ${sandbox.State.StartedAt}`;
       try {
         await load(sandbox, { role, container }, { ...config, text, hash }, signal);
-        return [...taken].map((port) => ({ port, protocol: 'UDP' }));
+        return [...taken].map(ofUdp);
       } catch (error) {
-        if (!(error instanceof PortTaken) || taken.has(error.port)) throw error;
-        taken.add(error.port);
+        const port = error instanceof PortTaken ? error.port : refusedPort(error);
+        if (port === undefined || taken.has(port)) throw error;
+        taken.add(port);
       }
     }
   };
+}
+
+function ofUdp(port: number): HostPort {
+  return { port, protocol: 'UDP' };
+}
+
+/** The port of the host that Docker could not lead anywhere, where it was that. */
+function refusedPort(error: unknown): number | undefined {
+  const [, port] =
+    /:(\d+)(?: failed: port is already allocated|: bind: address already in use)/.exec(
+      messageOf(error),
+    ) ?? [];
+  return port === undefined ? undefined : Number(port);
 }

@@ -6,8 +6,11 @@ import { followLogs } from '#adapters/docker/logs.ts';
 import { SYSTEM_IMAGES } from '#core/images.ts';
 import type { Resource } from '#core/resources/resource.ts';
 import { createDockerCluster, desire, docker, never, settle } from './testing/docker-cluster.ts';
+import { freeNodePort } from '../../../../test/tools/process.ts';
 
 const FLOWS = 12;
+const NODE_PORT = await freeNodePort();
+const OTHERS_PORT = await freeNodePort();
 const WAIT = { timeout: 30_000, interval: 100 };
 const QUESTION = Buffer.from('0000010000010000000000000377686f076578616d706c650000010001', 'hex');
 
@@ -111,9 +114,9 @@ async function askOnAll(): Promise<void> {
 
 it('keeps flows with their pods when others come, and moves them when theirs go', async () => {
   const engine = cluster.startEngine();
-  const ports = [udp(30_653)];
+  const ports = [udp(NODE_PORT)];
   await settle(engine, desire(names(2, ports)));
-  for (let flow = 0; flow < FLOWS; flow += 1) flows.push(await startFlow(30_653));
+  for (let flow = 0; flow < FLOWS; flow += 1) flows.push(await startFlow(NODE_PORT));
   await askOnAll();
   const seen = await peers();
   expect(seen.size).toBe(FLOWS);
@@ -139,12 +142,14 @@ it('keeps flows with their pods when others come, and moves them when theirs go'
 
 it('tells of a port that another program has, and serves the others', async () => {
   const other = createSocket('udp4');
-  other.bind(30_654);
+  other.bind(OTHERS_PORT);
   await once(other, 'listening');
   const engine = cluster.startEngine();
-  const wanted = desire(names(1, [udp(30_653), udp(30_654)], '2'));
+  const wanted = desire(names(1, [udp(NODE_PORT), udp(OTHERS_PORT)], '2'));
   const status = await settle(engine, wanted, ({ failure }) => failure !== undefined);
-  expect(status.failure).toContain('port 30654 of UDP is in use by another program on the host');
+  expect(status.failure).toContain(
+    `port ${OTHERS_PORT} of UDP is in use by another program on the host`,
+  );
   await askOnAll();
   other.close();
 }, 120_000);

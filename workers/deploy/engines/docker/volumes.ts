@@ -3,7 +3,7 @@ import { packArchive, type ArchiveEntry } from '#adapters/docker/archive.ts';
 import { callDocker } from '#adapters/docker/call.ts';
 import { runInContainer } from '#adapters/docker/exec.ts';
 import type { PodSpec, VolumeFile } from '#core/docker/world.ts';
-import { ensureClaim } from './claims.ts';
+import { checkClaim } from './claims.ts';
 import type { DockerContext } from './context.ts';
 import { agrees } from './marks.ts';
 import { partName } from './names.ts';
@@ -63,7 +63,7 @@ export async function ensureVolumes(
 ): Promise<void> {
   await Promise.all([
     ...pod.volumes.flatMap((volume) =>
-      volume.kind === 'claim' ? [ensureClaim(context, { ...pod, name: volume.claim }, signal)] : [],
+      volume.kind === 'claim' ? [checkClaim(context, { ...pod, name: volume.claim }, signal)] : [],
     ),
     ...ownVolumes(pod).map(async (volume) => {
       const made = await callDocker<ListedVolume>(context.docker, {

@@ -14,10 +14,11 @@ import {
   never,
   settle,
 } from './testing/docker-cluster.ts';
+import { freeNodePort } from '../../../../test/tools/process.ts';
 
 const IMAGE = 'windlass-test/graceful:1';
-const NODE_PORT = 31_480;
-const HTTP_NODE_PORT = 31_481;
+const NODE_PORT = await freeNodePort();
+const HTTP_NODE_PORT = await freeNodePort();
 /** On each way in. */
 const CLIENTS = 64;
 /** On those that carry the same as the Ingress. */

@@ -15,6 +15,8 @@ import type { Resource } from '#core/resources/resource.ts';
 import { createDockerEngine } from '../engine.ts';
 
 const SOCKET = 'unix:///var/run/docker.sock';
+/** Whoever connects has its own. */
+const TLS = { ca: { env: 'CA' }, cert: { env: 'CERT' }, key: { env: 'KEY' } };
 const REMOVED_AT_ONCE = 8;
 export const never = new AbortController().signal;
 export const docker = connectDocker(SOCKET);
@@ -35,7 +37,10 @@ export interface DockerCluster {
     installation?: string;
     images?: SystemImages;
     docker?: Docker;
+    /** By which it is reached. */
+    address?: string;
     issuers?: Issuer[];
+    headerKb?: number;
   }): Engine;
   /** Containers with that role (`sandbox`, `container`, `proxy`, …). */
   parts(role: string): Promise<ListedPart[]>;
@@ -79,7 +84,7 @@ export function createDockerCluster(): DockerCluster {
   return {
     installation,
     ingress,
-    startEngine({ issuers = [], ...overrides } = {}) {
+    startEngine({ issuers = [], headerKb, address = SOCKET, ...overrides } = {}) {
       const engine = createDockerEngine({
         cluster: Cluster.parse({
           apiVersion: 'windlass.dev/v1',
@@ -87,8 +92,10 @@ export function createDockerCluster(): DockerCluster {
           metadata: { name: 'test' },
           spec: {
             engine: 'docker',
-            servers: [{ name: 'me', docker: SOCKET }],
-            ingress: { ...ingress, issuers },
+            servers: [
+              { name: 'me', docker: address, ...(address.startsWith('tcp:') ? { tls: TLS } : {}) },
+            ],
+            ingress: { ...ingress, issuers, headerKb },
           },
         }),
         docker,

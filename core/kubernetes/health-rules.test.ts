@@ -1,0 +1,70 @@
+import { describe, expect, it } from 'vitest';
+import { HealthRule, judgesOf } from '#core/kubernetes/health-rules.ts';
+import { healthOf } from '#core/kubernetes/health.ts';
+import type { LiveObject } from '#core/kubernetes/live-object.ts';
+
+const RULE = {
+  group: 'example.org',
+  kind: 'Database',
+  failed: 'object.status.phase == "Broken"',
+  progressing: 'object.status.phase == "Starting"',
+  healthy:
+    'object.status.ready + 1 > object.spec.replicas && object.status.conditions.exists(c, c.type == "Up" && c.status == "True")',
+  message: '"is " + object.status.phase',
+};
+
+function database(status: object, metadata: object = {}): LiveObject {
+  return {
+    apiVersion: 'example.org/v1',
+    kind: 'Database',
+    metadata: { name: 'db', uid: 'u', resourceVersion: '1', ...metadata },
+    spec: { replicas: 2 },
+    status,
+  };
+}
+
+const UP = [{ type: 'Up', status: 'True' }];
+
+describe('a health rule', () => {
+  it.each([
+    ['well', { phase: 'Up', ready: 2, conditions: UP }, 'Healthy', ''],
+    ['on its way', { phase: 'Starting', ready: 2, conditions: UP }, 'Progressing', 'is Starting'],
+    ['not well yet', { phase: 'Up', ready: 1, conditions: UP }, 'Progressing', 'is Up'],
+    ['broken', { phase: 'Broken' }, 'Degraded', 'is Broken'],
+    [
+      'without what it goes by',
+      {},
+      'Progressing',
+      'its health rule says nothing yet: No such key: conditions',
+    ],
+  ])('says that one is %s', (_name, status, health, reason) => {
+    const seen = healthOf(database(status), judgesOf([HealthRule.parse(RULE)]));
+    expect(seen.health).toEqual({ status: health, reason });
+    expect(seen.isFinal === true).toBe(health === 'Degraded');
+  });
+
+  it('is not asked of what its controller has not seen, nor of another kind', () => {
+    const rules = judgesOf([HealthRule.parse({ ...RULE, healthy: 'false' })]);
+    const stale = database({ phase: 'Broken', observedGeneration: 1 }, { generation: 2 });
+    expect(healthOf(stale, rules).health.reason).toBe('its controller has not seen it yet');
+    const other = { ...database({}), kind: 'Queue' };
+    expect(healthOf(other, rules).health.status).toBe('Healthy');
+  });
+
+  it('goes before what is known of its kind', () => {
+    const rule = HealthRule.parse({ kind: 'Service', healthy: 'has(object.status.address)' });
+    const service = { ...database({}), apiVersion: 'v1', kind: 'Service' };
+    expect(healthOf(service, judgesOf([rule])).health.status).toBe('Progressing');
+  });
+
+  it.each([
+    [{ kind: 'A' }, 'must have one of failed, progressing and healthy at least'],
+    [{ kind: 'A', healthy: 'object.status ==' }, 'is no expression (CEL): Unexpected token: EOF'],
+    [{ kind: 'A', healthy: 'process.env.HOME == ""' }, 'Unknown variable: process'],
+    [{ kind: 'A', healthy: 'size(object)' }, 'must be a bool, and is a int'],
+    [{ kind: 'A', healthy: 'object.a.matches("(a+)+$")' }, 'matches() is not taken'],
+    [{ kind: 'A', healthy: `${'('.repeat(40)}true${')'.repeat(40)}` }, 'is no expression (CEL)'],
+  ])('%j is refused', (rule, told) => {
+    expect(() => HealthRule.parse(rule)).toThrow(told);
+  });
+});

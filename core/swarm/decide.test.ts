@@ -1,0 +1,408 @@
+import { describe, expect, it } from 'vitest';
+import type { DesiredState } from '#core/engine.ts';
+import { contentHash } from '#core/hash.ts';
+import type { Resource } from '#core/resources/resource.ts';
+import { decide } from '#core/swarm/decide.ts';
+import type { ServiceSpec } from '#core/swarm/service.ts';
+import { simulateSwarm } from '#core/swarm/testing/simulated-swarm.ts';
+import type { SimulatedSwarm } from '#core/swarm/testing/simulated-swarm.ts';
+import type { LiveTask, SwarmStep } from '#core/swarm/world.ts';
+
+function web(
+  change: { image?: string; replicas?: number; files?: boolean; pod?: object } = {},
+): Resource {
+  const { image = 'web:1', replicas = 2, files = true, pod = {} } = change;
+  const labels = { app: 'web' };
+  return {
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: { name: 'web' },
+    spec: {
+      replicas,
+      selector: { matchLabels: labels },
+      template: {
+        metadata: { labels },
+        spec: {
+          containers: [
+            {
+              name: 'web',
+              image,
+              ...(files
+                ? {
+                    volumeMounts: [
+                      { name: 'page', mountPath: '/page' },
+                      { name: 'key', mountPath: '/key/' },
+                    ],
+                  }
+                : {}),
+            },
+          ],
+          volumes: [
+            { name: 'page', configMap: { name: 'page' } },
+            { name: 'key', secret: { secretName: 'key' } },
+          ],
+          ...pod,
+        },
+      },
+    },
+  };
+}
+
+function page(text: string, name = 'page'): Resource {
+  return { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name }, data: { text } };
+}
+
+function key(word: string): Resource {
+  return { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'key' }, stringData: { word } };
+}
+
+const JOB: Resource = {
+  apiVersion: 'batch/v1',
+  kind: 'Job',
+  metadata: { name: 'migrate' },
+  spec: {
+    template: {
+      spec: { restartPolicy: 'Never', containers: [{ name: 'main', image: 'web:1' }] },
+    },
+  },
+};
+
+function desire(resources: Resource[], owner = 'shop/test'): DesiredState {
+  return { owner, release: 'r1', resources };
+}
+
+function kinds(steps: readonly SwarmStep[]): string[] {
+  return steps.map(({ kind }) => kind);
+}
+
+function served(): { swarm: SimulatedSwarm; resources: Resource[] } {
+  const swarm = simulateSwarm();
+  const resources = [page('one'), key('s3cret'), web()];
+  expect(swarm.settle([desire(resources)]).owners[0]).toMatchObject({ serving: true });
+  return { swarm, resources };
+}
+
+describe('decide', () => {
+  it('records first, then makes files, then the service that mounts them', () => {
+    const swarm = simulateSwarm();
+    const { done, owners } = swarm.settle([desire([page('one'), key('s3cret'), web()])]);
+    expect(kinds(done)).toEqual([
+      'record',
+      'record',
+      'record',
+      'configureProxy',
+      'configureDns',
+      'createFile',
+      'createFile',
+      'createService',
+      'record',
+    ]);
+    expect(owners[0]).toMatchObject({ plan: [], serving: true });
+  });
+
+  it('does nothing for a release that no container can see', () => {
+    const { swarm, resources } = served();
+    const { done } = swarm.settle([
+      { ...desire([...resources, page('else', 'other')]), release: 'r2' },
+    ]);
+    expect(kinds(done)).toEqual(['record']);
+  });
+
+  it('scales without another template', () => {
+    const { swarm } = served();
+    const hash = swarm.world.tasks[0]?.templateHash;
+    swarm.settle([desire([page('one'), key('s3cret'), web({ replicas: 3 })])]);
+    expect(swarm.world.tasks.map(({ templateHash }) => templateHash)).toEqual([hash, hash, hash]);
+  });
+
+  it('waits for no pod of what is scaled to zero', () => {
+    const { swarm } = served();
+    const { owners } = swarm.settle([desire([page('one'), key('s3cret'), web({ replicas: 0 })])]);
+    expect(swarm.world.tasks).toEqual([]);
+    expect(owners[0]).toMatchObject({ serving: true });
+    expect(owners[0]?.resources.at(-1)).toMatchObject({ summary: '0 of 0 ready' });
+  });
+
+  it('changes no template for a Service, or how many pods there are', () => {
+    const { swarm } = served();
+    const hash = swarm.world.tasks[0]?.templateHash;
+    const service = {
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { name: 'web' },
+      spec: { selector: { app: 'web' }, ports: [{ port: 80 }] },
+    };
+    const all = [page('one'), key('s3cret'), service, web({ replicas: 3 })];
+    const { done } = swarm.settle([desire(all)]);
+    expect(kinds(done)).toContain('updateService');
+    expect(new Set(swarm.world.tasks.map(({ templateHash }) => templateHash))).toEqual(
+      new Set([hash]),
+    );
+  });
+
+  it('tells Swarm of a login that has changed', () => {
+    const swarm = simulateSwarm();
+    function withPassword(password: string): DesiredState[] {
+      const login = {
+        apiVersion: 'v1',
+        kind: 'Secret',
+        metadata: { name: 'login' },
+        type: 'kubernetes.io/dockercfg',
+        stringData: { '.dockercfg': `{"docker.io":{"username":"ann","password":"${password}"}}` },
+      };
+      const pod = { imagePullSecrets: [{ name: 'login' }] };
+      return [desire([login, web({ files: false, image: 'docker.io/team/web:1', pod })])];
+    }
+    swarm.settle(withPassword('one'));
+    const hash = swarm.world.tasks[0]?.templateHash;
+    const { done } = swarm.settle(withPassword('two'));
+    expect(done.find(({ kind }) => kind === 'updateService')).toMatchObject({
+      logins: [{ username: 'ann', password: 'two' }],
+    });
+    expect(swarm.world.tasks[0]?.templateHash).toBe(hash);
+    // Also of a worker that has just started, and writes no service.
+    const { steps, pulls } = decide(withPassword('two'), swarm.world, swarm.now, {
+      place: { cluster: 'c', installation: 'i' },
+      seal: (value) => `sealed-${contentHash(value)}`,
+      endpointMode: 'dnsrr',
+    });
+    expect(steps).toEqual([]);
+    expect(pulls).toEqual(
+      new Map([
+        [hash, { image: 'docker.io/team/web:1', logins: [{ username: 'ann', password: 'two' }] }],
+      ]),
+    );
+  });
+
+  it('mounts a changed file under another name, and keeps the one before to go back to', () => {
+    const { swarm } = served();
+    const before = swarm.world.files.map(({ name }) => name);
+    swarm.settle([desire([page('two'), key('s3cret'), web()])]);
+    expect(swarm.world.files).toHaveLength(3);
+    swarm.settle([desire([page('three'), key('s3cret'), web()])]);
+    expect(swarm.world.files).toHaveLength(3);
+    expect(swarm.world.files.filter(({ name }) => before.includes(name))).toHaveLength(1);
+  });
+
+  it('writes no value of a Secret into records and names', () => {
+    const { swarm } = served();
+    const { records, files, services } = swarm.world;
+    const text = JSON.stringify({ records, files, services });
+    expect(text).not.toContain('s3cret');
+    expect(text).not.toContain(Buffer.from('s3cret').toString('base64'));
+  });
+
+  it('puts right what somebody altered, by the version that it saw', () => {
+    const { swarm, resources } = served();
+    const [service] = swarm.world.services;
+    const spec = service?.spec as ServiceSpec;
+    swarm.world.services = swarm.world.services.map((each) => ({
+      ...each,
+      version: 9,
+      spec: { ...spec, Mode: { Replicated: { Replicas: 7 } } },
+    }));
+    const { done } = swarm.settle([desire(resources)]);
+    expect(done.find(({ kind }) => kind === 'updateService')).toMatchObject({
+      version: 9,
+      why: 'Mode.Replicated.Replicas',
+    });
+  });
+
+  it('does not mind what Swarm adds by itself', () => {
+    const { swarm, resources } = served();
+    swarm.world.services = swarm.world.services.map((each) => {
+      const spec = each.spec as ServiceSpec;
+      const { Groups: _none, ...container } = spec.TaskTemplate.ContainerSpec;
+      const template = {
+        ...spec.TaskTemplate,
+        ContainerSpec: { ...container, Isolation: 'default' },
+      };
+      return { ...each, spec: { ...spec, TaskTemplate: { ...template, Runtime: 'container' } } };
+    });
+    expect(swarm.settle([desire(resources)]).done).toEqual([]);
+  });
+
+  it('tells a service that was rolled back as failed, tries it no more, and again after another release', () => {
+    const { swarm, resources } = served();
+    const [good] = swarm.world.services;
+    const bad = desire([page('one'), key('s3cret'), web({ image: 'web:2' })]);
+    // Killed before the new tasks were seen to run.
+    swarm.world.tasks = [];
+    swarm.settle([bad]);
+    const [record] = swarm.world.records.filter(({ key: of }) => of.startsWith('Deployment'));
+    expect(record?.tried).toBeUndefined();
+    swarm.world.records = swarm.world.records.map((each) =>
+      each === record ? { ...each, tried: triedBy(swarm, bad) } : each,
+    );
+    goBack(swarm, good);
+    const failed = swarm.settle([bad]);
+    expect(failed.done).toEqual([]);
+    expect(failed.owners[0]).toMatchObject({ serving: false });
+    expect(failed.owners[0]?.failure).toContain('Swarm went back to the one before');
+    expect(swarm.settle([desire(resources)]).owners[0]).toMatchObject({ serving: true });
+    expect(kinds(swarm.settle([bad]).done)).toContain('updateService');
+  });
+
+  it('holds deletions back that are too many', () => {
+    const { swarm } = served();
+    const guard = { share: 0.3, atLeast: 2 };
+    const { done, owners } = swarm.settle([{ ...desire([]), guard }]);
+    expect(kinds(done)).toEqual(['record', 'record', 'record']);
+    expect(owners[0]?.held).toHaveLength(3);
+    expect(swarm.world.services).toHaveLength(1);
+    swarm.settle([desire([])]);
+    expect(swarm.world).toMatchObject({ services: [], records: [], files: [] });
+  });
+
+  it('leaves what others own, and tells of who is not asked about', () => {
+    const { swarm } = served();
+    const { owners, done } = swarm.settle([desire([page('mine')], 'other/test')]);
+    expect(done).toEqual([]);
+    expect(owners[0]?.failure).toContain('belongs to shop/test');
+    expect(swarm.settle([desire([], 'other/test')]).done).toEqual([]);
+    expect(swarm.world.services).toHaveLength(1);
+  });
+
+  it('does nothing for a suspended owner', () => {
+    const swarm = simulateSwarm();
+    const { done, owners } = swarm.settle([
+      { ...desire([web({ files: false })]), suspended: true },
+    ]);
+    expect(done).toEqual([]);
+    expect(owners[0]?.plan).toMatchObject([{ action: 'create' }]);
+  });
+
+  it('runs a Job once, though its service is gone, and anew when it has changed', () => {
+    const swarm = simulateSwarm();
+    swarm.settle([desire([JOB])]);
+    swarm.world.services = [];
+    swarm.world.tasks = [];
+    const { done, owners } = swarm.settle([desire([JOB])]);
+    expect(done).toEqual([]);
+    expect(owners[0]).toMatchObject({ serving: true });
+    const changed = structuredClone(JOB) as unknown as {
+      spec: { template: { spec: { containers: { image: string }[] } } };
+    };
+    changed.spec.template.spec.containers = [{ name: 'main', image: 'web:2' } as never];
+    expect(kinds(swarm.settle([desire([changed as unknown as Resource])]).done)).toContain(
+      'createService',
+    );
+  });
+
+  it('ends a Job of which more has failed than may, and does not run it again', () => {
+    const swarm = simulateSwarm();
+    swarm.settle([desire([JOB])]);
+    swarm.world.records = swarm.world.records.map(({ done: _none, ...record }) => record);
+    swarm.world.tasks = Array.from({ length: 7 }, (_, index) => ({
+      ...(swarm.world.tasks[0] as LiveTask),
+      id: `t${index}`,
+      state: 'failed' as const,
+      exitCode: 4,
+    }));
+    const { done, owners } = swarm.settle([desire([JOB])]);
+    expect(kinds(done)).toEqual(['record', 'removeService']);
+    expect(owners[0]?.failure).toBe('Job migrate: it has failed: exit code 4, 6 restarts');
+    expect(swarm.settle([desire([JOB])]).done).toEqual([]);
+  });
+
+  it.each([
+    {
+      state: 'pending',
+      error: 'no suitable node (insufficient resources on 1 node)',
+      says: 'Unschedulable: no suitable node (insufficient resources on 1 node)',
+    },
+    { state: 'preparing', error: '', says: '1 of 2 ready' },
+  ] as const)('says why a task is $state', ({ state, error, says }) => {
+    const { swarm, resources } = served();
+    swarm.world.tasks = swarm.world.tasks.map((task, index) =>
+      index === 0 ? { ...task, state, error } : task,
+    );
+    const { owners } = swarm.settle([desire(resources)]);
+    const health = owners[0]?.resources.at(-1)?.health;
+    expect(health?.status).toBe('Progressing');
+    expect(health?.reason).toContain(says);
+  });
+
+  describe('when a server is down', () => {
+    /** The first replica was on it: Swarm begins another, and hears of the one there no more. */
+    function lose(swarm: SimulatedSwarm, next: LiveTask['state']): void {
+      const [first, ...others] = swarm.world.tasks;
+      if (first === undefined) throw new Error('there is no task');
+      const lost: LiveTask = { ...first, desired: 'shutdown', lostWith: 'w3' };
+      const again: LiveTask = { ...first, id: 'again', state: next, createdAt: swarm.now };
+      swarm.world.tasks = [lost, again, ...others];
+    }
+
+    it('says which, until what was there is ready elsewhere', () => {
+      const { swarm, resources } = served();
+      lose(swarm, 'preparing');
+      const { owners } = swarm.settle([desire(resources)]);
+      expect(owners[0]).toMatchObject({ serving: false });
+      expect(owners[0]).not.toHaveProperty('failure');
+      expect(owners[0]?.resources.at(-1)?.health).toEqual({
+        status: 'Degraded',
+        reason: 'server w3 is down, a replica is begun elsewhere; 1 of 2 ready',
+      });
+    });
+
+    it('serves once that is ready, and releases go on', () => {
+      const { swarm, resources } = served();
+      lose(swarm, 'running');
+      expect(swarm.settle([desire(resources)]).owners[0]).toMatchObject({ serving: true });
+      const [lost] = swarm.world.tasks;
+      const next = desire([page('one'), key('s3cret'), web({ image: 'web:2' })]);
+      swarm.settle([next]);
+      // It is told of as running until the server is back.
+      if (lost !== undefined) swarm.world.tasks = [lost, ...swarm.world.tasks];
+      expect(swarm.settle([next]).owners[0]).toMatchObject({ serving: true });
+    });
+
+    it('does not wait for it with what belongs on every server', () => {
+      const swarm = simulateSwarm();
+      const { spec, ...others } = web();
+      const { replicas: _none, ...rest } = spec as { replicas?: number };
+      const daemon: Resource = { ...others, kind: 'DaemonSet', spec: rest };
+      const resources = [page('one'), key('s3cret'), daemon];
+      swarm.settle([desire(resources)]);
+      const [task] = swarm.world.tasks;
+      if (task === undefined) throw new Error('there is no task');
+      const there: LiveTask = { ...task, id: 'lost', slot: 'w3', desired: 'shutdown' };
+      swarm.world.tasks = [task, { ...there, lostWith: 'w3' }];
+      expect(swarm.settle([desire(resources)]).owners[0]).toMatchObject({ serving: true });
+    });
+  });
+
+  it.each(['paused', 'rollback_paused'])('never calls %s a success', (state) => {
+    const { swarm, resources } = served();
+    swarm.world.services = swarm.world.services.map((each) => ({
+      ...each,
+      update: { state, message: 'update paused due to failure' },
+    }));
+    const { owners } = swarm.settle([desire(resources)]);
+    expect(owners[0]).toMatchObject({ serving: false });
+    expect(owners[0]?.failure).toContain('Swarm paused the update');
+  });
+});
+
+/** What the record says while the update is under way. */
+function triedBy(swarm: SimulatedSwarm, desired: DesiredState): string {
+  const copy = simulateSwarm();
+  copy.world = { ...structuredClone(swarm.world), services: [], tasks: [] };
+  const { done } = copy.settle([desired]);
+  const tried = done.flatMap((step) => (step.kind === 'record' ? (step.tried ?? []) : []));
+  return tried[0] ?? '';
+}
+
+function goBack(
+  swarm: SimulatedSwarm,
+  good: SimulatedSwarm['world']['services'][number] | undefined,
+): void {
+  swarm.world.services = swarm.world.services.map((each) => ({
+    ...each,
+    spec: good?.spec,
+    update: { state: 'rollback_completed', message: 'rollback completed' },
+  }));
+  const spec = good?.spec as ServiceSpec | undefined;
+  const hash = spec?.TaskTemplate.ContainerSpec.Labels['windlass.dev/template-hash'];
+  swarm.world.tasks = swarm.world.tasks.map((task) => ({ ...task, templateHash: hash ?? '' }));
+}

@@ -1,0 +1,410 @@
+import { createHmac } from 'node:crypto';
+import type Docker from 'dockerode';
+import type { Logger } from 'pino';
+import type { ReadCredentials } from '#adapters/docker/credentials.ts';
+import type { Cluster } from '#core/declarations/cluster.ts';
+import type {
+  DesiredState,
+  Engine,
+  OwnerStatus,
+  Place,
+  Reconciliation,
+  Session,
+  SessionTarget,
+} from '#core/engine.ts';
+import { messageOf, UserError } from '#core/errors.ts';
+import type { SystemImages } from '#core/images.ts';
+import type { OwnerKey } from '#core/owner.ts';
+import type { Plan } from '#core/plan/change.ts';
+import { decide } from '#core/swarm/decide.ts';
+import { inLanes } from '#core/swarm/in-lanes.ts';
+import type { ServerProxies, SwarmDecision, SwarmStep } from '#core/swarm/world.ts';
+import { ordersOf } from '#core/docker/acme.ts';
+import { ingressesIn } from '#core/docker/ingress-routes.ts';
+import { waitsForPorts } from '#core/docker/kinds-service.ts';
+import { keyOf } from '#core/resources/resource.ts';
+import type { ResourceKey } from '#core/resources/resource.ts';
+import { carryOut } from './carry-out.ts';
+import { createCertificateStore } from './certificate-store.ts';
+import type { SwarmContext } from './context.ts';
+import { followSwarm } from './follow-swarm.ts';
+import { ensureNetwork, findNetwork, removeNetwork } from './network.ts';
+import type { SwarmNetwork } from './network.ts';
+import { addressOf, observe } from './observe.ts';
+import { followTasks } from './task-logs.ts';
+import { containerOf, findTask, locateTask } from './tasks.ts';
+import { startInteractive } from '#adapters/docker/interactive.ts';
+import { displayKey } from '#core/present/display.ts';
+import type { Start } from '#core/tunnel/frame.ts';
+import type { Observed } from './observe.ts';
+import { findMovedClaims } from './moved-claims.ts';
+import { createPullReasons } from './pull-reasons.ts';
+import { readFleet } from './read-fleet.ts';
+import { createServerProxies } from './server-proxies.ts';
+import type { Connect, SeenProxies } from './server-proxies.ts';
+import { usersOfPort, withFailures, withWaits } from '../docker/carry-out-all.ts';
+import type { StepFailure as OwnedFailure } from '../docker/carry-out-all.ts';
+import { createCertificateOrders } from '../docker/certificate-orders.ts';
+import { derivePrivateKey } from '../docker/derived-keys.ts';
+import { createInternalCa } from '../docker/internal-ca.ts';
+import { portAwaited, portTaken } from '../docker/port-taken.ts';
+import { mapAtOnce } from '../docker/inspections.ts';
+import { StepWaits } from '../docker/step-waits.ts';
+
+const MOST_ROUNDS = 30;
+/** Of what is written to the swarm: each waits for the managers' disks. */
+const AT_ONCE = 8;
+const LONGEST_WAKE_MS = 60_000;
+/** Tasks tell nothing of their own accord; while something is under way they are looked at. */
+const LOOK_AGAIN_MS = 1_000;
+
+export interface SwarmEngineOptions {
+  cluster: Cluster;
+  /** A manager's. */
+  docker: Docker;
+  /** Marks what this installation makes. */
+  installation: string;
+  /** Keys the stand-ins of Secret values in records and names. */
+  sealKey: string;
+  images: SystemImages;
+  readCredentials: ReadCredentials;
+  log: Logger;
+  /** Absent: the swarm is that one server. */
+  connect?: Connect;
+}
+
+/** All but the servers themselves. */
+export interface WorkloadEngine extends Omit<Engine, 'planServers' | 'recover'> {
+  /** By server: why it is without the proxy that it should have. */
+  serverProblems(): ReadonlyMap<string, string>;
+}
+
+/** The engine of what runs on a fleet of Docker servers in Swarm mode. */
+export function createSwarmEngine(options: SwarmEngineOptions): WorkloadEngine {
+  const { cluster, docker, installation, images, log, readCredentials } = options;
+  const context: SwarmContext = {
+    docker,
+    cluster: cluster.metadata.name,
+    installation,
+    images,
+    log,
+  };
+  const { subnet, encrypted = false, endpointMode = 'dnsrr' } = cluster.spec.network ?? {};
+  const rules = { place: context, seal, endpointMode };
+  const listeners = new Set<(what: string) => void>();
+  const {
+    httpPort: http,
+    httpsPort: https,
+    headerKb,
+    issuers,
+    servers: edges,
+  } = cluster.spec.ingress;
+  const ca = createInternalCa(options.sealKey, installation);
+  const { connect: connectServer } = options;
+  const proxies = createServerProxies(
+    context,
+    { connect: connectServer, readCredentials, ca, edges },
+    tell,
+  );
+  const pullReasons = createPullReasons(context, readCredentials, tell);
+  const certificates = createCertificateStore(context, options.sealKey);
+  const orders = createCertificateOrders(
+    context,
+    (name, text, signal) => certificates.write(name, text, signal),
+    { issuers, accountKey: derivePrivateKey(options.sealKey, 'ACME account') },
+    tell,
+  );
+
+  function tell(what: string): void {
+    for (const listener of listeners) listener(what);
+  }
+
+  function seal(value: string): string {
+    return createHmac('sha256', options.sealKey).update(value).digest('hex');
+  }
+
+  async function look(
+    network: SwarmNetwork | undefined,
+    signal: AbortSignal,
+  ): Promise<Observed & Pick<SeenProxies, 'retryAt'>> {
+    const { retryAt, ...seen } = await proxies.observe(signal);
+    const observed = await observe(
+      context,
+      network,
+      {
+        ...seen,
+        ingressPorts: { http, https },
+        headerKb,
+        acmeOf: (records) =>
+          orders.look(
+            ordersOf(ingressesIn(records), { issuers }, records),
+            (name, until) => certificates.read(name, until),
+            signal,
+          ),
+        pullReasonOf: (template) => pullReasons.reasonOf(template),
+        readinessOf: (tasks) => proxies.readinessOf(tasks, network?.id),
+        findMoved: (claims, nodes) =>
+          findMovedClaims(context, claims, nodes, { connect: options.connect, signal }),
+      },
+      signal,
+    );
+    return { ...observed, ...(retryAt === undefined ? {} : { retryAt }) };
+  }
+
+  async function plan(desired: DesiredState, signal: AbortSignal): Promise<Plan> {
+    const { world } = await look(await findNetwork(context, signal), signal);
+    const [status] = decide([desired], world, Date.now(), rules).owners;
+    if (status === undefined) return [];
+    if (status.failure !== undefined && status.plan.length === 0 && status.resources.length === 0)
+      throw new UserError('conflict', status.failure);
+    return [...status.plan, ...status.held];
+  }
+
+  async function reconcile(
+    desired: readonly DesiredState[],
+    signal: AbortSignal,
+  ): Promise<Reconciliation> {
+    const hasWork = desired.some(
+      ({ suspended, resources }) => suspended !== true && resources.length > 0,
+    );
+    const network = hasWork
+      ? await ensureNetwork(context, { subnet, encrypted }, signal)
+      : await findNetwork(context, signal);
+    const done = new Map<OwnerKey, Plan>();
+    for (let round = 0; ; round += 1) {
+      const observed = await look(network, signal);
+      const now = Date.now();
+      const decision = decide(desired, observed.world, now, rules);
+      pullReasons.want(decision.pulls);
+      const outcome =
+        round < MOST_ROUNDS
+          ? await carryOutAll(decision, { observed, network, done }, signal)
+          : NOTHING;
+      if (outcome === undefined) continue;
+      const { records, services } = observed.world;
+      if (!hasWork && network !== undefined && records.length + services.length === 0) {
+        await proxies.removeAll(signal);
+        await certificates.removeAll(signal);
+        await removeNetwork(context, signal);
+      }
+      const owners = decision.owners.map((status) => withOutcome(status, outcome));
+      const taken = takenPorts(observed.world.proxies, desired, [http, https]);
+      return {
+        owners: withFailures(withWaits(owners, taken.waits), taken.failures),
+        orphans: decision.orphans,
+        done: [...done].map(([owner, changes]) => ({ owner, plan: changes })),
+        wakeAfterMs: wakeAfter(decision, observed.retryAt, now),
+      };
+    }
+  }
+
+  /** Answers what could not be done, or not yet; absent where something was, so that the world is to be looked at again. */
+  async function carryOutAll(
+    { steps, owners, acting }: SwarmDecision,
+    { observed, network, done }: Pass,
+    signal: AbortSignal,
+  ): Promise<Outcome | undefined> {
+    for (const { owner, plan: changes } of owners)
+      if (steps.length > 0 && changes.length > 0 && acting.has(owner) && !done.has(owner))
+        done.set(owner, changes);
+    const failures: StepFailure[] = [];
+    const waiting: StepFailure[] = [];
+    const writing = {
+      observed,
+      network,
+      proxies,
+      orders,
+      readCredentials,
+      connect: options.connect,
+      signal,
+    };
+    let changed = false;
+
+    async function doStep(step: SwarmStep): Promise<void> {
+      const owned = ownersOf(step);
+      // What comes later of an owner builds on what comes before.
+      if (owned.some((owner) => failures.some((failure) => failure.owner === owner))) return;
+      try {
+        if (await carryOut(context, step, writing)) changed = true;
+      } catch (error) {
+        signal.throwIfAborted();
+        const message = messageOf(error);
+        const waits = error instanceof StepWaits;
+        if ('node' in step) {
+          // A server that dies under a release fails none: the next look is without it.
+          if (!waits && !(await proxies.answers(step.node, signal))) return;
+          if (proxies.setAside(step, message)) {
+            changed = true;
+            return;
+          }
+        }
+        const whose = owned.length === 0 && !isOfSome(step) ? [undefined] : owned;
+        (waits ? waiting : failures).push(...whose.map((owner) => ({ owner, message })));
+      }
+    }
+
+    for (const stage of inLanes(steps))
+      await Promise.all(
+        stage.map(async (lane) => {
+          for (const batch of lane) await mapAtOnce(AT_ONCE, batch, doStep);
+        }),
+      );
+    return changed && failures.length === 0 ? undefined : { failures, waiting };
+  }
+
+  async function exec(
+    { namespace, pod }: Place,
+    { command, terminal }: Start,
+    signal: AbortSignal,
+  ): Promise<Session> {
+    const { task } = await locateTask(
+      context,
+      { namespace, workload: `Pod/${namespace}/${pod}` },
+      signal,
+    );
+    const { docker: there, container } = await containerOf(context, task, options.connect, signal);
+    const request = { container, command, ...(terminal === undefined ? {} : { terminal }) };
+    return startInteractive(there, request, signal);
+  }
+
+  /** By `nc` in the sandbox beside the proxy: the application's own image needs nothing for it. */
+  async function connect(
+    target: SessionTarget,
+    port: number,
+    signal: AbortSignal,
+  ): Promise<Session> {
+    const address = target.workload.startsWith('Service/')
+      ? await serviceAddress(target.workload, signal)
+      : await taskAddress(target, signal);
+    const container = proxies.sandboxId();
+    if (container === undefined)
+      throw new UserError('unavailable', "the cluster's proxy does not run yet", {
+        transient: true,
+      });
+    return startInteractive(docker, { container, command: ['nc', address, String(port)] }, signal);
+  }
+
+  async function serviceAddress(key: string, signal: AbortSignal): Promise<string> {
+    const { world } = await look(await findNetwork(context, signal), signal);
+    const address = world.records.find((record) => record.key === key)?.clusterIp;
+    if (address !== undefined) return address;
+    throw new UserError('not-found', `there is no ${displayKey(key)} with an address`, {
+      hint: '`windlass status` lists what there is; -n names another namespace',
+    });
+  }
+
+  async function taskAddress(target: SessionTarget, signal: AbortSignal): Promise<string> {
+    const { task, name } = await locateTask(context, target, signal);
+    const network = await findNetwork(context, signal);
+    const address = addressOf(task, network?.id);
+    if (address !== undefined) return address;
+    throw new UserError('not-found', `${name} has no address`);
+  }
+
+  return {
+    plan,
+    reconcile,
+    async watch(onEvent, signal) {
+      listeners.add(onEvent);
+      try {
+        await followSwarm(context, onEvent, signal);
+      } finally {
+        listeners.delete(onEvent);
+      }
+    },
+    logs: (target, logOptions, signal) => followTasks(context, target, logOptions, signal),
+    find: (reference, signal) => findTask(context, reference, signal),
+    running: () =>
+      Promise.reject(
+        new UserError('unsupported', 'the swarm engine adopts no containers', {
+          hint: 'name a cluster with engine docker',
+        }),
+      ),
+    locate: async (target, signal) => (await locateTask(context, target, signal)).place,
+    exec,
+    connect,
+    fleet: (signal) => readFleet(context, signal),
+    serverProblems: () => proxies.problems(),
+    async close() {
+      proxies.close();
+      pullReasons.close();
+      await orders.close();
+    },
+  };
+}
+
+interface Pass {
+  observed: Observed;
+  network: SwarmNetwork | undefined;
+  done: Map<OwnerKey, Plan>;
+}
+
+interface StepFailure {
+  owner: OwnerKey | undefined;
+  message: string;
+}
+
+interface Outcome {
+  failures: readonly StepFailure[];
+  /** What waits for something that comes by itself. */
+  waiting: readonly StepFailure[];
+}
+
+const NOTHING: Outcome = { failures: [], waiting: [] };
+
+/** Whom alone it holds up where it fails; nobody: everybody. */
+function ownersOf(step: SwarmStep): OwnerKey[] {
+  if ('owner' in step) return [step.owner];
+  if ('owners' in step) return step.owners;
+  return step.kind === 'removeFile' ? [step.file.owner] : [];
+}
+
+function isOfSome(step: SwarmStep): boolean {
+  return 'owners' in step;
+}
+
+/** Whom ports are not served of that another program of a server has. */
+function takenPorts(
+  proxies: readonly ServerProxies[],
+  desired: readonly DesiredState[],
+  ingressPorts: readonly number[],
+): { failures: OwnedFailure[]; waits: (OwnedFailure & { key: ResourceKey })[] } {
+  const all = proxies.flatMap(({ node, taken = [] }) =>
+    taken.flatMap((port) =>
+      usersOfPort(desired, port, ingressPorts).map(({ owner, resource }) => ({
+        owner,
+        key: keyOf(resource),
+        message: `server ${node}: ${waitsForPorts(resource) ? portAwaited(port) : portTaken(port)}`,
+        waits: waitsForPorts(resource),
+      })),
+    ),
+  );
+  return { failures: all.filter(({ waits }) => !waits), waits: all.filter(({ waits }) => waits) };
+}
+
+function withOutcome(status: OwnerStatus, { failures, waiting }: Outcome): OwnerStatus {
+  function isOf({ owner }: StepFailure): boolean {
+    return owner === undefined || owner === status.owner;
+  }
+  const failed = failures.find(isOf);
+  const waits = waiting.find(isOf);
+  return {
+    ...status,
+    ...(waits === undefined ? {} : { serving: false, waitsFor: waits.message }),
+    ...(failed === undefined ? {} : { serving: false, failure: status.failure ?? failed.message }),
+  };
+}
+
+function wakeAfter(
+  { owners, wakeAt = Infinity }: SwarmDecision,
+  retryAt = Infinity,
+  now: number,
+): number {
+  const isUnderWay = owners.some(({ serving, failure }) => !serving && failure === undefined);
+  const soonest = Math.min(
+    wakeAt - now,
+    retryAt - now,
+    isUnderWay ? LOOK_AGAIN_MS : LONGEST_WAKE_MS,
+  );
+  return Math.max(0, Math.min(LONGEST_WAKE_MS, soonest));
+}

@@ -1,0 +1,175 @@
+import type Docker from 'dockerode';
+import { DockerError } from '#adapters/docker/call.ts';
+import type { Engine, Reconciliation } from '#core/engine.ts';
+import type { Server } from '#core/declarations/cluster-server.ts';
+import { messageOf, UserError } from '#core/errors.ts';
+import { declaredServers } from '#core/swarm/servers/declared-servers.ts';
+import type { FleetStatus } from '#core/swarm/servers/report.ts';
+import { createSwarmEngine } from './engine.ts';
+import type { SwarmEngineOptions, WorkloadEngine } from './engine.ts';
+import { createServerKeeper } from './servers/keep-servers.ts';
+import type { KeepServersOptions, ServerKeeper } from './servers/keep-servers.ts';
+
+const NO_MANAGER = 'no manager of the swarm can be asked';
+
+export interface FleetEngineOptions
+  extends Omit<SwarmEngineOptions, 'docker' | 'connect'>, Pick<KeepServersOptions, 'connect'> {
+  /** It is declared no longer: its servers are looked at and stay as they are. */
+  retired: boolean;
+}
+
+/** The swarm engine by way of one manager, until another one is to be asked. */
+interface Seat {
+  manager?: Docker;
+  engine?: WorkloadEngine;
+  left: AbortController;
+}
+
+/**
+ * The engine of the servers of a file: keeps them as declared, and what runs on them by whichever manager can be asked.
+ * One without any manager tells so, and how its servers are.
+ */
+export function createFleetEngine({ retired, connect, ...options }: FleetEngineOptions): Engine {
+  const { cluster, installation, log } = options;
+  const keeper = keeperOf(cluster.spec.servers);
+  let seat: Seat = { left: new AbortController() };
+
+  function keeperOf(servers: readonly Server[]): ServerKeeper {
+    const declared = declaredServers(servers);
+    const { readCredentials } = options;
+    return createServerKeeper({
+      cluster: cluster.metadata.name,
+      installation,
+      declared,
+      connect,
+      readCredentials,
+      log,
+    });
+  }
+
+  async function turnTo(manager: Docker | undefined): Promise<WorkloadEngine | undefined> {
+    if (manager === seat.manager) return seat.engine;
+    const { engine, left } = seat;
+    seat = {
+      left: new AbortController(),
+      ...(manager === undefined
+        ? {}
+        : {
+            manager,
+            engine: createSwarmEngine({
+              ...options,
+              docker: manager,
+              connect: (server) => keeper.clientOf(server),
+            }),
+          }),
+    };
+    left.abort();
+    await engine?.close();
+    return seat.engine;
+  }
+
+  function seated(): WorkloadEngine {
+    if (seat.engine !== undefined) return seat.engine;
+    throw new UserError('unavailable', NO_MANAGER, {
+      transient: true,
+      hint: '`windlass status` tells how its servers are',
+    });
+  }
+
+  async function reconcile(
+    ...[desired, signal]: Parameters<Engine['reconcile']>
+  ): Promise<Reconciliation> {
+    const pass = retired ? await keeper.look(signal) : await keeper.keep(signal);
+    const { status, done, manager, wakeAfterMs } = pass;
+    const fleet = { status, done };
+    const engine = await turnTo(manager);
+    const nothing = { owners: [], orphans: [], done: [], wakeAfterMs, fleet };
+    if (engine === undefined) return { ...nothing, unavailable: whyUnavailable(status) };
+    try {
+      const result = await engine.reconcile(desired, signal);
+      const seen = { status: withProblems(status, engine.serverProblems()), done };
+      return { ...result, wakeAfterMs: Math.min(wakeAfterMs, result.wakeAfterMs), fleet: seen };
+    } catch (error) {
+      signal.throwIfAborted();
+      // Neither how the servers are nor the steps that were taken are to be lost with it.
+      log[mayPass(error) ? 'warn' : 'error'](
+        { cluster: cluster.metadata.name, err: error },
+        'what runs on the fleet could not be kept',
+      );
+      const told = { ...nothing, unavailable: messageOf(error) };
+      return isHopeless(error) ? { ...told, isHopeless: true } : told;
+    }
+  }
+
+  return {
+    reconcile,
+    async plan(desired, signal) {
+      const engine = seat.engine ?? (await turnTo((await keeper.look(signal)).manager));
+      return (engine ?? seated()).plan(desired, signal);
+    },
+    async watch(onEvent, signal) {
+      while (!signal.aborted) {
+        const { engine, left } = seat;
+        const until = AbortSignal.any([signal, left.signal]);
+        if (engine === undefined) await aborted(until);
+        else await engine.watch(onEvent, until);
+      }
+    },
+    logs: (target, logOptions, signal) => seated().logs(target, logOptions, signal),
+    find: async (reference, signal) => seated().find(reference, signal),
+    running: async (wanted, signal) => seated().running(wanted, signal),
+    locate: async (target, signal) => seated().locate(target, signal),
+    exec: async (place, start, signal) => seated().exec(place, start, signal),
+    async planServers(servers, signal) {
+      const other = keeperOf(servers);
+      try {
+        return (await other.look(signal)).status;
+      } finally {
+        other.close();
+      }
+    },
+    recover: (from, how, signal) => keeper.recover(from, how, signal),
+    fleet: async (signal) => seated().fleet(signal),
+    connect: async (target, port, signal) => seated().connect(target, port, signal),
+    async close() {
+      await turnTo(undefined);
+      keeper.close();
+    },
+  };
+}
+
+/** What the servers themselves have no trouble with. */
+function withProblems(status: FleetStatus, problems: ReadonlyMap<string, string>): FleetStatus {
+  const servers = status.servers.map((server) => {
+    const problem = server.problem ?? problems.get(server.name);
+    return problem === undefined ? server : { ...server, problem };
+  });
+  return { ...status, servers };
+}
+
+function whyUnavailable({ servers, problems }: FleetStatus): string {
+  const [first] = [
+    ...problems,
+    ...servers.flatMap(({ name, problem, pending }) => {
+      const why = problem ?? pending?.held;
+      return why === undefined ? [] : [`server ${name}: ${why}`];
+    }),
+  ];
+  return first ?? NO_MANAGER;
+}
+
+function mayPass(error: unknown): boolean {
+  return error instanceof DockerError || (error instanceof UserError && error.transient);
+}
+
+/** Only an operator ends it. */
+function isHopeless(error: unknown): boolean {
+  return error instanceof UserError && !error.transient;
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}

@@ -1,0 +1,178 @@
+import type Docker from 'dockerode';
+import { callDocker } from '#adapters/docker/call.ts';
+import type { ReadCredentials } from '#adapters/docker/credentials.ts';
+import { CLUSTER_LABEL, DRAINED_LABEL, GENERATION_LABEL } from '#core/swarm/servers/labels.ts';
+import type { DeclaredServer, Seen, SeenNode } from '#core/swarm/servers/seen.ts';
+import type { ServerStep, StepKind } from '#core/swarm/servers/step.ts';
+import { checkPulls } from './check-pulls.ts';
+import type { ServersContext } from './context.ts';
+import type { NodeAnswer } from './observe-servers.ts';
+
+const LISTEN = '0.0.0.0:2377';
+/** Docker itself gives a join 20 s, and then goes on with it. */
+const JOIN_MS = 40_000;
+const FIRST_GENERATION = 1;
+/** Of containers that are Swarm's own. */
+const TASK_LABEL = 'com.docker.swarm.task.id';
+
+interface Work {
+  /** Of the step's server. */
+  server: Docker;
+  /** Of a manager; of the server itself where there is none yet. */
+  manager: Docker;
+  mark: string;
+  /** Labels of what this cluster has on its servers beside Swarm. */
+  ours: string;
+  now: number;
+  readCredentials: ReadCredentials;
+  signal: AbortSignal;
+}
+
+type Executors = { readonly [K in StepKind]: (step: ServerStep<K>, work: Work) => Promise<void> };
+
+const EXECUTORS: Executors = {
+  init: ({ declared }, { server, mark, signal }) =>
+    post(server, '/swarm/init', signal, {
+      body: { ...addresses(declared), Spec: marked(mark, FIRST_GENERATION) },
+      timeoutMs: JOIN_MS,
+    }),
+  join: async ({ declared }, { server, manager, readCredentials, signal }) => {
+    await checkPulls(server, manager, readCredentials, signal);
+    const [{ JoinTokens }, nodes] = await Promise.all([
+      get<{ JoinTokens: { Worker: string } }>(manager, '/swarm', signal),
+      get<NodeAnswer[]>(manager, '/nodes', signal),
+    ]);
+    const managers = nodes.flatMap(({ ManagerStatus }) =>
+      ManagerStatus?.Reachability === 'reachable' ? [ManagerStatus.Addr] : [],
+    );
+    const body = { ...addresses(declared), RemoteAddrs: managers, JoinToken: JoinTokens.Worker };
+    await post(server, '/swarm/join', signal, { body, timeoutMs: JOIN_MS });
+  },
+  label: ({ node, labels }, { manager, signal }) =>
+    change(manager, node, signal, () => ({ Labels: labels })),
+  promote: ({ node }, { manager, signal }) =>
+    change(manager, node, signal, () => ({ Role: 'manager' })),
+  demote: ({ node }, { manager, signal }) =>
+    change(manager, node, signal, () => ({ Role: 'worker' })),
+  activate: ({ node }, { manager, signal }) =>
+    change(manager, node, signal, () => ({ Availability: 'active' })),
+  drain: ({ node, forGood }, { manager, now, signal }) =>
+    change(manager, node, signal, ({ Labels }) => ({
+      Availability: 'drain',
+      ...(forGood ? { Labels: { ...Labels, [DRAINED_LABEL]: String(now) } } : {}),
+    })),
+  leave: async (_step, { server, ours, signal }) => {
+    await removeContainers(server, ours, signal);
+    await post(server, '/swarm/leave', signal, { timeoutMs: JOIN_MS });
+  },
+  // Forced where it is ready: it cannot be told to leave.
+  remove: ({ node }, { manager, signal }) =>
+    callDocker<void>(manager, {
+      method: 'DELETE',
+      path: `/nodes/${node.id}`,
+      query: { force: true },
+      signal,
+    }),
+  clean: async (_step, { server, ours, signal }) => {
+    await removeContainers(server, ours, signal);
+    await post(server, '/swarm/leave', signal, { query: { force: true }, timeoutMs: JOIN_MS });
+  },
+};
+
+/** Carries one step out. What it did is seen by looking again. */
+export async function carryOutStep(
+  step: ServerStep,
+  seen: Seen,
+  { declared, client, mark, ours, readCredentials }: ServersContext,
+  reachOfServer: string | undefined,
+  signal: AbortSignal,
+): Promise<void> {
+  const teller = declared.find(({ name }) => name === seen.swarm?.from);
+  const reach = reachOfServer ?? teller?.reach;
+  if (reach === undefined) throw new Error(`${step.server} is reached in no way`);
+  const server = client(reach);
+  const manager = teller === undefined ? server : client(teller.reach);
+  const execute = EXECUTORS[step.kind] as (step: ServerStep, work: Work) => Promise<void>;
+  const { now } = seen;
+  await execute(step, { server, manager, mark, ours, now, readCredentials, signal });
+}
+
+/** The proxy and the name server: they are on the network of a swarm that the server is in no longer. */
+async function removeContainers(server: Docker, ours: string, signal: AbortSignal): Promise<void> {
+  const query = { all: true, filters: ours };
+  const found = await callDocker<{ Id: string; Labels: Record<string, string> }[]>(server, {
+    method: 'GET',
+    path: '/containers/json',
+    query,
+    signal,
+  });
+  for (const { Id } of found.filter(({ Labels }) => Labels[TASK_LABEL] === undefined))
+    await callDocker(server, {
+      method: 'DELETE',
+      path: `/containers/${Id}`,
+      query: { force: true, v: true },
+      signal,
+    });
+}
+
+/**
+ * The swarm goes on with this server as its only manager. The network of tasks is made anew there, and what is on it
+ * beside them has to follow.
+ */
+export async function forceNewCluster(
+  server: Docker,
+  declared: DeclaredServer,
+  { mark, ours }: Pick<ServersContext, 'mark' | 'ours'>,
+  generation: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const body = {
+    ...addresses(declared),
+    ForceNewCluster: true,
+    Spec: marked(mark, generation),
+  };
+  await post(server, '/swarm/init', signal, { body, timeoutMs: JOIN_MS });
+  await removeContainers(server, ours, signal);
+}
+
+function addresses({ advertise }: DeclaredServer): object {
+  return { ListenAddr: LISTEN, AdvertiseAddr: advertise };
+}
+
+function marked(mark: string, generation: number): object {
+  return {
+    Name: 'default',
+    Labels: { [CLUSTER_LABEL]: mark, [GENERATION_LABEL]: String(generation) },
+  };
+}
+
+/** Refused by Docker where somebody else has changed the node meanwhile. */
+async function change(
+  manager: Docker,
+  { id }: SeenNode,
+  signal: AbortSignal,
+  to: (spec: NodeAnswer['Spec']) => Partial<NodeAnswer['Spec']>,
+): Promise<void> {
+  const { Spec, Version } = await get<NodeAnswer>(manager, `/nodes/${id}`, signal);
+  await post(manager, `/nodes/${id}/update`, signal, {
+    query: { version: Version.Index },
+    body: { ...Spec, ...to(Spec) },
+  });
+}
+
+function get<T>(docker: Docker, path: string, signal: AbortSignal): Promise<T> {
+  return callDocker<T>(docker, { method: 'GET', path, signal });
+}
+
+async function post(
+  docker: Docker,
+  path: string,
+  signal: AbortSignal,
+  request: {
+    body?: unknown;
+    query?: Record<string, string | number | boolean>;
+    timeoutMs?: number;
+  },
+): Promise<void> {
+  await callDocker(docker, { method: 'POST', path, signal, ...request });
+}

@@ -1,0 +1,284 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type Docker from 'dockerode';
+import { pino } from 'pino';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { callDocker } from '#adapters/docker/call.ts';
+import { connectDocker } from '#adapters/docker/connect.ts';
+import { SYSTEM_IMAGES } from '#core/images.ts';
+import { declaredServers } from '#core/swarm/servers/declared-servers.ts';
+import { APPLICATIONS_LABEL } from '#core/swarm/servers/labels.ts';
+import type { FleetStatus } from '#core/swarm/servers/report.ts';
+import type { Role } from '#core/swarm/servers/seen.ts';
+import { createHarness } from '../../../../../test/harness/servers.ts';
+import type { Harness } from '../../../../../test/harness/servers.ts';
+import type { HarnessServer } from '../../../../../test/harness/server.ts';
+import { createServerKeeper } from './keep-servers.ts';
+import type { ServerKeeper } from './keep-servers.ts';
+
+const SIGNAL = new AbortController().signal;
+const BECOMES_MS = 150_000;
+const TEST_MS = 400_000;
+const REPLICAS = 4;
+const NAMES = ['s1', 's2', 's3', 's4', 's5'];
+
+let harness: Harness;
+let keeper: ServerKeeper | undefined;
+const steps: string[] = [];
+
+beforeAll(async () => {
+  harness = await createHarness(NAMES);
+  await Promise.all(harness.servers.map((server) => server.start()));
+  await Promise.all(harness.servers.map((server) => server.load([SYSTEM_IMAGES.sandbox])));
+});
+afterAll(async () => {
+  keeper?.close();
+  await harness.stop();
+});
+
+describe('the servers of a swarm, as their file changes', { timeout: TEST_MS }, () => {
+  it('begin with one manager that runs applications itself', async () => {
+    declare({ s1: 'manager' });
+    await untilAsDeclared();
+    expect(steps).toEqual(['init s1', 'label s1']);
+    expect(await applications()).toEqual({ s1: 'true' });
+    await runService();
+  });
+
+  it('become three managers and two workers, where applications run on the workers', async () => {
+    declare({ s1: 'manager', s2: 'manager', s3: 'manager', s4: 'worker', s5: 'worker' });
+    const status = await untilAsDeclared();
+    expect(status.servers.map(({ name, role, state }) => `${name} ${role} ${state}`)).toEqual([
+      's1 manager ready',
+      's2 manager ready',
+      's3 manager ready',
+      's4 worker ready',
+      's5 worker ready',
+    ]);
+    expect(await applications()).toEqual({
+      s1: 'false',
+      s2: 'false',
+      s3: 'false',
+      s4: 'true',
+      s5: 'true',
+    });
+    await untilTasksAt(['s4', 's5']);
+  });
+
+  it('forget a worker that died and was taken out of the file', async () => {
+    await server('s5').kill();
+    await until(async () => (await statusOf('s5'))?.state, 'down');
+    declare({ s1: 'manager', s2: 'manager', s3: 'manager', s4: 'worker' });
+    const status = await untilAsDeclared();
+    expect(steps).toEqual(['remove s5']);
+    expect(status.servers.map(({ name }) => name)).toEqual(['s1', 's2', 's3', 's4']);
+    await untilTasksAt(['s4']);
+  });
+
+  it('go on when the leader is killed, and it comes back as it was', async () => {
+    steps.length = 0;
+    const { status } = await keeperNow().look(SIGNAL);
+    const leader = status.servers.find(({ isLeader }) => isLeader)?.name ?? '';
+    await server(leader).kill();
+    await until(async () => {
+      const { servers } = (await keeperNow().look(SIGNAL)).status;
+      return servers.some(({ isLeader, name }) => isLeader && name !== leader);
+    }, true);
+    const back = server(leader).start();
+    await until(async () => (await statusOf(leader))?.isReachable, true);
+    await back;
+    await untilAsDeclared();
+    expect(steps).toEqual([]);
+  });
+
+  it('clean one that comes back after it was removed, and take it in anew', async () => {
+    await server('s5').start();
+    declare({ s1: 'manager', s2: 'manager', s3: 'manager', s4: 'worker', s5: 'worker' });
+    await untilAsDeclared();
+    expect(steps).toEqual(['clean s5', 'join s5', 'label s5']);
+  });
+
+  it('drain, demote and remove a manager that another one replaces', async () => {
+    declare({ s1: 'manager', s2: 'manager', s4: 'manager', s5: 'worker' });
+    await untilAsDeclared();
+    expect(steps.filter((step) => !step.startsWith('label'))).toEqual([
+      'promote s4',
+      'drain s3',
+      'demote s3',
+      'leave s3',
+      'remove s3',
+    ]);
+    const info = await get<{ Swarm: { LocalNodeState: string } }>(server('s3').client, '/info');
+    expect(info.Swarm.LocalNodeState).toBe('inactive');
+    await untilTasksAt(['s5']);
+  });
+
+  it('say that quorum is lost, and do nothing then', async () => {
+    await Promise.all([server('s2').kill(), server('s4').kill()]);
+    await until(async () => {
+      const pass = await keeperNow().keep(SIGNAL);
+      expect(pass.done).toEqual([]);
+      return pass.status.problems.find((problem) => problem.includes('quorum is lost'));
+    }, expect.stringContaining('1 of 3 managers answer, 2 are needed'));
+  });
+
+  it('are recovered from one manager when somebody says so, and lost managers are taken in anew', async () => {
+    const recovery = await keeperNow().recover('s1', 'plan', SIGNAL);
+    expect(recovery.does[0]).toContain('s1 becomes the only manager of the swarm');
+    await expect(keeperNow().recover('s5', 'do', SIGNAL)).rejects.toThrow('is no manager');
+    await keeperNow().recover('s1', 'do', SIGNAL);
+    await until(async () => (await keeperNow().look(SIGNAL)).status.problems, []);
+    await expect(keeperNow().recover('s1', 'do', SIGNAL)).rejects.toThrow('has its quorum');
+    await Promise.all([server('s2').start(), server('s4').start()]);
+    await untilAsDeclared();
+    const { servers } = (await keeperNow().look(SIGNAL)).status;
+    expect(servers.map(({ name, role, state }) => `${name} ${role} ${state}`)).toEqual([
+      's1 manager ready',
+      's2 manager ready',
+      's4 manager ready',
+      's5 worker ready',
+    ]);
+    await untilTasksAt(['s5']);
+  });
+});
+
+function declare(roles: Readonly<Record<string, Role>>): void {
+  keeper?.close();
+  steps.length = 0;
+  keeper = createServerKeeper({
+    cluster: 'fleet',
+    installation: 'test',
+    declared: declaredServers(
+      Object.entries(roles).map(([name, role]) => ({
+        name,
+        role,
+        docker: server(name).docker,
+        advertise: server(name).address,
+        labels: { disk: name },
+      })),
+    ),
+    connect: (reach) => {
+      const { docker } = JSON.parse(reach) as { docker: string };
+      return { docker: connectDocker(docker), close: () => undefined };
+    },
+    readCredentials: () => Promise.resolve(undefined),
+    log: pino({ level: 'silent' }),
+  });
+}
+
+function keeperNow(): ServerKeeper {
+  if (keeper === undefined) throw new Error('nothing is declared');
+  return keeper;
+}
+
+async function untilAsDeclared(): Promise<FleetStatus> {
+  const deadline = Date.now() + BECOMES_MS;
+  for (;;) {
+    const { status, done } = await keeperNow().keep(SIGNAL);
+    steps.push(...done.map(({ step, server: name }) => `${step} ${name}`));
+    const open = status.servers.filter(
+      ({ pending, waiting, problem, state }) =>
+        pending !== undefined ||
+        waiting !== undefined ||
+        problem !== undefined ||
+        state !== 'ready',
+    );
+    if (open.length === 0 && status.problems.length === 0) return status;
+    if (Date.now() > deadline) throw new Error(JSON.stringify({ status, steps }, null, 1));
+    await sleep(500);
+  }
+}
+
+async function until<T>(look: () => Promise<T>, wanted: unknown): Promise<void> {
+  const deadline = Date.now() + BECOMES_MS;
+  for (;;) {
+    const is = await look();
+    try {
+      expect(is).toEqual(wanted);
+      return;
+    } catch (error) {
+      if (Date.now() > deadline) throw error;
+    }
+    await sleep(500);
+  }
+}
+
+async function statusOf(name: string): Promise<FleetStatus['servers'][number] | undefined> {
+  const { servers } = (await keeperNow().look(SIGNAL)).status;
+  return servers.find((one) => one.name === name);
+}
+
+function server(name: string): HarnessServer {
+  const found = harness.servers.find((one) => one.name === name);
+  if (found === undefined) throw new Error(`no server ${name}`);
+  return found;
+}
+
+/** Of a manager, once one answers. */
+async function manager(): Promise<Docker> {
+  const deadline = Date.now() + BECOMES_MS;
+  for (;;) {
+    const { manager: docker, status } = await keeperNow().keep(SIGNAL);
+    if (docker !== undefined) return docker;
+    if (Date.now() > deadline) throw new Error(JSON.stringify(status));
+    await sleep(500);
+  }
+}
+
+async function applications(): Promise<Record<string, string | undefined>> {
+  const nodes = await get<
+    { Description: { Hostname: string }; Spec: { Labels: Record<string, string> } }[]
+  >(await manager(), '/nodes');
+  return Object.fromEntries(
+    nodes.map(({ Description, Spec }) => [Description.Hostname, Spec.Labels[APPLICATIONS_LABEL]]),
+  );
+}
+
+/** Until all run, and on these servers only. */
+async function untilTasksAt(names: readonly string[]): Promise<void> {
+  await until(
+    async () => {
+      const at = await tasksAt();
+      return { count: at.length, elsewhere: at.filter((name) => !names.includes(name ?? '')) };
+    },
+    { count: REPLICAS, elsewhere: [] },
+  );
+}
+
+/** The servers of running tasks, one for each. */
+async function tasksAt(): Promise<(string | undefined)[]> {
+  const docker = await manager();
+  const nodes = await get<{ ID: string; Description: { Hostname: string } }[]>(docker, '/nodes');
+  const tasks = await get<{ NodeID: string; DesiredState: string; Status: { State: string } }[]>(
+    docker,
+    '/tasks',
+  );
+  return tasks
+    .filter(({ DesiredState, Status }) => DesiredState === 'running' && Status.State === 'running')
+    .map(({ NodeID }) => nodes.find(({ ID }) => ID === NodeID)?.Description.Hostname);
+}
+
+async function runService(): Promise<void> {
+  const body = {
+    Name: 'web',
+    TaskTemplate: {
+      ContainerSpec: {
+        Image: SYSTEM_IMAGES.sandbox,
+        Command: ['sleep', '3600'],
+        StopGracePeriod: 0,
+      },
+      Placement: { Constraints: [`node.labels.${APPLICATIONS_LABEL}==true`] },
+    },
+    Mode: { Replicated: { Replicas: REPLICAS } },
+  };
+  await callDocker(await manager(), {
+    method: 'POST',
+    path: '/services/create',
+    body,
+    signal: SIGNAL,
+  });
+  await untilTasksAt(['s1']);
+}
+
+function get<T>(docker: Docker, path: string): Promise<T> {
+  return callDocker<T>(docker, { method: 'GET', path, signal: SIGNAL });
+}
