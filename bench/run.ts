@@ -1,11 +1,20 @@
 import { availableParallelism, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
+import { deadServer } from './dead-server.ts';
 import { firstStart } from './first-start.ts';
 import { killedContainer } from './killed-container.ts';
+import {
+  kubernetesFirst,
+  kubernetesMemory,
+  kubernetesOneChange,
+  kubernetesUnchanged,
+} from './kubernetes.ts';
 import { memoryAtRest } from './memory-at-rest.ts';
 import { proxiedRequests } from './proxied-requests.ts';
 import { pushToServing } from './push-to-serving.ts';
 import { reconcileUnchanged } from './reconcile-unchanged.ts';
+import { remoteOperation } from './remote-operation.ts';
+import { stackFirst, stackOneChange, stackUnchanged } from './stack-deploy.ts';
 import { thousandPipelines } from './thousand-pipelines.ts';
 import { webhooks } from './webhooks.ts';
 import { readFigures, writeFigures } from './readme.ts';
@@ -20,14 +29,33 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<Figure>>> = {
   'first-start': firstStart,
   'proxied-requests': proxiedRequests,
   'memory-at-rest': memoryAtRest,
+  'remote-operation': remoteOperation,
   'thousand-pipelines': thousandPipelines,
+  'stack-first': stackFirst,
+  'stack-unchanged': stackUnchanged,
+  'stack-one-change': stackOneChange,
+  'dead-server': deadServer,
+  'kubernetes-first': kubernetesFirst,
+  'kubernetes-unchanged': kubernetesUnchanged,
+  'kubernetes-one-change': kubernetesOneChange,
+  'kubernetes-memory': kubernetesMemory,
 };
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: { json: { type: 'boolean', default: false } },
 });
-const names = positionals.length === 0 ? Object.keys(BENCHMARKS) : positionals;
+/** What is asked of no machine: a cluster of Kubernetes, which somebody else may use. */
+const NEEDS_CLUSTER = Object.keys(BENCHMARKS).filter((name) => name.startsWith('kubernetes-'));
+const hasCluster = process.env['KUBECONFIG'] !== undefined;
+if (!hasCluster)
+  tellOf(
+    positionals.length === 0
+      ? NEEDS_CLUSTER
+      : positionals.filter((name) => NEEDS_CLUSTER.includes(name)),
+  );
+const asked = positionals.length === 0 ? Object.keys(BENCHMARKS) : positionals;
+const names = asked.filter((name) => hasCluster || !NEEDS_CLUSTER.includes(name));
 const figures: Figure[] = [];
 for (const name of names) {
   const benchmark = BENCHMARKS[name];
@@ -44,6 +72,14 @@ for (const name of names) {
   await keep(measured);
 }
 process.stdout.write(values.json ? `${JSON.stringify(figures, undefined, 2)}\n` : table(figures));
+
+function tellOf(left: readonly string[]): void {
+  if (left.length === 0) return;
+  process.stderr.write(
+    `${left.join(', ')} need a cluster of Kubernetes and kubectl: KUBECONFIG=<file> npm run bench ${left[0]}\n`,
+  );
+  if (positionals.length > 0) process.exit(1);
+}
 
 /** In the place of what was measured of the same before; the others stay. */
 async function keep(measured: Figure): Promise<void> {
@@ -74,8 +110,9 @@ function page(rows: readonly Figure[]): string {
 
 Each beside a named peer or the bare commands, in the same run on the same machine; times in milliseconds, medians.
 Written by \`npm run bench\`, which repeats them all; \`npm run bench <name>\` repeats one and leaves the others as they are,
-\`--json\` prints data. It needs what \`npm test\` sets up. The load is what waited for each core before (a minute's
-average): above 1 others took their part of the machine, and of the figures only the ratio tells something.
+\`--json\` prints data. It needs what \`npm test\` sets up, and for \`kubernetes-…\` kubectl and a cluster that KUBECONFIG
+names. The load is what waited for each core before (a minute's average): above 1 others took their part of the machine,
+and of the figures only the ratio tells something.
 
 ${table(rows)}
 ${told}

@@ -1,0 +1,217 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { SYSTEM_IMAGES } from '#core/images.ts';
+import type { Resource } from '#core/resources/resource.ts';
+import { startOwnSwarm } from '../workers/deploy/engines/swarm/testing/swarm-cluster.ts';
+import type { OwnSwarm } from '../workers/deploy/engines/swarm/testing/swarm-cluster.ts';
+import { docker } from './docker-command.ts';
+import { driveEngine } from './engine.ts';
+import type { DrivenEngine } from './engine.ts';
+import { figure } from './figure.ts';
+import type { Figure } from './figure.ts';
+
+const SERVICES = 50;
+const ROUNDS = 3;
+const UNCHANGED = 7;
+const CHANGES = 3;
+const POLL_MS = 100;
+const PATIENCE_MS = 600_000;
+const STACK = 'bench';
+
+interface Times {
+  first: number[];
+  unchanged: number[];
+  change: number[];
+}
+interface Measured {
+  ours: Times;
+  peer: Times;
+}
+
+let measured: Promise<Measured> | undefined;
+
+/** All services from nothing until their tasks run, beside `docker stack deploy` of the same. */
+export function stackFirst(): Promise<Figure> {
+  return told(
+    'stack-first',
+    'first',
+    1,
+    `${SERVICES} Deployments with a Service each from nothing until all serve, with the cluster's network, proxy and name server, beside \`docker stack deploy\` of ${SERVICES} services of the same until all their tasks run`,
+  );
+}
+
+export function stackUnchanged(): Promise<Figure> {
+  return told(
+    'stack-unchanged',
+    'unchanged',
+    0.5,
+    `a pass of the swarm engine over the same with nothing to do, beside \`docker stack deploy\` of the same file again`,
+  );
+}
+
+export function stackOneChange(): Promise<Figure> {
+  return told(
+    'stack-one-change',
+    'change',
+    1,
+    `a variable of one of them changed, until it serves and Swarm watches its update no more, beside the same by \`docker stack deploy\``,
+  );
+}
+
+async function told(name: string, part: keyof Times, target: number, how: string): Promise<Figure> {
+  measured ??= measure();
+  const { ours, peer } = await measured;
+  return figure(name, { ours: ours[part], peer: peer[part] }, target, how);
+}
+
+async function measure(): Promise<Measured> {
+  const swarm = await startOwnSwarm();
+  const engine = driveEngine(swarm.startEngine());
+  const folder = await mkdtemp(join(tmpdir(), 'windlass-bench-'));
+  const all: Measured = { ours: none(), peer: none() };
+  try {
+    for (let round = 0; round < ROUNDS; round += 1) {
+      await measureOurs(engine, swarm, all.ours);
+      await measurePeer(swarm, join(folder, 'stack.yaml'), all.peer);
+    }
+  } finally {
+    await engine.end();
+    await rm(folder, { recursive: true });
+    await swarm.stop();
+  }
+  return all;
+}
+
+function none(): Times {
+  return { first: [], unchanged: [], change: [] };
+}
+
+async function measureOurs(engine: DrivenEngine, swarm: OwnSwarm, times: Times): Promise<void> {
+  times.first.push(await timed(() => engine.settle(resources(0))));
+  for (let round = 0; round < UNCHANGED; round += 1)
+    times.unchanged.push(await timed(() => engine.settle(resources(0))));
+  for (let change = 1; change <= CHANGES; change += 1)
+    times.change.push(await timed(() => engine.settle(resources(change))));
+  await engine.settle([]);
+  await untilGone(swarm);
+}
+
+async function measurePeer(swarm: OwnSwarm, file: string, times: Times): Promise<void> {
+  const host = ['--host', `unix://${swarm.socket}`];
+  async function deploy(change: number): Promise<void> {
+    await writeFile(file, stack(change));
+    const how = ['--compose-file', file, '--resolve-image', 'never', '--detach=true'];
+    await docker(...host, 'stack', 'deploy', ...how, STACK);
+  }
+  times.first.push(
+    await timed(async () => {
+      await deploy(0);
+      await untilRunning(swarm, 0);
+    }),
+  );
+  for (let round = 0; round < UNCHANGED; round += 1)
+    times.unchanged.push(await timed(() => deploy(0)));
+  for (let change = 1; change <= CHANGES; change += 1)
+    times.change.push(
+      await timed(async () => {
+        await deploy(change);
+        await untilRunning(swarm, change);
+      }),
+    );
+  await docker(...host, 'stack', 'rm', STACK);
+  await untilGone(swarm);
+}
+
+interface Task {
+  DesiredState: string;
+  Status: { State: string };
+  Spec: { ContainerSpec: { Env?: string[] } };
+}
+
+/** Every task is as it should be, and no update is under way. */
+async function untilRunning(swarm: OwnSwarm, change: number): Promise<void> {
+  await until(async () => {
+    const tasks = await swarm.list<Task>('/tasks');
+    const services = await swarm.list<{ UpdateStatus?: { State?: string } }>('/services');
+    const running = tasks.filter(
+      ({ DesiredState, Status }) => DesiredState === 'running' && Status.State === 'running',
+    );
+    const changed = running.filter(({ Spec }) =>
+      Spec.ContainerSpec.Env?.includes(`CHANGE=${change}`),
+    );
+    return (
+      running.length === SERVICES &&
+      changed.length === 1 &&
+      services.every(({ UpdateStatus }) => UpdateStatus?.State !== 'updating')
+    );
+  });
+}
+
+/** Nothing of the round before is still being stopped. */
+async function untilGone(swarm: OwnSwarm): Promise<void> {
+  await until(async () => (await swarm.list('/containers/json?all=true')).length === 0);
+}
+
+async function until(isSo: () => Promise<boolean>): Promise<void> {
+  const end = performance.now() + PATIENCE_MS;
+  while (!(await isSo())) {
+    if (performance.now() > end) throw new Error('the swarm did not come to it in time');
+    await sleep(POLL_MS);
+  }
+}
+
+/** Of the first one a variable says which change it is. */
+function resources(change: number): Resource[] {
+  return Array.from({ length: SERVICES }, (_, index) => {
+    const labels = { app: `app-${index}` };
+    const metadata = { name: `app-${index}` };
+    const container = {
+      name: 'main',
+      image: SYSTEM_IMAGES.sandbox,
+      command: ['sleep', '86400'],
+      env: [{ name: 'CHANGE', value: index === 0 ? String(change) : 'none' }],
+    };
+    const pod = { terminationGracePeriodSeconds: 0, containers: [container] };
+    return [
+      {
+        apiVersion: 'apps/v1',
+        kind: 'Deployment',
+        metadata,
+        spec: {
+          selector: { matchLabels: labels },
+          template: { metadata: { labels }, spec: pod },
+        },
+      },
+      {
+        apiVersion: 'v1',
+        kind: 'Service',
+        metadata,
+        spec: { selector: labels, ports: [{ port: 80 }] },
+      },
+    ];
+  }).flat();
+}
+
+function stack(change: number): string {
+  const services = Object.fromEntries(
+    Array.from({ length: SERVICES }, (_, index) => [
+      `app-${index}`,
+      {
+        image: SYSTEM_IMAGES.sandbox,
+        command: ['sleep', '86400'],
+        environment: { CHANGE: index === 0 ? String(change) : 'none' },
+        stop_grace_period: '0s',
+        deploy: { endpoint_mode: 'dnsrr', update_config: { order: 'start-first' } },
+      },
+    ]),
+  );
+  return JSON.stringify({ version: '3.8', services });
+}
+
+async function timed(work: () => Promise<unknown>): Promise<number> {
+  const begun = performance.now();
+  await work();
+  return performance.now() - begun;
+}
