@@ -63,8 +63,58 @@ describe('a health rule', () => {
     [{ kind: 'A', healthy: 'process.env.HOME == ""' }, 'Unknown variable: process'],
     [{ kind: 'A', healthy: 'size(object)' }, 'must be a bool, and is a int'],
     [{ kind: 'A', healthy: 'object.a.matches("(a+)+$")' }, 'matches() is not taken'],
+    [{ kind: 'A', healthy: 'object.a.matches // of what\n ("(a+)+$")' }, 'matches() is not taken'],
+    [{ kind: 'A', message: 'cel.bind(a, object.b + object.b, a + a)' }, 'cel.bind() is not taken'],
+    [
+      { kind: 'A', healthy: 'object.a.all(x, x.a.all(y, object.a.all(z, z == y)))' },
+      'has more than 2 of all, exists, exists_one, map, filter, in within each other',
+    ],
+    [
+      { kind: 'A', healthy: '(object.a + object.a + object.a).all(x, x == "")' },
+      'all() goes over what the expression makes',
+    ],
+    [
+      { kind: 'A', healthy: 'object.a.split("").exists(x, x == "")' },
+      'exists() goes over what the expression makes',
+    ],
+    [
+      { kind: 'A', healthy: 'object.a.map(x, x + x).all(x, x == "")' },
+      'all() goes over what the expression makes',
+    ],
     [{ kind: 'A', healthy: `${'('.repeat(40)}true${')'.repeat(40)}` }, 'is no expression (CEL)'],
   ])('%j is refused', (rule, told) => {
     expect(() => HealthRule.parse(rule)).toThrow(told);
+  });
+
+  it.each([
+    ['object.?status.?a.orValue([]).filter(x, x.b == 1).exists(x, x.c.all(y, y == ""))'],
+    ['object.status.a.map(x, x.b) == [1]'],
+    ['has(object.a) && object.a.matches == "matches(a)"'],
+  ])('%s is taken', (healthy) => {
+    expect(HealthRule.parse({ kind: 'A', healthy }).healthy).toBe(healthy);
+  });
+
+  it.each([
+    ['object.status.items.all(x, x == "a")', 40_000, 'Healthy', ''],
+    ['object.status.items.all(x, x == "a")', 40_001, 'Progressing', 'a list of 40001 is too long'],
+    ['object.status.items.all(x, x in ["a", "b"])', 3_000, 'Healthy', ''],
+    [
+      'object.status.items.all(x, x in object.status.items)',
+      201,
+      'Progressing',
+      'a list of 201 is too long',
+    ],
+    [
+      'object.status.items.all(x, object.status.items.exists(y, x == y))',
+      201,
+      'Progressing',
+      'a list of 201 is too long',
+    ],
+    ['size(object.status.items) > 0', 50_000, 'Healthy', ''],
+  ])('%s of %i items is %s', (healthy, count, status, reason) => {
+    const rule = HealthRule.parse({ group: 'example.org', kind: 'Database', healthy });
+    const items = Array.from({ length: count }, () => 'a');
+    const { health } = healthOf(database({ items }), judgesOf([rule]));
+    expect(health).toEqual({ status, reason: expect.stringContaining(reason) as string });
   });
 });

@@ -1,5 +1,6 @@
 import { Environment } from '@marcbachmann/cel-js';
 import { z } from 'zod';
+import { costProblem, stepsProblem } from '#core/kubernetes/expression-cost.ts';
 import type { Health } from '#core/health.ts';
 import type { LiveObject } from '#core/kubernetes/live-object.ts';
 import type { Seen } from '#core/kubernetes/seen.ts';
@@ -22,18 +23,15 @@ const CEL = new Environment({
 
 /** What is wrong with an expression; absent where nothing is. */
 function expressionProblem(text: string, result: 'bool' | 'string'): string | undefined {
-  // A pattern may take for ever on a text that suits it.
-  if (/\bmatches\s*\(/.test(text)) return 'matches() is not taken: compare, or use contains()';
-  const { valid, type = 'dyn', error } = checked(text);
-  if (!valid) return `is no expression (CEL): ${firstLine(error)}`;
-  return type === 'dyn' || type === result ? undefined : `must be a ${result}, and is a ${type}`;
-}
-
-function checked(text: string): { valid: boolean; type?: string; error?: unknown } {
   try {
-    return CEL.check(text);
+    const parsed = CEL.parse(text);
+    const cost = costProblem(parsed.ast);
+    if (cost !== undefined) return cost;
+    const { type = 'dyn', error } = parsed.check();
+    if (error !== undefined) throw error;
+    return type === 'dyn' || type === result ? undefined : `must be a ${result}, and is a ${type}`;
   } catch (error) {
-    return { valid: false, error };
+    return `is no expression (CEL): ${firstLine(error)}`;
   }
 }
 
@@ -112,7 +110,10 @@ function asking(
 ): ((object: unknown) => { value?: unknown; problem?: string }) | undefined {
   if (text === undefined) return undefined;
   const evaluate = CEL.parse(text);
+  const isTooMuch = stepsProblem(evaluate.ast);
   return (object) => {
+    const problem = isTooMuch(object);
+    if (problem !== undefined) return { problem: `its health rule says nothing: ${problem}` };
     try {
       return { value: evaluate({ object }) as unknown };
     } catch (error) {
