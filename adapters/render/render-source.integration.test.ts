@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -32,6 +32,10 @@ async function write(files: Record<string, string>, top = checkout): Promise<voi
     await mkdir(dirname(join(top, path)), { recursive: true });
     await writeFile(join(top, path), text);
   }
+}
+
+async function filesIn(top: string): Promise<string[]> {
+  return (await readdir(top, { recursive: true })).toSorted();
 }
 
 async function render(
@@ -163,11 +167,27 @@ describe('a Helm chart', () => {
       'charts/base/Chart.yaml': 'apiVersion: v2\nname: base\nversion: 1.0.0\n',
       'charts/base/templates/a.yaml': 'apiVersion: v1\nkind: ConfigMap\nmetadata: { name: base }\n',
     });
+    const before = await filesIn(checkout);
     const { resources, problems } = await render({ helm: { chart: 'charts/web', network: true } });
     expect(problems).toEqual([]);
     expect(resources).toContainEqual(
       expect.objectContaining({ metadata: { name: 'base', namespace: 'default' } }),
     );
+    expect(await filesIn(checkout)).toEqual(before);
+  });
+
+  it('is rendered by a Helm that has no plugins', async () => {
+    // It prints what it could take for some.
+    const helm =
+      '#!/bin/sh\necho "apiVersion: v1"\necho "kind: ConfigMap"\necho "metadata: { name: x }"\necho "data: { plugins: \\"$(ls $HELM_PLUGINS 2>&1)\\" }"\n';
+    await write({ 'bin/helm': helm }, folder);
+    await chmod(join(folder, 'bin/helm'), 0o755);
+    await write({ ...CHART, 'charts/web/plugin.yaml': 'name: evil\n' });
+    const { resources } = await render(
+      { helm: { chart: 'charts/web', network: true, values: { level: 'debug' } } },
+      { path: `${join(folder, 'bin')}:${process.env['PATH'] ?? ''}` },
+    );
+    expect(resources).toEqual([expect.objectContaining({ data: { plugins: '' } })]);
   });
 
   it.each([

@@ -1,6 +1,6 @@
-import { mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { dirname, join, relative, resolve } from 'node:path';
 import { findOnPath } from '#adapters/debian/find-on-path.ts';
 import { insideOf } from '#adapters/docker/build-context.ts';
 import type { Helm, Kustomize } from '#core/declarations/pipeline.ts';
@@ -10,6 +10,7 @@ import type { ManifestSource } from '#core/sources/manifest-source.ts';
 import { helmFiles, kustomizeFiles } from '#core/sources/rendered-files.ts';
 import type { RenderedFile } from '#core/sources/rendered-files.ts';
 import { chartFiles } from './chart-files.ts';
+import type { ChartFile } from './chart-files.ts';
 import { checkKustomization } from './check-inside.ts';
 import { runRenderer } from './run-renderer.ts';
 import type { RenderLimits, RenderRequest } from './run-renderer.ts';
@@ -85,8 +86,10 @@ async function renderKustomization(
 
 async function renderChart(helm: Helm, place: Place, signal: AbortSignal): Promise<RenderedSource> {
   const { checkout, path, pipeline, home } = place;
-  const chart = await insideOf(checkout, resolve(checkout, helm.chart), 'the chart');
-  await chartFiles(checkout, chart, helm.network);
+  const there = await insideOf(checkout, resolve(checkout, helm.chart), 'the chart');
+  const read = await chartFiles(checkout, there, helm.network);
+  // What it depends on is written into the chart, and that is not ours.
+  const chart = helm.network ? await copyChart(read, { checkout, chart: there, home }) : there;
   const values = [];
   for (const file of helm.valuesFiles)
     values.push(await insideOf(checkout, resolve(checkout, file), 'the values file'));
@@ -109,6 +112,20 @@ async function renderChart(helm: Helm, place: Place, signal: AbortSignal): Promi
     files: helmFiles(rendered.text),
     notes: notesOf(helm.chart, helm.network, rendered.isCutOff),
   };
+}
+
+/** What Helm reads of it, in the same places below another folder; where the chart is then. */
+async function copyChart(
+  files: readonly ChartFile[],
+  { checkout, chart, home }: { checkout: string; chart: string; home: string },
+): Promise<string> {
+  const top = join(home, 'chart');
+  for (const { path, real } of files) {
+    const place = join(top, relative(checkout, path));
+    await mkdir(dirname(place), { recursive: true });
+    await copyFile(real, place);
+  }
+  return join(top, relative(checkout, chart));
 }
 
 function requestFor(

@@ -1,4 +1,6 @@
 import { spawn } from 'node:child_process';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { StringDecoder } from 'node:string_decoder';
 import { findOnPath } from '#adapters/debian/find-on-path.ts';
 import { UserError } from '#core/errors.ts';
@@ -38,6 +40,8 @@ export interface Rendered {
 
 const ERROR_CHARACTERS = 16_000;
 const SHOWN_LINES = 12;
+/** A folder of its home that stays empty. */
+const NO_PLUGINS = 'no-plugins';
 /** Nobody listens there: what is sent through it is refused. */
 const NO_PROXY_THERE = 'http://127.0.0.1:9';
 
@@ -53,6 +57,7 @@ export async function runRenderer(request: RenderRequest, signal: AbortSignal): 
   const wall = request.network ? [] : await networkWall(request.path, signal);
   const bound = await memoryBound(request.path, limits);
   const [command = '', ...args] = [...wall, ...bound, request.command, ...request.args];
+  await mkdir(join(request.home, NO_PLUGINS), { recursive: true });
   const text = await run({ ...request, command, args }, limits, signal);
   return { text, isCutOff: wall.length > 0 };
 }
@@ -147,7 +152,8 @@ function environmentFor(
     HELM_CACHE_HOME: home,
     HELM_CONFIG_HOME: home,
     HELM_DATA_HOME: home,
-    HELM_PLUGINS: home,
+    // Whatever is in a folder there may be run.
+    HELM_PLUGINS: join(home, NO_PLUGINS),
     KUBECONFIG: '/dev/null',
     GIT_CONFIG_GLOBAL: '/dev/null',
     GIT_TERMINAL_PROMPT: '0',
