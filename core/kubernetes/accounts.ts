@@ -4,13 +4,11 @@ import type { OwnerKey } from '#core/owner.ts';
 /** Of the pipelines that are not named. */
 const ALL_OTHERS = '*';
 
-const Account = z
-  .string()
-  .regex(
-    // It goes with each request in a header, which takes no other characters.
-    /^[!-9;-~][!-~]*$/,
-    'must be the name of an account in ASCII, e.g. system:serviceaccount:shop:deploy',
-  );
+const Account = z.string().regex(
+  // It goes with each request in a header, which takes no other characters.
+  /^[!-9;-~][!-~]*$/,
+  'must be the name of an account in ASCII, e.g. system:serviceaccount:shop:deploy',
+);
 
 /** As which account each pipeline acts, by its name; `*` for all others. */
 export const Accounts = z.record(
