@@ -10,8 +10,12 @@ const LINES = 10;
 const MOST_BYTES = 16_384;
 const READ_MS = 5_000;
 const AT_ONCE = 4;
+/** After a read that may go better the next time. */
+const READ_AGAIN_MS = 10_000;
+/** The API server answers so where it may answer otherwise a moment later. */
+const LEAST_PASSING = 500;
 
-/** What containers wrote before they ended badly, read once each. */
+/** What containers wrote before they ended badly, read once each; where that was broken off, again. */
 export interface LastLines {
   /** Reads what is not known yet of these pods, and forgets others. */
   learn(pods: readonly KeptPod[], signal: AbortSignal): Promise<void>;
@@ -19,14 +23,24 @@ export interface LastLines {
   told(pod: KeptPod): KeptPod;
 }
 
-export function createLastLines({ client, log, cluster }: KubernetesContext): LastLines {
-  const known = new Map<string, readonly string[]>();
+interface Read {
+  lines: readonly string[];
+  /** Milliseconds since the epoch, where it is worth another try. */
+  againAt?: number;
+}
+
+export function createLastLines({
+  client,
+  log,
+  cluster,
+}: Pick<KubernetesContext, 'client' | 'log' | 'cluster'>): LastLines {
+  const known = new Map<string, Read>();
 
   function nameOf({ uid }: KeptPod, { container, restarts, previous }: BadEnd): string {
     return `${uid}/${container}/${previous ? restarts - 1 : restarts}`;
   }
 
-  async function read(pod: KeptPod, end: BadEnd, signal: AbortSignal): Promise<string[]> {
+  async function read(pod: KeptPod, end: BadEnd, signal: AbortSignal): Promise<Read> {
     const { namespace, name } = pod;
     const place = { namespace, pod: name, container: end.container };
     const how = { follow: false, tail: LINES, previous: end.previous, limitBytes: MOST_BYTES };
@@ -36,11 +50,13 @@ export function createLastLines({ client, log, cluster }: KubernetesContext): La
       for await (const line of readPodLog(client, place, how, limit)) lines.push(line);
     } catch (error) {
       signal.throwIfAborted();
-      // Its node is away, it is gone, or it may not be read: health is told without it.
+      // Its node is away or slow, it is gone, or it may not be read: health is told without it.
       const status = error instanceof ApiError ? error.status : undefined;
       log.info({ cluster, pod: name, container: end.container, status }, 'its log cannot be read');
+      const isRefused = status !== undefined && status < LEAST_PASSING;
+      if (!isRefused) return { lines, againAt: Date.now() + READ_AGAIN_MS };
     }
-    return lines;
+    return { lines };
   }
 
   return {
@@ -50,12 +66,18 @@ export function createLastLines({ client, log, cluster }: KubernetesContext): La
       );
       const there = new Set(ends.map(({ name }) => name));
       for (const name of known.keys()) if (!there.has(name)) known.delete(name);
+      const now = Date.now();
       await pMap(
-        ends.filter(({ name }) => !known.has(name)),
+        ends.filter(({ name }) => isDue(known.get(name), now)),
         async ({ pod, end, name }) => known.set(name, await read(pod, end, signal)),
         { concurrency: AT_ONCE, signal },
       );
     },
-    told: (pod) => withLastLines(pod, (end) => known.get(nameOf(pod, end))),
+    told: (pod) => withLastLines(pod, (end) => known.get(nameOf(pod, end))?.lines),
   };
+}
+
+function isDue(read: Read | undefined, now: number): boolean {
+  if (read === undefined) return true;
+  return read.againAt !== undefined && read.againAt <= now;
 }

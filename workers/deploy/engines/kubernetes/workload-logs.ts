@@ -36,9 +36,7 @@ export async function* workloadLogs(
   const ended = new AbortController();
   const until = AbortSignal.any([signal, ended.signal]);
   try {
-    yield* merge(
-      places.map((place) => untilEnd(containerLines(context, place, options, until), ended.signal)),
-    );
+    yield* merge(places.map((place) => containerLines(context, place, options, until)));
   } finally {
     ended.abort();
   }
@@ -63,13 +61,4 @@ async function* containerLines(
   const { pod, container } = place;
   for await (const line of readPodLog(client, place, options, signal))
     yield { pod, container, stream: 'stdout', line };
-}
-
-/** What breaks off because nobody reads any more is nobody's trouble. */
-async function* untilEnd(lines: Lines, ended: AbortSignal): Lines {
-  try {
-    yield* lines;
-  } catch (error) {
-    if (!ended.aborted) throw error;
-  }
 }

@@ -1,0 +1,101 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { pino } from 'pino';
+import { afterEach, expect, it, onTestFinished, vi } from 'vitest';
+import { createKubeClient } from '#adapters/kubernetes/client.ts';
+import type { KeptPod } from '#core/kubernetes/pod-health.ts';
+import { createLastLines } from './last-lines.ts';
+import type { LastLines } from './last-lines.ts';
+
+const NEVER = new AbortController().signal;
+const POD: KeptPod = {
+  uid: 'u',
+  resourceVersion: '1',
+  name: 'web-x',
+  namespace: 'shop',
+  owner: 'Deployment/shop/web',
+  template: 'x',
+  isEnding: false,
+  ready: false,
+  createdAt: 0,
+  containers: [
+    {
+      name: 'main',
+      image: 'web:1',
+      state: 'waiting',
+      ready: false,
+      restarts: 3,
+      reason: 'CrashLoopBackOff',
+      last: { reason: 'Error', exitCode: 3 },
+    },
+  ],
+};
+
+afterEach(() => void vi.useRealTimers());
+
+/** Of an API server that answers each time it is asked for a log with the next of these; the last one stays. */
+async function readsOf(answers: ((response: ServerResponse) => void)[]): Promise<{
+  lines: LastLines;
+  asked: () => number;
+  told: () => string | undefined;
+}> {
+  let asked = 0;
+  const server = createServer((_request, response) => {
+    const answer = answers[Math.min(asked, answers.length - 1)];
+    asked += 1;
+    answer?.(response);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const client = createKubeClient({ server: `http://127.0.0.1:${port}`, user: {} }, {});
+  onTestFinished(() => {
+    client.close();
+    server.closeAllConnections();
+    server.close();
+  });
+  const lines = createLastLines({ client, cluster: 'c', log: pino({ level: 'silent' }) });
+  return {
+    lines,
+    asked: () => asked,
+    told: () => lines.told(POD).containers[0]?.last?.message,
+  };
+}
+
+function breakOff(response: ServerResponse): void {
+  response.destroy();
+}
+
+function wrote(response: ServerResponse): void {
+  response.end('no database\n');
+}
+
+function refuse(response: ServerResponse): void {
+  response.writeHead(403).end('{}');
+}
+
+it('reads again what could not be read once, a while later', async () => {
+  vi.useFakeTimers({ toFake: ['Date'], now: 0 });
+  const { lines, asked, told } = await readsOf([breakOff, wrote]);
+  await lines.learn([POD], NEVER);
+  await lines.learn([POD], NEVER);
+  expect(asked()).toBe(1);
+  vi.setSystemTime(10_000);
+  await lines.learn([POD], NEVER);
+  expect(told()).toBe('no database');
+  vi.setSystemTime(20_000);
+  await lines.learn([POD], NEVER);
+  expect(asked()).toBe(2);
+});
+
+it('does not ask again for what it may not read', async () => {
+  vi.useFakeTimers({ toFake: ['Date'], now: 0 });
+  const { lines, asked, told } = await readsOf([refuse, wrote]);
+  await lines.learn([POD], NEVER);
+  vi.setSystemTime(10_000);
+  await lines.learn([POD], NEVER);
+  expect(asked()).toBe(1);
+  expect(told()).toBeUndefined();
+});
