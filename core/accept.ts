@@ -1,7 +1,7 @@
 import type { Cluster } from '#core/declarations/cluster.ts';
 import { acceptResources } from '#core/docker/accepts.ts';
 import type { Problem } from '#core/errors.ts';
-import { hookNote } from '#core/kubernetes/hook-annotations.ts';
+import { HELM_HOOK, hookNote } from '#core/kubernetes/hook-annotations.ts';
 import type { ParsedManifests } from '#core/resources/parse.ts';
 import { keyOf } from '#core/resources/resource.ts';
 import { acceptForSwarm } from '#core/swarm/accept.ts';
@@ -25,7 +25,10 @@ function refuseHooks({ resources, origins }: Manifests, engine: EngineName): Pro
     if (note === undefined || origin === undefined) return [];
     const path = ['metadata', 'annotations', note];
     const message = `the ${engine} engine runs no hooks`;
-    const hint = 'hooks: false in the deploy entry leaves out those of a chart';
+    const hint =
+      note === HELM_HOOK
+        ? 'hooks: false in the deploy entry leaves out those of a chart'
+        : 'leave it out of what goes to this cluster, or name one with engine kubernetes';
     return [problemAt({ ...origin, path, message, hint })];
   });
 }

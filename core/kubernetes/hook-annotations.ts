@@ -23,6 +23,8 @@ interface Dialect {
   policies: Readonly<Record<string, DeletePolicy>>;
 }
 
+export const HELM_HOOK = 'helm.sh/hook';
+
 /** In the order in which they count: the first that an object has. */
 const DIALECTS: readonly Dialect[] = [
   {
@@ -50,7 +52,7 @@ const DIALECTS: readonly Dialect[] = [
     },
   },
   {
-    hook: 'helm.sh/hook',
+    hook: HELM_HOOK,
     deletion: 'helm.sh/hook-delete-policy',
     phases: {
       'pre-install': { phase: 'before', on: 'install' },

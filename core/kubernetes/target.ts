@@ -4,7 +4,7 @@ import { apiVersionOf, findKind, refId, unknownKind } from '#core/kubernetes/api
 import type { ApiKind, ObjectRef } from '#core/kubernetes/api-kind.ts';
 import { parsePath } from '#core/kubernetes/field-sets.ts';
 import type { Step } from '#core/kubernetes/field-sets.ts';
-import { hookRunsOf, waveNote } from '#core/kubernetes/hook-annotations.ts';
+import { HELM_HOOK, hookRunsOf, waveNote } from '#core/kubernetes/hook-annotations.ts';
 import type { HookRun } from '#core/kubernetes/hook-annotations.ts';
 import { FOUNDATIONS, rankOf } from '#core/kubernetes/kind-order.ts';
 import { ASKED, MARK, ownerMark } from '#core/kubernetes/marks.ts';
@@ -92,7 +92,7 @@ export function targetsOf(
       const runs = hookRunsOf(resource);
       if (runs === undefined) return [target([owner, plain, isAutoscaled])];
       if (runs.length === 0)
-        throw wrong(resource, 'helm.sh/hook', 'none of its times ever comes: take it out');
+        throw wrong(resource, HELM_HOOK, 'none of its times ever comes: take it out');
       return runs.map((hook) => ({ ...target([owner, plain, release, hook.phase]), hook }));
     })
     .toSorted(inOrder);

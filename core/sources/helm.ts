@@ -1,5 +1,5 @@
 import type { Helm } from '#core/declarations/pipeline.ts';
-import { hookNote, hookRunsOf } from '#core/kubernetes/hook-annotations.ts';
+import { HELM_HOOK, hookNote, hookRunsOf } from '#core/kubernetes/hook-annotations.ts';
 import { isClusterScoped } from '#core/resources/resource.ts';
 import type { Resource } from '#core/resources/resource.ts';
 
@@ -60,7 +60,7 @@ function valuesOf(value: unknown, field: string): unknown[] {
 
 /** A hook for a deletion, a rollback or a test. */
 export function isForNoTime(resource: Resource): boolean {
-  return hookNote(resource) === 'helm.sh/hook' && hookRunsOf(resource)?.length === 0;
+  return hookNote(resource) === HELM_HOOK && hookRunsOf(resource)?.length === 0;
 }
 
 /** As Helm installs it: what names no namespace goes to the release's. */
