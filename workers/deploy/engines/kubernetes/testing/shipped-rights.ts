@@ -15,6 +15,7 @@ const PLURALS: Readonly<Record<string, string>> = {
 interface Rule {
   apiGroups: string[];
   resources: string[];
+  resourceNames?: string[];
   verbs: string[];
 }
 
