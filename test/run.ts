@@ -11,7 +11,7 @@ import { startOf } from '#adapters/processes/identity.ts';
 import { stopProcess } from '#adapters/processes/stop-process.ts';
 import { messageOf, UserError } from '#core/errors.ts';
 import { SYSTEM_IMAGES } from '#core/images.ts';
-import { lastLine, NOTHING, readCounts, sum } from './results.ts';
+import { lastLine, oneFailure, readCounts, sum } from './results.ts';
 import type { Counts } from './results.ts';
 
 const DOCKER_SOCKET = '/var/run/docker.sock';
@@ -31,7 +31,7 @@ for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => stop.a
 
 process.exitCode = (await testAll()) ? 0 : 1;
 
-/** Sets up what tests need, runs everything and tells the sum in the last line. */
+/** Sets up what tests need, runs everything and tells what failed and, in the last line, the sum. */
 async function testAll(): Promise<boolean> {
   const folder = await mkdtemp(join(tmpdir(), 'windlass-test-'));
   let startedDocker: number | undefined;
@@ -41,17 +41,17 @@ async function testAll(): Promise<boolean> {
       AbortSignal.any([stop.signal, AbortSignal.timeout(SETUP_TIMEOUT_MS)]),
     );
     for (const [name, command, ...args] of CHECKS) {
-      if (!(await run(name, command, args))) counts.push({ ...NOTHING, failed: 1 });
+      if (!(await run(name, command, args))) counts.push(oneFailure(`${name}: see above`));
     }
     for (const project of PROJECTS) counts.push(await runProject(project, folder));
   } catch (error) {
-    say(describe(error));
-    counts.push({ ...NOTHING, failed: 1 });
+    counts.push(oneFailure(describe(error)));
   } finally {
     if (startedDocker !== undefined) await stopDocker(startedDocker);
     await rm(folder, { recursive: true, force: true });
   }
   const total = sum(counts);
+  for (const failure of total.failures) say(`FAILED ${failure}`);
   say(lastLine(total));
   return total.failed === 0;
 }
@@ -84,7 +84,7 @@ async function runProject(project: string, folder: string): Promise<Counts> {
     project,
     ...reporters,
   ]);
-  return readCounts(file, hasSucceeded);
+  return readCounts(project, file, hasSucceeded);
 }
 
 /** The programs are on the PATH: setup/run.mjs puts the project's own first. */
@@ -111,7 +111,7 @@ function told(name: string, begun: number, isGood: boolean): void {
 
 function describe(error: unknown): string {
   const hint = error instanceof UserError && error.hint !== undefined ? ` (${error.hint})` : '';
-  return `FAILED: ${messageOf(error)}${hint}`;
+  return `${messageOf(error)}${hint}`;
 }
 
 function say(text: string): void {

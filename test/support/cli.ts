@@ -6,6 +6,8 @@ import { join, resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
 import type { Windlass } from './windlass.ts';
 
+/** What a hanging command has printed is then told by the test. */
+const CLI_TIMEOUT_MS = 150_000;
 const MAIN = resolve('apps/cli/main.ts');
 
 export interface CliResult {
@@ -23,6 +25,8 @@ export async function runCli(
   const env = environment(windlass);
   const child = spawn(process.execPath, [MAIN, ...args], {
     env,
+    timeout: CLI_TIMEOUT_MS,
+    killSignal: 'SIGKILL',
     ...(cwd === undefined ? {} : { cwd }),
   });
   child.stdin.on('error', () => {

@@ -5,6 +5,9 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
 
+/** Beyond what a push waits for; what a hanging one has printed is then told by the test. */
+const GIT_TIMEOUT_MS = 150_000;
+
 export interface GitResult {
   code: number | null;
   output: string;
@@ -41,12 +44,18 @@ export async function createRepository(): Promise<Repository> {
       cwd: folder,
       env,
       stdio: ['ignore', 'pipe', 'pipe'],
+      // A group of its own: what git starts holds the output too.
+      detached: true,
     });
+    const tooLong = setTimeout(() => {
+      if (child.pid !== undefined) process.kill(-child.pid);
+    }, GIT_TIMEOUT_MS);
     const [output, errors] = await Promise.all([
       text(child.stdout),
       text(child.stderr),
       once(child, 'close'),
     ]);
+    clearTimeout(tooLong);
     return { code: child.exitCode, output: output + errors };
   }
 
