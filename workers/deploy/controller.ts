@@ -59,6 +59,8 @@ export interface Controller {
     owners: readonly OwnerKey[],
     windows?: ReadonlyMap<OwnerKey, readonly Window[]>,
   ): OwnerKey[];
+  /** When an owner may be deployed, as it is declared now; nothing of one that is not. */
+  windowsOf(owner: OwnerKey): readonly Window[] | undefined;
   /** What people did by hand, as it is from now on. */
   takeByHand(all: AllByHand): void;
   /** Wants it, and waits until it serves, has failed, or another deploy of the owner took over. Rejects when aborted. */
@@ -282,6 +284,7 @@ export function createController(dependencies: ControllerDependencies): Controll
     },
     adopt,
     declare,
+    windowsOf: (owner) => wanted.windowsOf(owner),
     takeByHand,
     deploy,
     recover,

@@ -7,6 +7,7 @@ import { PipelineSpec } from '#core/declarations/pipeline.ts';
 import type { RunStore, ServerApi } from '#core/ports.ts';
 import { newRun } from '#core/run/new-run.ts';
 import type { Controller } from './controller.ts';
+import { Window } from '#core/windows/window.ts';
 import { runDeploy, WindowClosed } from './run-deploy.ts';
 
 const NEVER = new AbortController().signal;
@@ -24,7 +25,12 @@ async function record(runs: RunStore, windows: object[]): Promise<void> {
   await runs.record([{ runs: [run] }]);
 }
 
-function deploy(runs: RunStore, now: number, hand: ByHand = {}): Promise<void> {
+function deploy(
+  runs: RunStore,
+  now: number,
+  hand: ByHand = {},
+  declared?: object[],
+): Promise<void> {
   const server = {
     byHand: () => Promise.resolve({ 'shop/here': hand }),
     release: () => Promise.reject(BEGAN),
@@ -32,7 +38,9 @@ function deploy(runs: RunStore, now: number, hand: ByHand = {}): Promise<void> {
   const context = {
     runs,
     server: server as unknown as ServerApi,
-    controller: {} as Controller,
+    controller: {
+      windowsOf: () => declared?.map((window) => Window.parse(window)),
+    } as unknown as Controller,
     oneAtATime: createKeyedLock(),
     now: () => now,
     log: pino({ level: 'silent' }),
@@ -65,6 +73,14 @@ describe('a deploy with windows', () => {
     await record(runs, [window]);
     const opened = { who: 'ada', at: NOON, until };
     await expect(deploy(runs, NOON, { opened })).rejects.toThrow(told);
+  });
+
+  it('goes by those that are declared now, and by its own where it is declared no more', async () => {
+    const runs = createMemoryRunStore();
+    await record(runs, [NIGHT]);
+    await expect(deploy(runs, NOON, {}, [])).rejects.toThrow(BEGAN);
+    await record(runs, []);
+    await expect(deploy(runs, NOON, {}, [NIGHT])).rejects.toThrow(WindowClosed);
   });
 
   it('that has begun goes on', async () => {

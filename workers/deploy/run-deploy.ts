@@ -82,10 +82,13 @@ const LOOK_AGAIN_MS = 15_000;
 async function waitForWindow(
   run: Run,
   entry: string,
-  { runs, server, now }: DeployContext,
+  { runs, server, controller, now }: DeployContext,
   stop: AbortSignal,
 ): Promise<void> {
-  const windows = run.spec.deploy.find((each) => entryName(each) === entry)?.windows ?? [];
+  const windows =
+    controller.windowsOf(ownerKey(run.pipeline, entry)) ??
+    run.spec.deploy.find((each) => entryName(each) === entry)?.windows ??
+    [];
   const state = windowState(windows, now());
   if (state.isOpen || run.cancelRequested || isReleasing(run, entry)) return;
   const { opened } = (await server.byHand(stop))[ownerKey(run.pipeline, entry)] ?? {};

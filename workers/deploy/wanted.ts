@@ -19,6 +19,8 @@ export interface Wanted {
     deploying: ReadonlySet<OwnerKey>,
     windows?: ReadonlyMap<OwnerKey, readonly Window[]>,
   ): void;
+  /** Those that are declared now; nothing of an owner that is not declared. */
+  windowsOf(owner: OwnerKey): readonly Window[] | undefined;
   /** Declared owners of which no release is known here. */
   unknown(): OwnerKey[];
   takeByHand(all: AllByHand): void;
@@ -80,6 +82,7 @@ export function createWanted(cluster: string, guard: PruneGuard, now: () => numb
         if (!declared.has(owner) && !deploying.has(owner)) releases.delete(owner);
       }
     },
+    windowsOf: (owner) => (declared.has(owner) ? (windows.get(owner) ?? []) : undefined),
     unknown: () => [...declared].filter((owner) => !releases.has(owner)),
     takeByHand(all) {
       byHand = all;
