@@ -148,6 +148,16 @@ export interface FoundContainer {
   pod?: string;
   /** Identity of the pod template that it was made from. */
   template?: string;
+  /** Where the engine keeps no such identity. */
+  made?: PodMade;
+}
+
+/** What tells from which version of its workload a pod was made. */
+export interface PodMade {
+  /** By container. */
+  images: Record<string, string>;
+  /** Milliseconds since the epoch. */
+  at: number;
 }
 
 /** Where a command or connection goes. */

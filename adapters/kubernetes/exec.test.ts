@@ -1,50 +1,12 @@
-import { once } from 'node:events';
-import { createServer } from 'node:http';
-import type { Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { afterEach, describe, expect, it } from 'vitest';
-import { WebSocketServer } from 'ws';
+import { describe, expect, it } from 'vitest';
 import type { WebSocket } from 'ws';
 import type { Start } from '#core/tunnel/frame.ts';
-import { createKubeClient } from './client.ts';
-import type { KubeClient } from './client.ts';
 import { execInPod } from './exec.ts';
+import { clientOfSockets, refusingClient } from './testing/socket-server.ts';
+import type { Behaviour } from './testing/socket-server.ts';
 
 const NEVER = new AbortController().signal;
 const PLACE = { namespace: 'shop', pod: 'web-0', container: 'web' };
-const servers: Server[] = [];
-const clients: KubeClient[] = [];
-
-type Behaviour = (socket: WebSocket, url: URL) => void;
-
-/** Speaks `v5.channel.k8s.io` as a kubelet does behind its API server. */
-async function clientOf(behaviour: Behaviour): Promise<KubeClient> {
-  const server = createServer();
-  const sockets = new WebSocketServer({ server, handleProtocols: () => 'v5.channel.k8s.io' });
-  sockets.on('connection', (socket, request) =>
-    behaviour(socket, new URL(request.url ?? '', 'http://api')),
-  );
-  return listening(server);
-}
-
-async function listening(server: Server): Promise<KubeClient> {
-  servers.push(server);
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  const client = createKubeClient({ server: `http://127.0.0.1:${port}`, user: {} }, {});
-  clients.push(client);
-  return client;
-}
-
-afterEach(() => {
-  for (const client of clients.splice(0)) client.close();
-  for (const server of servers.splice(0)) {
-    server.closeAllConnections();
-    server.close();
-  }
-});
-
 function message(channel: number, text: string): Buffer {
   return Buffer.concat([Buffer.of(channel), Buffer.from(text)]);
 }
@@ -63,7 +25,12 @@ async function run(
   behaviour: Behaviour,
   start: Start = { command: ['cat', '-'] },
 ): Promise<{ output: string[]; exitCode: number }> {
-  const session = await execInPod(await clientOf(behaviour), PLACE, start, NEVER);
+  const session = await execInPod(
+    await clientOfSockets('v5.channel.k8s.io', behaviour),
+    PLACE,
+    start,
+    NEVER,
+  );
   await session.write(Buffer.from('in'));
   session.end();
   const output: string[] = [];
@@ -127,12 +94,7 @@ describe('execInPod', () => {
   });
 
   it('says why the API server does not let it', async () => {
-    const server = createServer();
-    server.on('upgrade', (_request, socket) => {
-      const body = JSON.stringify({ message: 'ann cannot create pods/exec', reason: 'Forbidden' });
-      socket.end(`HTTP/1.1 403 Forbidden\r\ncontent-length: ${body.length}\r\n\r\n${body}`);
-    });
-    const client = await listening(server);
+    const client = await refusingClient('ann cannot create pods/exec');
     await expect(execInPod(client, PLACE, { command: ['sh'] }, NEVER)).rejects.toMatchObject({
       status: 403,
       message: expect.stringContaining('ann cannot create pods/exec') as string,

@@ -1,10 +1,10 @@
 import { once } from 'node:events';
-import type { RawData, WebSocket } from 'ws';
 import { UserError } from '#core/errors.ts';
 import { pathOf } from '#core/kubernetes/api-kind.ts';
 import type { Session } from '#core/engine.ts';
 import type { Start, TerminalSize } from '#core/tunnel/frame.ts';
 import type { ApiStatus } from './api-error.ts';
+import { channelsOf } from './channels.ts';
 import type { KubeClient } from './client.ts';
 import { PODS } from './pod-logs.ts';
 import type { PodContainer } from './pod-logs.ts';
@@ -18,7 +18,6 @@ const RESULT = 3;
 const RESIZE = 4;
 const CLOSE = 255;
 const CTRL_C = '\u0003';
-const MOST_WAITING_BYTES = 1_024 * 1_024;
 
 /** Runs a command in a container. The signal ends the connection, and with a terminal the command. */
 export async function execInPod(
@@ -34,101 +33,50 @@ export async function execInPod(
     [PROTOCOL],
     signal,
   );
-  const received = receive(socket);
+  const channels = channelsOf(socket);
+  let result: ApiStatus | undefined;
   let isEnded = false;
 
-  /** Resolves once it is on its way, or can go nowhere. */
-  async function send(channel: number, data: Uint8Array | string): Promise<void> {
-    if (socket.readyState !== socket.OPEN) return;
-    const message = Buffer.concat([Buffer.of(channel), Buffer.from(data)]);
-    await new Promise<void>((done) => socket.send(message, () => done()));
-  }
-
   function resize({ columns, rows }: TerminalSize): Promise<void> {
-    return send(RESIZE, JSON.stringify({ Width: columns, Height: rows }));
+    return channels.send(RESIZE, JSON.stringify({ Width: columns, Height: rows }));
   }
 
   function end(): void {
     if (isEnded) return;
     isEnded = true;
-    void send(CLOSE, Buffer.of(STDIN));
+    void channels.send(CLOSE, Buffer.of(STDIN));
+  }
+
+  async function* output(): AsyncGenerator<{ stream: 'stdout' | 'stderr'; data: Uint8Array }> {
+    for await (const { channel, data } of channels.messages()) {
+      if (channel === STDOUT && data.length > 0) yield { stream: 'stdout', data };
+      else if (channel === STDERR && data.length > 0) yield { stream: 'stderr', data };
+      else if (channel === RESULT) {
+        result = JSON.parse(data.toString('utf8')) as ApiStatus;
+        return;
+      }
+    }
   }
 
   if (isTerminal) await resize(terminal);
   return {
     async write(data) {
-      if (!isEnded) await send(STDIN, data);
+      if (!isEnded) await channels.send(STDIN, data);
     },
     end,
     async hangUp() {
-      if (isTerminal) await send(STDIN, CTRL_C);
+      if (isTerminal) await channels.send(STDIN, CTRL_C);
       end();
       if (socket.readyState === socket.CLOSED) return;
       await once(socket, 'close', { signal });
     },
     resize,
-    output: received.output(),
-    exitCode: () => received.exitCode(),
-  };
-}
-
-interface Received {
-  output(): AsyncGenerator<{ stream: 'stdout' | 'stderr'; data: Uint8Array }>;
-  exitCode(): Promise<number>;
-}
-
-function receive(socket: WebSocket): Received {
-  const waiting: { stream: 'stdout' | 'stderr'; data: Uint8Array }[] = [];
-  let result: ApiStatus | undefined;
-  let waitingBytes = 0;
-  let isOver = false;
-  let wake: (() => void) | undefined;
-
-  socket.on('message', (message: RawData) => {
-    const bytes = asBuffer(message);
-    const data = bytes.subarray(1);
-    const channel = bytes[0];
-    if (channel === RESULT) result = JSON.parse(data.toString('utf8')) as ApiStatus;
-    else if ((channel === STDOUT || channel === STDERR) && data.length > 0) {
-      waiting.push({ stream: channel === STDOUT ? 'stdout' : 'stderr', data });
-      waitingBytes += data.length;
-      if (waitingBytes > MOST_WAITING_BYTES) socket.pause();
-    }
-    wake?.();
-  });
-  socket.on('error', () => socket.terminate());
-  socket.resume();
-  socket.on('close', () => {
-    isOver = true;
-    wake?.();
-  });
-
-  return {
-    async *output() {
-      for (;;) {
-        const next = waiting.shift();
-        if (next !== undefined) {
-          waitingBytes -= next.data.length;
-          if (waitingBytes === 0) socket.resume();
-          yield next;
-        } else if (isOver || result !== undefined) return;
-        else
-          await new Promise<void>((done) => {
-            wake = done;
-          });
-      }
-    },
+    output: output(),
     async exitCode() {
-      if (result === undefined && !isOver) await once(socket, 'close');
       socket.close();
       return exitCodeOf(result);
     },
   };
-}
-
-function asBuffer(message: RawData): Buffer {
-  if (Array.isArray(message)) return Buffer.concat(message);
-  return Buffer.isBuffer(message) ? message : Buffer.from(message);
 }
 
 function exitCodeOf(result: (ApiStatus & { status?: string }) | undefined): number {

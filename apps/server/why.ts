@@ -5,6 +5,7 @@ import type { AllByHand } from '#core/by-hand/by-hand.ts';
 import { activeOverrides, overrideText } from '#core/by-hand/overrides.ts';
 import type { Override } from '#core/by-hand/overrides.ts';
 import { isMadeFrom } from '#core/docker/made-from.ts';
+import { mayBeMadeFrom } from '#core/kubernetes/made-from.ts';
 import type { FoundContainer } from '#core/engine.ts';
 import { messageOf, UserError } from '#core/errors.ts';
 import type { JobQueue, RunStore } from '#core/ports.ts';
@@ -50,8 +51,8 @@ export async function explainContainer(
     const state = { release: head?.commit ?? '', resources };
     return { release, resources, overrides: activeOverrides(state, hand, found.createdAt) };
   });
-  const made = versions.find(({ resources, overrides }) =>
-    resources.some((resource) => isFrom(found, resource, overrides)),
+  const made = versions.find(({ release, resources, overrides }) =>
+    resources.some((resource) => isFrom(found, { at: release.at, resource }, overrides)),
   );
   const version = made ?? versions[0];
   const run =
@@ -69,11 +70,12 @@ export async function explainContainer(
 }
 
 function isFrom(
-  { template }: FoundContainer,
-  resource: Resource,
+  { template, made }: FoundContainer,
+  version: { at: number; resource: Resource },
   overrides: readonly Override[],
 ): boolean {
-  return template !== undefined && isMadeFrom(template, resource, overrides);
+  if (made !== undefined) return mayBeMadeFrom(made, version);
+  return template !== undefined && isMadeFrom(template, version.resource, overrides);
 }
 
 async function findSomewhere(

@@ -12,6 +12,7 @@ export const FoundContainerView = z.object({
   resource: z.string().exactOptional(),
   pod: z.string().exactOptional(),
   template: z.string().exactOptional(),
+  made: z.object({ images: z.record(z.string(), z.string()), at: z.number() }).exactOptional(),
 });
 
 /** `GET /api/v1/why?container=&cluster=`: from a container to the push that led to it. */

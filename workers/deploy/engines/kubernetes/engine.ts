@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import pMap from 'p-map';
 import type { KubeClient } from '#adapters/kubernetes/client.ts';
 import { execInPod } from '#adapters/kubernetes/exec.ts';
+import { connectToPod } from '#adapters/kubernetes/port-forward.ts';
 import type { DesiredState, Engine, Orphan, OwnerStatus, Reconciliation } from '#core/engine.ts';
 import { UserError } from '#core/errors.ts';
 import type { Accounts } from '#core/kubernetes/accounts.ts';
@@ -22,7 +23,8 @@ import { shownPod } from './live-pods.ts';
 import type { LivePods } from './live-pods.ts';
 import { observe } from './observe.ts';
 import type { ObservedOwner } from './observe.ts';
-import { locatePod } from './pod-place.ts';
+import { findPod } from './find-pod.ts';
+import { locatePod, locatePort } from './pod-place.ts';
 import { workloadLogs } from './workload-logs.ts';
 
 const MOST_ROUNDS = 50;
@@ -170,7 +172,10 @@ export function createKubernetesEngine(options: KubernetesEngineOptions): Engine
       listeners.delete(onEvent);
     },
     logs: (target, logOptions, signal) => workloadLogs(context, target, logOptions, signal),
-    find: () => Promise.resolve(undefined),
+    async find(reference, signal) {
+      await engine.inventories.ready(signal);
+      return findPod(context, engine.inventories.all(), reference, signal);
+    },
     running: () =>
       Promise.reject(
         new UserError('unsupported', 'the kubernetes engine adopts no containers', {
@@ -180,12 +185,10 @@ export function createKubernetesEngine(options: KubernetesEngineOptions): Engine
     locate: (target, signal) => locatePod(context, target, ownerOf, signal),
     exec: ({ namespace, pod, container }, start, signal) =>
       execInPod(client, { namespace, pod, container }, start, signal),
-    connect: () =>
-      Promise.reject(
-        new UserError('unsupported', 'ports of a Kubernetes cluster are not forwarded yet', {
-          hint: 'use kubectl port-forward',
-        }),
-      ),
+    async connect(target, port, signal) {
+      const place = await locatePort(context, target, port, ownerOf, signal);
+      return connectToPod(client, place, place.port, signal);
+    },
     fleet: nodesAreItsOwn,
     planServers: nodesAreItsOwn,
     recover: nodesAreItsOwn,

@@ -1,0 +1,44 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { onTestFinished } from 'vitest';
+import { WebSocketServer } from 'ws';
+import type { WebSocket } from 'ws';
+import { createKubeClient } from '../client.ts';
+import type { KubeClient } from '../client.ts';
+
+export type Behaviour = (socket: WebSocket, url: URL) => void;
+
+/** Of an API server that speaks the protocol as a kubelet does behind one; until the test ends. */
+export async function clientOfSockets(protocol: string, behaviour: Behaviour): Promise<KubeClient> {
+  const server = createServer();
+  const sockets = new WebSocketServer({ server, handleProtocols: () => protocol });
+  sockets.on('connection', (socket, request) =>
+    behaviour(socket, new URL(request.url ?? '', 'http://api')),
+  );
+  return listening(server);
+}
+
+/** Of one that lets nobody do that. */
+export async function refusingClient(message: string): Promise<KubeClient> {
+  const server = createServer();
+  server.on('upgrade', (_request, socket) => {
+    const body = JSON.stringify({ message, reason: 'Forbidden' });
+    socket.end(`HTTP/1.1 403 Forbidden\r\ncontent-length: ${body.length}\r\n\r\n${body}`);
+  });
+  return listening(server);
+}
+
+async function listening(server: Server): Promise<KubeClient> {
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const client = createKubeClient({ server: `http://127.0.0.1:${port}`, user: {} }, {});
+  onTestFinished(() => {
+    client.close();
+    server.closeAllConnections();
+    server.close();
+  });
+  return client;
+}
