@@ -2,6 +2,7 @@ import type Docker from 'dockerode';
 import { callDocker, explainCut, isStatus, openStream } from '#adapters/docker/call.ts';
 import type { RegistryAuth } from '#adapters/docker/credentials.ts';
 import { createLineSplitter } from '#adapters/docker/demux.ts';
+import { missingLogin } from '#adapters/docker/missing-login.ts';
 import { UserError } from '#core/errors.ts';
 
 /** A pull that says nothing for so long hangs. */
@@ -63,27 +64,30 @@ export async function pullImage(
     const lines = createLineSplitter();
     for await (const chunk of stream) {
       timer.refresh();
-      for (const line of lines.feed(chunk as Buffer)) throwProblem(image, line);
+      for (const line of lines.feed(chunk as Buffer)) throwProblem(image, line, auth !== undefined);
     }
   } catch (error) {
     signal.throwIfAborted();
     if (quiet.signal.aborted)
       throw new UserError('timeout', `pulling ${image} stood still`, { transient: true });
-    throw error instanceof UserError ? error : refusal(image, explainCut(error));
+    throw error instanceof UserError
+      ? error
+      : refusal(image, explainCut(error), auth !== undefined);
   } finally {
     clearTimeout(timer);
   }
 }
 
-function throwProblem(image: string, line: string): void {
+function throwProblem(image: string, line: string, wasGiven: boolean): void {
   if (line.trim() === '') return;
   const message = JSON.parse(line) as { error?: string };
-  if (message.error !== undefined) throw refusal(image, new Error(message.error));
+  if (message.error !== undefined) throw refusal(image, new Error(message.error), wasGiven);
 }
 
-function refusal(image: string, error: unknown): UserError {
+function refusal(image: string, error: unknown, wasGiven: boolean): UserError {
   const message = error instanceof Error ? error.message : String(error);
-  return new UserError('unavailable', `cannot pull ${image}: ${message}`, {
+  const why = missingLogin(image, { message, wasGiven }) ?? message;
+  return new UserError('unavailable', `cannot pull ${image}: ${why}`, {
     transient: true,
     cause: error,
   });

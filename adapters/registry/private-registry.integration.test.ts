@@ -81,8 +81,19 @@ describe.each(['a password', 'a token'])('a registry that asks for %s', (wanted)
     const auths = logins.map((login) => ({ ...login, serveraddress: name.split('/')[0] ?? '' }));
     await pullWithAny(docker, name, auths, NEVER);
     await expect(pullWithAny(docker, name, auths.slice(0, 1), NEVER)).rejects.toThrow(
-      /unauthorized|no basic auth/,
+      /unauthorized|does not take the login/,
     );
+  });
+
+  it('tells who has no login that one is wanted', async () => {
+    await push(await loggedIn(LOGIN.password));
+    const name = `${image.repository}:c1`;
+    const asking = resolveDigest(docker, name, () => Promise.resolve(undefined), NEVER);
+    await expect(asking).rejects.toMatchObject({
+      code: 'unauthorized',
+      transient: false,
+      message: expect.stringMatching(/wants a login, and none is known|unauthorized/),
+    });
   });
 
   it('refuses a wrong password once and for all', async () => {

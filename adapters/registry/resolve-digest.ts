@@ -2,6 +2,7 @@ import type Docker from 'dockerode';
 import { callDocker, DockerError } from '#adapters/docker/call.ts';
 import { registryOf } from '#adapters/docker/credentials.ts';
 import type { ReadCredentials } from '#adapters/docker/credentials.ts';
+import { missingLogin } from '#adapters/docker/missing-login.ts';
 import { messageOf, UserError } from '#core/errors.ts';
 
 const TIMEOUT_MS = 30_000;
@@ -50,12 +51,15 @@ export async function resolveDigest(
   } catch (error) {
     signal.throwIfAborted();
     if (!(error instanceof DockerError)) throw error;
-    throw refusal(image, error);
+    throw refusal(image, error, auth !== undefined);
   }
 }
 
-function refusal(image: string, error: DockerError): UserError {
+function refusal(image: string, error: DockerError, wasGiven: boolean): UserError {
   const message = messageOf(error);
+  const noLogin = missingLogin(image, { message, wasGiven });
+  if (noLogin !== undefined)
+    return new UserError('unauthorized', `${image}: ${noLogin}`, { cause: error });
   // Docker passes a token server's refusal on as an error of its own.
   const denied = error.status === 401 || error.status === 403 || DENIED.test(message);
   const isAnswer = denied || error.status < 500 || UNKNOWN.test(message);

@@ -85,7 +85,7 @@ it('asks with the logins that are wanted now, and forgets what is wanted no more
   expect(seen()).toEqual([undefined]);
   expect(askedFor('private')).toEqual([]);
   reasons.want(new Map([['private', pull('private', [])]]));
-  const refused = expect.stringContaining('no basic auth credentials') as string;
+  const refused = expect.stringContaining('wants a login, and none is known') as string;
   await vi.waitFor(() => expect(seen()).toEqual([refused]), 30_000);
   reasons.want(new Map([['private', pull('private')]]));
   expect(reasons.reasonOf('private')).toBeUndefined();
