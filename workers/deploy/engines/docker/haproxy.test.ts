@@ -109,4 +109,13 @@ describe("HAProxy's verdict", () => {
     );
     await expect(judge(refused, MARK, () => undefined)).rejects.toBeInstanceOf(PortTaken);
   });
+
+  it('is in its own words where a port cannot be had for another reason', async () => {
+    const refused = output(
+      READ,
+      '[ALERT]    (1) : Starting proxy a: cannot bind socket (Permission denied) [0.0.0.0:80]',
+      '[WARNING]  (1) : Loading failure!',
+    );
+    await expect(judge(refused, MARK, () => undefined)).rejects.toThrow('Permission denied');
+  });
 });

@@ -142,7 +142,7 @@ export async function judge(
       throw new HandOverMissed(
         'HAProxy had no time to hand over its sockets, as on a machine that is busy with other things',
       );
-    const port = /cannot bind socket.*:(\d+)\]/.exec(line)?.[1];
+    const port = /cannot bind socket \(Address already in use\).*:(\d+)\]/.exec(line)?.[1];
     if (port !== undefined && !isMissed)
       throw new PortTaken({ port: Number(port), protocol: 'TCP' });
     if (isRefused) throw new Error(`HAProxy did not load its configuration: ${alerts.join(' ')}`);

@@ -2,7 +2,7 @@ import { runInContainer } from '#adapters/docker/exec.ts';
 import type { DockerContext } from './context.ts';
 
 const TRY_TIMEOUT_MS = 10_000;
-const REFUSED = /cannot (?:bind|listen to) socket.*:(\d+)\]/g;
+const REFUSED = /cannot (?:bind|listen to) socket \(Address already in use\).*:(\d+)\]/g;
 
 /**
  * Those of the ports that something has already, found out where they are to be: by a second HAProxy in that container, which listens
