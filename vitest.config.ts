@@ -11,6 +11,7 @@ export default defineConfig({
             '{core,adapters,apps,workers,docs}/**/*.test.ts',
             'test/schedules/**/*.test.ts',
             'test/conformance/expect.test.ts',
+            'test/results.test.ts',
             'test/malformed/**/*.test.ts',
           ],
           exclude: ['**/*.{integration,kubernetes}.test.ts'],

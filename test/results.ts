@@ -3,12 +3,8 @@ import { relative } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import { z } from 'zod';
 
-/** What vitest's JSON reporter says in all. */
+/** What vitest's JSON reporter says of each file. */
 const Report = z.object({
-  numPassedTests: z.number(),
-  numFailedTests: z.number(),
-  numPendingTests: z.number(),
-  numTodoTests: z.number(),
   testResults: z.array(
     z.object({
       name: z.string(),
@@ -24,7 +20,15 @@ const Report = z.object({
     }),
   ),
 });
-type FileResult = z.infer<typeof Report>['testResults'][number];
+export type FileResult = z.infer<typeof Report>['testResults'][number];
+
+/** How one run of vitest ended. */
+export interface ProjectRun {
+  project: string;
+  hasSucceeded: boolean;
+  /** Absent where it ended without a report. */
+  files: readonly FileResult[] | undefined;
+}
 
 export interface Counts {
   passed: number;
@@ -32,33 +36,54 @@ export interface Counts {
   skipped: number;
   /** What failed and why, a line each. */
   failures: readonly string[];
+  /** What failed at first and passed when its file was run again, a line each. */
+  flaky: readonly string[];
 }
 
-export const NOTHING: Counts = { passed: 0, failed: 0, skipped: 0, failures: [] };
+const NOTHING: Counts = { passed: 0, failed: 0, skipped: 0, failures: [], flaky: [] };
+
+/** More than so many files do not fail by chance. */
+const MOST_AGAIN = 3;
 
 export function oneFailure(failure: string): Counts {
   return { ...NOTHING, failed: 1, failures: [failure] };
 }
 
-/** A run that failed without a failed test, as where a file cannot be loaded, counts as one failure. */
-export async function readCounts(
-  project: string,
-  file: string,
-  hasSucceeded: boolean,
-): Promise<Counts> {
-  const report = Report.safeParse(await readJson(file));
-  if (!report.success) return oneFailure(`${project}: ended without a report`);
-  const { numPassedTests, numFailedTests, numPendingTests, numTodoTests, testResults } =
-    report.data;
-  const failures = testResults.flatMap(failuresOf);
-  if (!hasSucceeded && failures.length === 0)
-    failures.push(`${project}: an error outside of tests`);
+export async function readFiles(file: string): Promise<FileResult[] | undefined> {
+  return Report.safeParse(await readJson(file)).data?.testResults;
+}
+
+/** The files to run once more: the failed ones, where that may be chance. */
+export function filesToRepeat({ files = [], hasSucceeded }: ProjectRun): string[] {
+  const failed = files.filter((file) => failuresOf(file).length > 0).map(({ name }) => name);
+  return hasSucceeded || failed.length > MOST_AGAIN ? [] : failed;
+}
+
+/**
+ * Counts a run, with the second run of its failed files where there was one: that one counts for them. A run that failed
+ * without a failed test, as where a file cannot be loaded, counts as one failure.
+ */
+export function count(first: ProjectRun, again?: ProjectRun): Counts {
+  const last = again ?? first;
+  if (first.files === undefined || last.files === undefined)
+    return oneFailure(`${first.project}: ended without a report`);
+  const repeated = new Map(again?.files?.map((file) => [file.name, file]));
+  const files = first.files.map((file) => repeated.get(file.name) ?? file);
+  const states = files.flatMap(({ assertionResults }) => assertionResults.map((one) => one.status));
+  const failures = files.flatMap(failuresOf);
+  if (!last.hasSucceeded && failures.length === 0)
+    failures.push(`${first.project}: an error outside of tests`);
   return {
-    passed: numPassedTests,
-    failed: hasSucceeded ? numFailedTests : Math.max(1, numFailedTests),
-    skipped: numPendingTests + numTodoTests,
+    passed: states.filter((state) => state === 'passed').length,
+    failed: failures.length,
+    skipped: states.filter((state) => state !== 'passed' && state !== 'failed').length,
     failures,
+    flaky: first.files.filter(({ name }) => isGood(repeated.get(name))).flatMap(failuresOf),
   };
+}
+
+function isGood(file: FileResult | undefined): boolean {
+  return file !== undefined && failuresOf(file).length === 0;
 }
 
 function failuresOf({ name, status, message, assertionResults }: FileResult): string[] {
@@ -82,6 +107,7 @@ export function sum(counts: readonly Counts[]): Counts {
       failed: total.failed + each.failed,
       skipped: total.skipped + each.skipped,
       failures: [...total.failures, ...each.failures],
+      flaky: [...total.flaky, ...each.flaky],
     }),
     NOTHING,
   );

@@ -11,8 +11,8 @@ import { startOf } from '#adapters/processes/identity.ts';
 import { stopProcess } from '#adapters/processes/stop-process.ts';
 import { messageOf, UserError } from '#core/errors.ts';
 import { SYSTEM_IMAGES } from '#core/images.ts';
-import { lastLine, oneFailure, readCounts, sum } from './results.ts';
-import type { Counts } from './results.ts';
+import { count, filesToRepeat, lastLine, oneFailure, readFiles, sum } from './results.ts';
+import type { Counts, ProjectRun } from './results.ts';
 
 const DOCKER_SOCKET = '/var/run/docker.sock';
 const SETUP_TIMEOUT_MS = 900_000;
@@ -51,6 +51,7 @@ async function testAll(): Promise<boolean> {
     await rm(folder, { recursive: true, force: true });
   }
   const total = sum(counts);
+  for (const failure of total.flaky) say(`FLAKY, passed when run again: ${failure}`);
   for (const failure of total.failures) say(`FAILED ${failure}`);
   say(lastLine(total));
   return total.failed === 0;
@@ -75,16 +76,24 @@ async function setUp(signal: AbortSignal): Promise<number | undefined> {
   return startedPid;
 }
 
+/** What fails beside real engines and processes may be chance: its files are run once more, and that is told. */
 async function runProject(project: string, folder: string): Promise<Counts> {
-  const file = join(folder, `${project}.json`);
-  const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${file}`];
-  const hasSucceeded = await run(`${project} tests`, 'vitest', [
-    'run',
-    '--project',
-    project,
-    ...reporters,
-  ]);
-  return readCounts(project, file, hasSucceeded);
+  const first = await runVitest(project, join(folder, `${project}.json`), []);
+  const repeat = project === 'unit' ? [] : filesToRepeat(first);
+  if (repeat.length === 0) return count(first);
+  return count(first, await runVitest(project, join(folder, `${project}-again.json`), repeat));
+}
+
+async function runVitest(
+  project: string,
+  report: string,
+  files: readonly string[],
+): Promise<ProjectRun> {
+  const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
+  const name = `${project} tests${files.length === 0 ? '' : ' that failed, once more'}`;
+  const args = ['run', '--project', project, ...reporters, ...files];
+  const hasSucceeded = await run(name, 'vitest', args);
+  return { project, hasSucceeded, files: await readFiles(report) };
 }
 
 /** The programs are on the PATH: setup/run.mjs puts the project's own first. */

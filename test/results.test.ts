@@ -1,0 +1,65 @@
+import { describe, expect, it } from 'vitest';
+import { count, filesToRepeat } from './results.ts';
+import type { FileResult, ProjectRun } from './results.ts';
+
+/** A file of which these tests failed, beside one that passed. */
+function file(name: string, ...failed: string[]): FileResult {
+  return {
+    name: `${process.cwd()}/${name}`,
+    status: failed.length === 0 ? 'passed' : 'failed',
+    message: '',
+    assertionResults: [
+      { status: 'passed', fullName: 'is well' },
+      ...failed.map((fullName) => ({
+        status: 'failed',
+        fullName,
+        failureMessages: ['Error: away\n    at line 1'],
+      })),
+    ],
+  };
+}
+
+function run(...files: FileResult[]): ProjectRun {
+  const hasSucceeded = files.every(({ status }) => status === 'passed');
+  return { project: 'e2e', hasSucceeded, files };
+}
+
+describe('the counts of npm test', () => {
+  it('name what failed and why', () => {
+    const first = run(file('a.test.ts', 'serves'), file('b.test.ts'));
+    expect(count(first)).toEqual({
+      passed: 2,
+      failed: 1,
+      skipped: 0,
+      failures: ['a.test.ts: serves: Error: away'],
+      flaky: [],
+    });
+  });
+
+  it('are those of the second run for what was run again, and tell of it', () => {
+    const first = run(file('a.test.ts', 'serves'), file('b.test.ts'));
+    expect(count(first, run(file('a.test.ts')))).toMatchObject({
+      passed: 2,
+      failed: 0,
+      flaky: ['a.test.ts: serves: Error: away'],
+    });
+    const again = count(first, run(file('a.test.ts', 'serves', 'ends')));
+    expect(again).toMatchObject({ failed: 2, flaky: [] });
+  });
+
+  it('have a failure where a file cannot be loaded, or the run broke', () => {
+    const broken: FileResult = { ...file('a.test.ts'), status: 'failed', message: 'no module' };
+    expect(count(run(broken)).failures).toEqual(['a.test.ts: no module']);
+    expect(count({ ...run(file('a.test.ts')), hasSucceeded: false }).failed).toBe(1);
+    expect(count({ project: 'e2e', hasSucceeded: false, files: undefined }).failed).toBe(1);
+    const second = { ...run(file('a.test.ts')), hasSucceeded: false };
+    expect(count(run(file('a.test.ts', 'serves')), second).failed).toBe(1);
+  });
+
+  it('come of one run where more failed than chance explains', () => {
+    const files = ['a', 'b', 'c', 'd'].map((name) => file(name, 'serves'));
+    expect(filesToRepeat(run(...files))).toEqual([]);
+    expect(filesToRepeat(run(...files.slice(1)))).toHaveLength(3);
+    expect(filesToRepeat(run(file('a')))).toEqual([]);
+  });
+});
