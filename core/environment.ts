@@ -132,6 +132,13 @@ export const VARIABLES: readonly Variable[] = [
     description: 'Answers names that are aliases or SRV records; runs only where there are any',
   },
   {
+    name: 'WINDLASS_PROBE_IMAGE',
+    programs: ['deploy worker'],
+    fallback: '`busybox:1.36-musl`',
+    description:
+      'On a fleet, a BusyBox that needs no libraries: it makes liveness probes within tasks; used only where there are any',
+  },
+  {
     name: 'DOCKER_HOST',
     programs: ['build worker'],
     fallback: '`unix:///var/run/docker.sock`',

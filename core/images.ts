@@ -8,6 +8,8 @@ export interface SystemImages {
   udpProxy: string;
   /** unbound, for the records that the name server, which is dnsmasq, does not serve: aliases and SRV. */
   recordServer: string;
+  /** BusyBox again, one that needs no libraries: it is brought into tasks of Swarm, and asks them there how they are. */
+  probe: string;
 }
 
 export const SYSTEM_IMAGES: SystemImages = {
@@ -16,4 +18,5 @@ export const SYSTEM_IMAGES: SystemImages = {
   nameServer: 'dockurr/dnsmasq:2.90',
   udpProxy: 'nginx:1.22',
   recordServer: 'mvance/unbound:1.17.1',
+  probe: 'busybox:1.36-musl',
 };

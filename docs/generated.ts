@@ -87,7 +87,7 @@ holds those that are honoured: they mean what they mean in Kubernetes. The secon
 Any other kind, field or value is refused with its path before anything is touched: nothing is ignored silently.
 
 The column \`On swarm\` tells what \`engine: swarm\` does with the field. There a pod is a task of Swarm, which is one container;
-liveness probes have to be \`exec\`, readiness probes \`httpGet\` or \`tcpSocket\`; \`seccompProfile\` is \`RuntimeDefault\`; a
+liveness probes may not be \`grpc\` or of scheme \`HTTPS\`, readiness probes have to be \`httpGet\` or \`tcpSocket\`; \`seccompProfile\` is \`RuntimeDefault\`; a
 \`sizeLimit\` needs \`medium: Memory\`; \`imagePullPolicy: Never\` and \`updateStrategy.type: OnDelete\` are refused, as is a
 DaemonSet with \`maxUnavailable: 0\` that says when its pods are ready; of a StatefulSet \`minReadySeconds\` is how long Swarm
 watches a new task; failed tasks are made anew after 2 s each time.

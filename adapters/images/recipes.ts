@@ -20,14 +20,16 @@ export interface ImageRecipe {
 const STREAM_MODULE = '/usr/lib/nginx/modules/ngx_stream_module.so';
 const PATH = 'ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
+const BUSYBOX: ImageRecipe = {
+  packages: ['busybox-static'],
+  file: 'bin/busybox',
+  target: '/bin/busybox',
+  links: [],
+  changes: [PATH, 'CMD ["sh"]'],
+};
+
 export const RECIPES: Readonly<Record<keyof SystemImages, ImageRecipe>> = {
-  sandbox: {
-    packages: ['busybox-static'],
-    file: 'bin/busybox',
-    target: '/bin/busybox',
-    links: [],
-    changes: [PATH, 'CMD ["sh"]'],
-  },
+  sandbox: BUSYBOX,
   proxy: {
     packages: ['haproxy'],
     file: 'usr/sbin/haproxy',
@@ -59,4 +61,5 @@ export const RECIPES: Readonly<Record<keyof SystemImages, ImageRecipe>> = {
     links: [],
     changes: [PATH],
   },
+  probe: BUSYBOX,
 };

@@ -113,6 +113,14 @@ describe('acceptForSwarm', () => {
         },
       },
     },
+    {
+      of: 'a liveness probe by HTTP',
+      said: { container: { livenessProbe: { httpGet: { port: 80 } } } },
+    },
+    {
+      of: 'a liveness probe by a connection',
+      said: { container: { livenessProbe: { tcpSocket: { port: 80 } } } },
+    },
   ])('takes $of', ({ said }) => {
     expect(problemsOf(said)).toEqual([]);
   });
@@ -138,10 +146,16 @@ describe('acceptForSwarm', () => {
       says: /one container/,
     },
     {
-      what: 'a liveness probe by HTTP',
-      said: { container: { livenessProbe: { httpGet: { port: 80 } } } },
-      path: `${WEB}.livenessProbe.httpGet`,
-      says: /by a command in the container alone/,
+      what: 'a liveness probe by HTTPS',
+      said: { container: { livenessProbe: { httpGet: { port: 80, scheme: 'HTTPS' } } } },
+      path: `${WEB}.livenessProbe.httpGet.scheme`,
+      says: /none that speaks TLS/,
+    },
+    {
+      what: 'a liveness probe by gRPC',
+      said: { container: { livenessProbe: { grpc: { port: 80 } } } },
+      path: `${WEB}.livenessProbe.grpc`,
+      says: /none that speaks gRPC/,
     },
     {
       what: 'a readiness probe by a command',

@@ -142,17 +142,23 @@ function checkSpread(
   });
 }
 
+const SAY_ANOTHER = 'say tcpSocket, or exec with a program that the image has';
 const MUST_BE_DEFAULT = `must be RuntimeDefault: a service of Swarm cannot say another: ${OTHERS}`;
 
 function checkContainer(container: Container, path: FieldPath, report: Report): void {
   const { livenessProbe, readinessProbe, securityContext, imagePullPolicy } = container;
-  for (const action of ['httpGet', 'tcpSocket', 'grpc'] as const)
-    if (livenessProbe?.[action] !== undefined)
-      report(
-        [...path, 'livenessProbe', action],
-        `Swarm checks health by a command in the container alone: ${OTHERS}`,
-        'say exec, with a program that the image has',
-      );
+  if (livenessProbe?.grpc !== undefined)
+    report(
+      [...path, 'livenessProbe', 'grpc'],
+      `Swarm checks health by a command in the container, and Windlass has none that speaks gRPC: ${OTHERS}`,
+      SAY_ANOTHER,
+    );
+  if (livenessProbe?.httpGet?.scheme === 'HTTPS')
+    report(
+      [...path, 'livenessProbe', 'httpGet', 'scheme'],
+      `Swarm checks health by a command in the container, and Windlass has none that speaks TLS: ${OTHERS}`,
+      SAY_ANOTHER,
+    );
   for (const action of ['exec', 'grpc'] as const)
     if (readinessProbe?.[action] !== undefined)
       report(

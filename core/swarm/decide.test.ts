@@ -56,6 +56,18 @@ function key(word: string): Resource {
   return { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'key' }, stringData: { word } };
 }
 
+function asked(): Resource {
+  const labels = { app: 'asked' };
+  const container = { name: 'web', image: 'web:1', livenessProbe: { tcpSocket: { port: 80 } } };
+  const template = { metadata: { labels }, spec: { containers: [container] } };
+  return {
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: { name: 'asked' },
+    spec: { selector: { matchLabels: labels }, template },
+  };
+}
+
 const JOB: Resource = {
   apiVersion: 'batch/v1',
   kind: 'Job',
@@ -83,6 +95,31 @@ function served(): { swarm: SimulatedSwarm; resources: Resource[] } {
 }
 
 describe('decide', () => {
+  it('brings what asks tasks to every server before the first service that needs it, and to those that come', () => {
+    const swarm = simulateSwarm();
+    swarm.world.proxies.push({ node: 'two', isEdge: true });
+    const done = kinds(swarm.settle([desire([asked()])]).done);
+    expect(done.filter((kind) => kind === 'placeProbes')).toHaveLength(2);
+    expect(done.indexOf('createService')).toBeGreaterThan(done.lastIndexOf('placeProbes'));
+    expect(swarm.settle([desire([asked(), web({ files: false })])]).done).not.toContainEqual(
+      expect.objectContaining({ kind: 'placeProbes' }),
+    );
+    swarm.world.proxies.push({ node: 'three', isEdge: true });
+    expect(swarm.settle([desire([asked()])]).done).toContainEqual({
+      kind: 'placeProbes',
+      node: 'three',
+      owners: ['shop/test'],
+    });
+  });
+
+  it('goes on without it where a server cannot have what asks tasks for now', () => {
+    const swarm = simulateSwarm();
+    swarm.world.proxies = [{ node: 'one', isEdge: true, leftAside: ['placeProbes'] }];
+    const { done, owners } = swarm.settle([desire([asked()])]);
+    expect(kinds(done)).not.toContain('placeProbes');
+    expect(owners[0]?.serving).toBe(true);
+  });
+
   it('records first, then makes files, then the service that mounts them', () => {
     const swarm = simulateSwarm();
     const { done, owners } = swarm.settle([desire([page('one'), key('s3cret'), web()])]);

@@ -26,7 +26,8 @@ import type { Keeper, Kept, Remembered } from '#core/swarm/keep-service.ts';
 import { keepServices } from '#core/swarm/keep-services.ts';
 import type { Seal } from '#core/swarm/files.ts';
 import { surgeKey } from '#core/swarm/rollout.ts';
-import type { EndpointMode } from '#core/swarm/service.ts';
+import type { EndpointMode, ServiceSpec } from '#core/swarm/service.ts';
+import { placeProbes } from '#core/swarm/place-probes.ts';
 import { turnOf } from '#core/swarm/spread.ts';
 import type { Turn } from '#core/swarm/spread.ts';
 import { begunAnew, WAITS_IN_VAIN } from '#core/swarm/stuck-update.ts';
@@ -71,8 +72,11 @@ export function decide(
       .filter(({ clear }) => clear.kind === 'Secret'),
   );
   const traffic = trafficOf(records, secrets, world, now);
+  const placing = placeProbes(acting.flatMap(specsOf), world);
+  const waiting = new Set([...traffic.waiting, ...placing.flatMap((step) => step.owners)]);
   const steps = [
     ...withGiven(recording, records, world),
+    ...placing,
     ...traffic.steps,
     ...acting.flatMap((owner) => serviceSteps(owner, world)),
     ...acting.flatMap((owner) => dropSteps(owner, world)),
@@ -84,7 +88,7 @@ export function decide(
     ownerStatus(
       owner,
       { ...facts, claims: world.claims },
-      traffic.settled && !traffic.waiting.has(owner.state.owner),
+      traffic.settled && !waiting.has(owner.state.owner),
     ),
   );
   const wakes = [...statuses.map(({ wakeAt }) => wakeAt), traffic.orderAt].flatMap(
@@ -111,6 +115,10 @@ interface PlannedOwner {
   /** The services of all of them. */
   kept: Kept[];
   conflict?: string;
+}
+
+function specsOf({ state, kept }: PlannedOwner): { owner: OwnerKey; spec: ServiceSpec }[] {
+  return kept.map(({ wanted }) => ({ owner: state.owner, spec: wanted }));
 }
 
 function pullOf({

@@ -21,6 +21,8 @@ function text(steps: readonly SwarmStep[]): string[] {
 const ALL = [
   step('record'),
   step('record'),
+  step('placeProbes', 's1'),
+  step('placeProbes', 's2'),
   step('configureProxy', 's1'),
   step('configureDns', 's1'),
   step('configureProxy', 's2'),
@@ -33,9 +35,10 @@ const ALL = [
 ];
 
 describe('inLanes', () => {
-  it('records first, makes services beside the proxies, and ends nothing before traffic has left it', () => {
+  it('records first, then what asks tasks, makes services beside the proxies, and ends nothing before traffic has left it', () => {
     expect(text(ALL)).toEqual([
       'record+record',
+      'placeProbes beside placeProbes',
       'createFile, createService+updateService beside configureProxy, configureDns beside configureProxy',
       'removeService, forget, removeFile',
     ]);

@@ -45,7 +45,7 @@ export interface SwarmPlace {
 
 export function marksOf(
   { cluster, installation }: SwarmPlace,
-  role: 'service' | 'file' | 'record' | 'claim' | 'network' | 'certificate',
+  role: 'service' | 'file' | 'record' | 'claim' | 'network' | 'certificate' | 'probes',
 ): Record<string, string> {
   return { [MARK.installation]: installation, [MARK.cluster]: cluster, [MARK.role]: role };
 }

@@ -45,6 +45,11 @@ export function certificateName({ cluster, installation }: SwarmPlace, name: str
   return `certificate-${contentHash({ cluster, installation, name })}`;
 }
 
+/** Of the volume of a server that has the program which asks tasks. */
+export function probesVolume(place: SwarmPlace): string {
+  return `probes.${networkName(place)}`;
+}
+
 export function networkName({ cluster, installation }: SwarmPlace): string {
   return `${cluster}-${installation}`;
 }

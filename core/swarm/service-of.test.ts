@@ -199,6 +199,50 @@ describe('serviceOf', () => {
     );
   });
 
+  it.each([
+    {
+      by: 'a connection',
+      asks: { tcpSocket: { port: 80 } },
+      command: ['nc', '-w', '2', '127.0.0.1', '80', '-e', '/.windlass/busybox', 'true'],
+    },
+    {
+      by: 'HTTP',
+      asks: {
+        httpGet: { path: '/up', port: 80, httpHeaders: [{ name: 'Host', value: 'a.example' }] },
+      },
+      command: [
+        'sh',
+        '-c',
+        expect.stringContaining('nc -w'),
+        '/.windlass/busybox',
+        '127.0.0.1',
+        '80',
+        '2',
+        'GET /up HTTP/1.1\r\nUser-Agent: windlass-probe\r\nAccept: */*\r\nConnection: close\r\nHost: a.example\r\n\r\n',
+      ],
+    },
+  ])('has a program of the server ask a task by $by', ({ asks, command }) => {
+    const livenessProbe = { ...asks, initialDelaySeconds: 5, timeoutSeconds: 2 };
+    const { Healthcheck, Mounts } = specOf({ container: { livenessProbe } }).TaskTemplate
+      .ContainerSpec;
+    expect(Healthcheck).toEqual({
+      Test: ['CMD', '/.windlass/busybox', ...command],
+      Interval: 10e9,
+      Timeout: 12e9,
+      StartPeriod: 5e9,
+      Retries: 3,
+    });
+    expect(Mounts).toEqual([
+      {
+        Type: 'volume',
+        Source: 'probes.c-i',
+        Target: '/.windlass',
+        ReadOnly: true,
+        VolumeOptions: { NoCopy: true },
+      },
+    ]);
+  });
+
   it('has one task on each server for a DaemonSet', () => {
     expect(specOf({ kind: 'DaemonSet' }).Mode).toEqual({ Global: {} });
   });

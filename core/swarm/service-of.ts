@@ -7,7 +7,7 @@ import { contentHash } from '#core/hash.ts';
 import type { OwnerKey } from '#core/owner.ts';
 import { filesOf } from '#core/swarm/files.ts';
 import type { Seal } from '#core/swarm/files.ts';
-import { healthCheckOf } from '#core/swarm/health-check.ts';
+import { healthCheckOf, probesMount } from '#core/swarm/health-check.ts';
 import { MARK, marksOf } from '#core/swarm/marks.ts';
 import type { SwarmPlace } from '#core/swarm/marks.ts';
 import { claimVolume, serviceName } from '#core/swarm/names.ts';
@@ -75,7 +75,10 @@ export function serviceOf(
       Healthcheck: healthCheckOf(container.probes.liveness),
       ...namesOf(pod, scope),
       Sysctls: pod.sysctls,
-      Mounts: container.mounts.flatMap((mount) => mountOf(mount, pod, scope.place)),
+      Mounts: [
+        ...container.mounts.flatMap((mount) => mountOf(mount, pod, scope.place)),
+        ...probesMount(container.probes.liveness, scope.place),
+      ],
       Configs: mounted.configs,
       Secrets: mounted.secrets,
     },

@@ -269,17 +269,24 @@ function podsOf(kept: KeptService): PodStatus[] {
   };
   return [...shown]
     .toSorted((one, other) => (one.name < other.name ? -1 : 1))
-    .map((task) => podStatusOf(task, restartsOf(task, kept), of));
+    .map((task) => podStatusOf(task, endedBefore(task, kept), of));
 }
 
-function restartsOf(task: LiveTask, { tasks }: KeptService): number {
-  return tasks.filter(
-    (other) =>
-      other.slot === task.slot &&
-      other.templateHash === task.templateHash &&
-      other.createdAt < task.createdAt &&
-      hasEnded(other),
-  ).length;
+function restartsOf(task: LiveTask, kept: KeptService): number {
+  return endedBefore(task, kept).length;
+}
+
+/** In its place and of its template, the last one first. */
+function endedBefore(task: LiveTask, { tasks }: KeptService): LiveTask[] {
+  return tasks
+    .filter(
+      (other) =>
+        other.slot === task.slot &&
+        other.templateHash === task.templateHash &&
+        other.createdAt < task.createdAt &&
+        hasEnded(other),
+    )
+    .toSorted((one, other) => other.createdAt - one.createdAt);
 }
 
 function healthOf(isComplete: boolean, failure: string | undefined, reason: string): Health {

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { lacksImage } from '#core/swarm/task-words.ts';
+import { lacksImage, podStatusOf, whyNotReady } from '#core/swarm/task-words.ts';
 import type { LiveTask } from '#core/swarm/world.ts';
 
 /** As Swarm leaves it, and makes another one. */
@@ -26,4 +26,26 @@ it.each<[string, Partial<LiveTask>, Partial<LiveTask>, boolean]>([
 ])('lacks its image: %s', (_when, task, other, lacks) => {
   const one = { ...TASK, ...task };
   expect(lacksImage(one, [one, { ...LATER, ...other }])).toBe(lacks);
+});
+
+it('tells what the liveness probe found that ended the task before', () => {
+  const ended: LiveTask = {
+    ...TASK,
+    state: 'failed',
+    error: 'task: non-zero exit (137): dockerexec: unhealthy container',
+    exitCode: 137,
+    liveness: 'HTTP 404',
+  };
+  expect(whyNotReady(ended, 1)).toBe('liveness probe failed: HTTP 404, 1 restart');
+  const container = { name: 'web', image: 'web:1' };
+  const of = { namespace: 'default', owner: 'Deployment/default/web', container, isJob: false };
+  expect(podStatusOf(LATER, [ended], of).containers).toEqual([
+    {
+      ...container,
+      ready: true,
+      restarts: 1,
+      state: 'running',
+      last: { reason: 'Error', exitCode: 137, message: 'liveness probe failed: HTTP 404' },
+    },
+  ]);
 });

@@ -47,20 +47,29 @@ export function lacksImage(task: LiveTask, all: readonly LiveTask[]): boolean {
 
 /** Why a task is not ready; empty where it is, or where nothing is wrong yet. */
 export function whyNotReady(task: LiveTask, restarts: number): string {
-  const { state, error, message, exitCode, readiness } = task;
+  const { state, message, exitCode, readiness } = task;
+  const error = whyEnded(task);
   if (isImageMissing(task)) return `ImagePullBackOff: ${error}`;
   if (state === 'rejected') return `the server refused it: ${error}`;
   const times = `${restarts} ${restarts === 1 ? 'restart' : 'restarts'}`;
   if (state === 'failed')
-    return exitCode === undefined ? `${error}, ${times}` : `exit code ${exitCode}, ${times}`;
+    return exitCode === undefined || task.liveness !== undefined
+      ? `${error}, ${times}`
+      : `exit code ${exitCode}, ${times}`;
   if (state === 'pending' || state === 'new') return error === '' ? '' : `Unschedulable: ${error}`;
   if (readiness?.ok === false) return `readiness probe: ${readiness.answer}`;
   return state === 'running' || error === '' ? '' : `${message}: ${error}`;
 }
 
+/** As Swarm says it, and where a probe had it end, what that found. */
+function whyEnded({ error, liveness }: LiveTask): string {
+  return liveness === undefined ? error : `liveness probe failed: ${liveness}`;
+}
+
+/** `before` are those that ended in its place, the last one first. */
 export function podStatusOf(
   task: LiveTask,
-  restarts: number,
+  before: readonly LiveTask[],
   of: {
     namespace: string;
     owner: ResourceKey;
@@ -69,6 +78,7 @@ export function podStatusOf(
   },
 ): PodStatus {
   const { name, ip, createdAt, state } = task;
+  const restarts = before.length;
   const ready = isReady(task);
   return {
     name,
@@ -79,15 +89,26 @@ export function podStatusOf(
     ...(ip === undefined ? {} : { ip }),
     ...(state === 'complete' ? { phase: 'Succeeded' as const } : {}),
     ...(hasFailed(task) && of.isJob ? { phase: 'Failed' as const } : {}),
-    containers: [{ ...of.container, ready, restarts, ...stateOf(task, restarts) }],
+    containers: [
+      { ...of.container, ready, restarts, ...stateOf(task, restarts), ...lastOf(before[0]) },
+    ],
   };
+}
+
+function lastOf(before: LiveTask | undefined): Pick<ContainerStatus, 'last'> {
+  if (before?.exitCode === undefined) return {};
+  const { exitCode } = before;
+  const message = whyEnded(before);
+  const reason = exitCode === 0 && before.liveness === undefined ? 'Completed' : 'Error';
+  return { last: { reason, exitCode, ...(message === '' ? {} : { message }) } };
 }
 
 function stateOf(
   task: LiveTask,
   restarts: number,
 ): Pick<ContainerStatus, 'state' | 'reason' | 'message' | 'exitCode'> {
-  const { state, error, exitCode, readiness } = task;
+  const { state, exitCode, readiness } = task;
+  const error = whyEnded(task);
   if (state === 'running')
     return readiness?.ok === false
       ? { state: 'running', message: `readiness probe: ${readiness.answer}` }

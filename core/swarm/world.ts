@@ -55,6 +55,8 @@ export interface ServerProxies {
   udpProxy?: string;
   udpEdge?: string;
   nameRecords?: string;
+  /** Whether it has what asks its tasks how they are. */
+  probes?: true;
   /** Its ports that are not served, since another program there has them. */
   taken?: readonly HostPort[];
   /** Steps by their names that were tried in vain there, and wait for their next time. */
@@ -146,6 +148,8 @@ export interface LiveTask {
   ip?: string;
   /** What its readiness probe found; absent where it has none. */
   readiness?: { ok: boolean; answer: string };
+  /** What its liveness probe found last, of one that Swarm ended for that; absent where it is not known. */
+  liveness?: string;
   pod: TaskPod;
 }
 
@@ -196,6 +200,8 @@ export type SwarmStep =
   /** `owners` have Services that need it. */
   | { kind: 'configureUdp'; node: string; role: UdpRole; config: UdpConfig; owners: OwnerKey[] }
   | { kind: 'configureRecords'; node: string; config: RecordsConfig; owners: OwnerKey[] }
+  /** Brings to the server what asks its tasks how they are, which those of `owners` need. */
+  | { kind: 'placeProbes'; node: string; owners: OwnerKey[] }
   /** Begins to ask for a certificate; every edge answers for its hosts by then. */
   | { kind: 'orderCertificate'; order: CertificateOrder };
 

@@ -129,6 +129,9 @@ export function simulateSwarm(): SimulatedSwarm {
         runWith(step.node, { [key]: step.config.hash });
         return;
       }
+      case 'placeProbes':
+        runWith(step.node, { probes: true });
+        return;
       case 'orderCertificate':
         if (world.acme !== undefined)
           world.acme = { ...world.acme, certificates: { [step.order.id]: { ordering: true } } };

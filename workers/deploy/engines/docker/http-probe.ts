@@ -1,22 +1,4 @@
-import type { Action } from '#core/docker/world.ts';
 import type { ProbeResult } from './fold-probe.ts';
-
-export type HttpAction = Extract<Action, { kind: 'http' }>;
-
-/** The declared headers, and what every request carries where they do not say it. */
-export function headersOf(address: string, { headers, port }: HttpAction): [string, string][] {
-  const given = new Set(Object.keys(headers).map((name) => name.toLowerCase()));
-  const defaults: [string, string][] = [
-    ['Host', `${address}:${port}`],
-    ['User-Agent', 'windlass-probe'],
-    ['Accept', '*/*'],
-    ['Connection', 'close'],
-  ];
-  return [
-    ...defaults.filter(([name]) => !given.has(name.toLowerCase())),
-    ...Object.entries(headers),
-  ];
-}
 
 /** Any status from 200 to below 400 is good. */
 export function httpResult(status: number, body: string): ProbeResult {

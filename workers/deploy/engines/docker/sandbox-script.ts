@@ -1,7 +1,7 @@
+import { httpRequest } from '#core/docker/probe-request.ts';
 import type { Action } from '#core/docker/world.ts';
 import type { ProbeResult } from './fold-probe.ts';
-import { connectionProblem, headersOf, httpResult } from './http-probe.ts';
-import type { HttpAction } from './http-probe.ts';
+import { connectionProblem, httpResult } from './http-probe.ts';
 
 /**
  * Runs in the proxy's sandbox for as long as its input is open, since to start a program in a container takes Docker long.
@@ -76,9 +76,4 @@ function resultOf(kind: string, rest: string): ProbeResult {
   const code = /^HTTP\/\d(?:\.\d)? (\d{3})/.exec(status)?.[1];
   if (code === undefined) return { ok: false, answer: `no HTTP: ${status.trim()}` };
   return httpResult(Number(code), body);
-}
-
-function httpRequest(address: string, action: HttpAction): string {
-  const headers = headersOf(address, action).map(([name, value]) => `${name}: ${value}`);
-  return [`GET ${action.path} HTTP/1.1`, ...headers, '', ''].join('\r\n');
 }

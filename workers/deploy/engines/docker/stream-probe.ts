@@ -3,10 +3,11 @@ import { connect as connectHttp2 } from 'node:http2';
 import { isIP } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { connect as connectTls } from 'node:tls';
+import { headersOf } from '#core/docker/probe-request.ts';
+import type { HttpAction } from '#core/docker/probe-request.ts';
 import type { Action } from '#core/docker/world.ts';
 import type { ProbeResult } from './fold-probe.ts';
-import { headersOf, httpResult } from './http-probe.ts';
-import type { HttpAction } from './http-probe.ts';
+import { httpResult } from './http-probe.ts';
 
 const LONGEST_BODY = 1_000;
 interface Headers {

@@ -87,6 +87,7 @@ async function doStep(
       return remove(context, `/services/${step.id}`, signal);
     case 'removeFile':
       return remove(context, pathOf(step.file), signal);
+    case 'placeProbes':
     case 'configureProxy':
     case 'configureDns':
     case 'configureEdge':

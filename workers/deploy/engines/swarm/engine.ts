@@ -37,7 +37,8 @@ import { startInteractive } from '#adapters/docker/interactive.ts';
 import { displayKey } from '#core/present/display.ts';
 import type { Start } from '#core/tunnel/frame.ts';
 import type { Observed } from './observe.ts';
-import { findMovedClaims } from './moved-claims.ts';
+import { createLivenessReasons } from './liveness-reasons.ts';
+import { dockerOf, findMovedClaims } from './moved-claims.ts';
 import { createPullReasons } from './pull-reasons.ts';
 import { readFleet } from './read-fleet.ts';
 import { createServerProxies } from './server-proxies.ts';
@@ -107,6 +108,7 @@ export function createSwarmEngine(options: SwarmEngineOptions): WorkloadEngine {
     tell,
   );
   const pullReasons = createPullReasons(context, readCredentials, tell);
+  const livenessReasons = createLivenessReasons(context, tell);
   const certificates = createCertificateStore(context, options.sealKey);
   const orders = createCertificateOrders(
     context,
@@ -143,6 +145,10 @@ export function createSwarmEngine(options: SwarmEngineOptions): WorkloadEngine {
           ),
         pullReasonOf: (template) => pullReasons.reasonOf(template),
         readinessOf: (tasks) => proxies.readinessOf(tasks, network?.id),
+        livenessOf: (tasks, nodes) =>
+          livenessReasons.reasonsOf(tasks, (node) =>
+            dockerOf(context, nodes, node, options.connect),
+          ),
         findMoved: (claims, nodes) =>
           findMovedClaims(context, claims, nodes, { connect: options.connect, signal }),
       },
@@ -328,6 +334,7 @@ export function createSwarmEngine(options: SwarmEngineOptions): WorkloadEngine {
     async close() {
       proxies.close();
       pullReasons.close();
+      livenessReasons.close();
       await orders.close();
     },
   };

@@ -36,13 +36,14 @@ export function createFleetEngine({ retired, connect, ...options }: FleetEngineO
 
   function keeperOf(servers: readonly Server[]): ServerKeeper {
     const declared = declaredServers(servers);
-    const { readCredentials } = options;
+    const { readCredentials, images } = options;
     return createServerKeeper({
       cluster: cluster.metadata.name,
       installation,
       declared,
       connect,
       readCredentials,
+      images,
       log,
     });
   }

@@ -37,6 +37,11 @@ export interface Seen {
   /** What the registry says of the image of a task's template that a server could not pull. */
   pullReasonOf: (template: string) => string | undefined;
   readinessOf: (tasks: readonly ListedTask[]) => ReadonlyMap<string, LiveTask['readiness']>;
+  /** Of tasks that their liveness probes ended, what those found. */
+  livenessOf: (
+    tasks: readonly ListedTask[],
+    nodes: SwarmWorld['nodes'],
+  ) => ReadonlyMap<string, string>;
   /** Claims of nodes that there are no more, with where their volumes came back. */
   findMoved: (claims: readonly SwarmClaim[], nodes: SwarmWorld['nodes']) => Promise<SwarmClaim[]>;
 }
@@ -60,7 +65,7 @@ const NO_RANGE = { first: '10.88.128.2', size: 32_000 };
 export async function observe(
   context: SwarmContext,
   network: SwarmNetwork | undefined,
-  { readinessOf, pullReasonOf, acmeOf, findMoved, ...seen }: Seen,
+  { readinessOf, livenessOf, pullReasonOf, acmeOf, findMoved, ...seen }: Seen,
   signal: AbortSignal,
 ): Promise<Observed> {
   const [configs, secrets, services, nodes] = await Promise.all([
@@ -72,6 +77,7 @@ export async function observe(
   const ours = services.flatMap((service) => readService(context, service));
   const tasks = await tasksOf(context, new Set(ours.map(({ id }) => id)), signal);
   const readiness = readinessOf(tasks);
+  const liveness = livenessOf(tasks, nodes);
   const names = new Map(services.map(({ ID, Spec }) => [ID, Spec.Name]));
   const stored = configs.filter(({ Spec }) => STORED.includes(Spec.Labels?.[MARK.role] ?? ''));
   const claims = configs.flatMap((config) => readClaim(context, config));
@@ -85,9 +91,13 @@ export async function observe(
       services: ours,
       tasks: withReasons(
         tasks.map((task) => {
-          const found = readiness.get(task.ID);
-          const read = readTask(task, names.get(task.ServiceID) ?? '', network?.id, nodes);
-          return found === undefined ? read : { ...read, readiness: found };
+          const ready = readiness.get(task.ID);
+          const unhealthy = liveness.get(task.ID);
+          return {
+            ...readTask(task, names.get(task.ServiceID) ?? '', network?.id, nodes),
+            ...(ready === undefined ? {} : { readiness: ready }),
+            ...(unhealthy === undefined ? {} : { liveness: unhealthy }),
+          };
         }),
         pullReasonOf,
       ),

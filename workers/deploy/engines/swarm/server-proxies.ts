@@ -26,6 +26,8 @@ import type { SwarmContext } from './context.ts';
 import { serverName } from './listed.ts';
 import type { ListedNode, ListedTask } from './listed.ts';
 import type { SwarmNetwork } from './network.ts';
+import { placeProbes, removeProbes, saysFilled } from './probes.ts';
+import type { ListedContainer } from './probes.ts';
 import { addressOf } from './observe.ts';
 import { whileAnswering } from './while-answering.ts';
 
@@ -218,15 +220,12 @@ export function createServerProxies(
 
   async function look({ node, isEdge }: ToLookAt, signal: AbortSignal): Promise<Looked> {
     const server = servers.get(node) ?? own;
-    const listed = await callDocker<{ Id: string; Labels: Record<string, string> }[]>(
-      server.context.docker,
-      {
-        method: 'GET',
-        path: '/containers/json',
-        query: { all: true, filters: filterOurs(server.context) },
-        signal,
-      },
-    );
+    const listed = await callDocker<(ListedContainer & { Id: string })[]>(server.context.docker, {
+      method: 'GET',
+      path: '/containers/json',
+      query: { all: true, filters: filterOurs(server.context) },
+      signal,
+    });
     const roles: readonly string[] = SYSTEM_ROLES;
     const found = await Promise.all(
       listed
@@ -242,7 +241,14 @@ export function createServerProxies(
     server.shell.use(sandboxId);
     const lacking = taken === undefined ? {} : { taken: taken.ports };
     aside.done(node, LOOK);
-    const running = { node, isEdge, ...hashes, ...lacking, leftAside: aside.stepsLeft(node) };
+    const running: Running = {
+      node,
+      isEdge,
+      ...hashes,
+      ...lacking,
+      leftAside: aside.stepsLeft(node),
+      ...(listed.some((each) => saysFilled(context, each)) ? { probes: true } : {}),
+    };
     return { running, state };
   }
 
@@ -300,9 +306,7 @@ export function createServerProxies(
         throw new UserError('unavailable', `server ${step.node} is not in the swarm any more`);
       if (cleared.has(step.node)) return;
       try {
-        await asLongAsThere(step.node, signal, (until) =>
-          configure(server.system, step, network, until),
-        );
+        await asLongAsThere(step.node, signal, (until) => configure(server, step, network, until));
         aside.done(step.node, stepName(step));
       } catch (error) {
         if (!OFF_NETWORK.test(messageOf(error))) throw error;
@@ -338,9 +342,9 @@ export function createServerProxies(
       await Promise.all(
         there.map(({ node }) =>
           ifThere(node, signal, (until) => {
-            const { shell, system } = servers.get(node) ?? own;
+            const { shell, system, context: there } = servers.get(node) ?? own;
             shell.use(undefined);
-            return system.removeAll(until);
+            return Promise.all([system.removeAll(until), removeProbes(there, until)]);
           }),
         ),
       );
@@ -356,12 +360,14 @@ export function createServerProxies(
 }
 
 function configure(
-  system: SystemPod,
+  { system, context, images }: Server,
   step: ServerStep,
   network: SwarmNetwork,
   signal: AbortSignal,
 ): Promise<void> {
   switch (step.kind) {
+    case 'placeProbes':
+      return placeProbes(context, images.bringOwn, signal);
     case 'configureProxy':
       return system.configureProxy(network, step.config, signal);
     case 'configureDns':

@@ -7,6 +7,8 @@ import type { ServerStep, StepKind } from '#core/swarm/servers/step.ts';
 import { checkPulls } from './check-pulls.ts';
 import type { ServersContext } from './context.ts';
 import type { NodeAnswer } from './observe-servers.ts';
+import { prepareProbes } from './prepare-probes.ts';
+import type { ProbesContext } from '../probes.ts';
 
 const LISTEN = '0.0.0.0:2377';
 /** Docker itself gives a join 20 s, and then goes on with it. */
@@ -24,6 +26,7 @@ interface Work {
   /** Labels of what this cluster has on its servers beside Swarm. */
   ours: string;
   now: number;
+  probes: Omit<ProbesContext, 'docker'>;
   readCredentials: ReadCredentials;
   signal: AbortSignal;
 }
@@ -36,8 +39,9 @@ const EXECUTORS: Executors = {
       body: { ...addresses(declared), Spec: marked(mark, FIRST_GENERATION) },
       timeoutMs: JOIN_MS,
     }),
-  join: async ({ declared }, { server, manager, readCredentials, signal }) => {
+  join: async ({ declared }, { server, manager, probes, readCredentials, signal }) => {
     await checkPulls(server, manager, readCredentials, signal);
+    await prepareProbes(manager, { docker: server, ...probes }, readCredentials, signal);
     const [{ JoinTokens }, nodes] = await Promise.all([
       get<{ JoinTokens: { Worker: string } }>(manager, '/swarm', signal),
       get<NodeAnswer[]>(manager, '/nodes', signal),
@@ -83,7 +87,7 @@ const EXECUTORS: Executors = {
 export async function carryOutStep(
   step: ServerStep,
   seen: Seen,
-  { declared, client, mark, ours, readCredentials }: ServersContext,
+  { declared, client, mark, ours, place, images, readCredentials }: ServersContext,
   reachOfServer: string | undefined,
   signal: AbortSignal,
 ): Promise<void> {
@@ -94,7 +98,8 @@ export async function carryOutStep(
   const manager = teller === undefined ? server : client(teller.reach);
   const execute = EXECUTORS[step.kind] as (step: ServerStep, work: Work) => Promise<void>;
   const { now } = seen;
-  await execute(step, { server, manager, mark, ours, now, readCredentials, signal });
+  const probes = { ...place, images };
+  await execute(step, { server, manager, mark, ours, now, probes, readCredentials, signal });
 }
 
 /** The proxy and the name server: they are on the network of a swarm that the server is in no longer. */

@@ -99,6 +99,7 @@ function keeperOf(servers: readonly HarnessServer[]): ServerKeeper {
       const { docker } = JSON.parse(reach) as { docker: string };
       return { docker: connectDocker(docker), close: () => undefined };
     },
+    images: SYSTEM_IMAGES,
     readCredentials: () => Promise.resolve(undefined),
     log: pino({ level: 'silent' }),
   });

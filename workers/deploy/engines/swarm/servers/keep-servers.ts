@@ -1,6 +1,7 @@
 import type Docker from 'dockerode';
 import type { ReadCredentials } from '#adapters/docker/credentials.ts';
 import type { Logger } from 'pino';
+import type { SystemImages } from '#core/images.ts';
 import { messageOf } from '#core/errors.ts';
 import { decideServers, keyOf, nextStep } from '#core/swarm/servers/decide-servers.ts';
 import type { Decision } from '#core/swarm/servers/decide-servers.ts';
@@ -31,6 +32,7 @@ export interface KeepServersOptions {
   /** A client of the server that is reached so. */
   connect: (reach: string) => { docker: Docker; close: () => void };
   readCredentials: ReadCredentials;
+  images: SystemImages;
   log: Logger;
 }
 
@@ -64,7 +66,7 @@ export interface ServerKeeper {
 }
 
 export function createServerKeeper(options: KeepServersOptions): ServerKeeper {
-  const { cluster, installation, declared, connect, readCredentials, log } = options;
+  const { cluster, installation, declared, connect, readCredentials, images, log } = options;
   const connections = new Map<string, ReturnType<typeof connect>>();
   const memory: Memory = new Map();
   const failures = new Map<string, Failure>();
@@ -72,6 +74,8 @@ export function createServerKeeper(options: KeepServersOptions): ServerKeeper {
   const context: ServersContext = {
     declared,
     mark: `${cluster}.${installation}`,
+    place: { cluster, installation },
+    images,
     ours: filterOurs({ cluster, installation }),
     client,
     readCredentials,

@@ -4,7 +4,10 @@ import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { callDocker } from '#adapters/docker/call.ts';
 import { connectDocker } from '#adapters/docker/connect.ts';
+import type { Probe } from '#core/docker/world.ts';
 import { SYSTEM_IMAGES } from '#core/images.ts';
+import { probesMount } from '#core/swarm/health-check.ts';
+import { probesVolume } from '#core/swarm/names.ts';
 import { declaredServers } from '#core/swarm/servers/declared-servers.ts';
 import { APPLICATIONS_LABEL } from '#core/swarm/servers/labels.ts';
 import type { FleetStatus } from '#core/swarm/servers/report.ts';
@@ -19,6 +22,8 @@ const SIGNAL = new AbortController().signal;
 const BECOMES_MS = 150_000;
 const TEST_MS = 400_000;
 const REPLICAS = 4;
+const { sandbox, probe } = SYSTEM_IMAGES;
+const PLACE = { cluster: 'fleet', installation: 'test' };
 const NAMES = ['s1', 's2', 's3', 's4', 's5'];
 
 let harness: Harness;
@@ -28,7 +33,7 @@ const steps: string[] = [];
 beforeAll(async () => {
   harness = await createHarness(NAMES);
   await Promise.all(harness.servers.map((server) => server.start()));
-  await Promise.all(harness.servers.map((server) => server.load([SYSTEM_IMAGES.sandbox])));
+  await Promise.all(harness.servers.map((server) => server.load([sandbox, probe])));
 });
 afterAll(async () => {
   keeper?.close();
@@ -62,6 +67,9 @@ describe('the servers of a swarm, as their file changes', { timeout: TEST_MS }, 
       s5: 'true',
     });
     await untilTasksAt(['s4', 's5']);
+    // The tasks found there what asks them.
+    for (const name of ['s2', 's3', 's4', 's5'])
+      expect(await statusOfProbes(name)).toMatch(/^Exited \(0\)/);
   });
 
   it('forget a worker that died and was taken out of the file', async () => {
@@ -145,8 +153,7 @@ function declare(roles: Readonly<Record<string, Role>>): void {
   keeper?.close();
   steps.length = 0;
   keeper = createServerKeeper({
-    cluster: 'fleet',
-    installation: 'test',
+    ...PLACE,
     declared: declaredServers(
       Object.entries(roles).map(([name, role]) => ({
         name,
@@ -161,6 +168,7 @@ function declare(roles: Readonly<Record<string, Role>>): void {
       return { docker: connectDocker(docker), close: () => undefined };
     },
     readCredentials: () => Promise.resolve(undefined),
+    images: SYSTEM_IMAGES,
     log: pino({ level: 'silent' }),
   });
 }
@@ -257,14 +265,34 @@ async function tasksAt(): Promise<(string | undefined)[]> {
     .map(({ NodeID }) => nodes.find(({ ID }) => ID === NodeID)?.Description.Hostname);
 }
 
+/** Of the container that filled the server's volume. */
+async function statusOfProbes(name: string): Promise<string | undefined> {
+  const all = await get<{ Names: string[]; Status: string }[]>(
+    server(name).client,
+    '/containers/json?all=true',
+  );
+  return all.find(({ Names }) => Names.includes(`/${probesVolume(PLACE)}`))?.Status;
+}
+
+const PROBE: Probe = {
+  action: { kind: 'tcp', port: 80 },
+  initialDelaySeconds: 0,
+  periodSeconds: 1,
+  timeoutSeconds: 1,
+  successThreshold: 1,
+  failureThreshold: 1,
+};
+
+/** The mount of a probe, and no probe. */
 async function runService(): Promise<void> {
   const body = {
     Name: 'web',
     TaskTemplate: {
       ContainerSpec: {
-        Image: SYSTEM_IMAGES.sandbox,
+        Image: sandbox,
         Command: ['sleep', '3600'],
         StopGracePeriod: 0,
+        Mounts: probesMount(PROBE, PLACE),
       },
       Placement: { Constraints: [`node.labels.${APPLICATIONS_LABEL}==true`] },
     },
