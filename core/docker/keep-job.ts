@@ -13,11 +13,11 @@ import type { JobEnd, JobPlace, JobState } from '#core/docker/job-state.ts';
 import { isSuccess, verdictOf } from '#core/docker/job-policies.ts';
 import type { FailureVerdict } from '#core/docker/job-policies.ts';
 import { turnOf } from '#core/docker/init.ts';
-import { careFor, earliest, isGivenUp, warningOf } from '#core/docker/keep-pods.ts';
+import { careFor, earliest, isGivenUp } from '#core/docker/keep-pods.ts';
 import type { Kept, KeptPods } from '#core/docker/keep-pods.ts';
 import { endOf } from '#core/docker/pod-phase.ts';
 import { keeperOf, podSpec, templateHash } from '#core/docker/pod-spec.ts';
-import { pullSecretsOf } from '#core/docker/pull-secrets.ts';
+import { pullSecretWarning } from '#core/docker/pull-secrets.ts';
 import { unreadyReason } from '#core/docker/readiness.ts';
 import type { LivePod, PodSpec, Step } from '#core/docker/world.ts';
 import type { JobRules, Workload } from '#core/docker/workload.ts';
@@ -83,7 +83,7 @@ export function keepJob(kept: Kept, job: JobRules, recorded: JobState | undefine
     .filter(({ pending }) => pending === undefined)
     .map(({ pod }): Step => ({ kind: 'createPod', pod, run: turnOf(pod).run }));
   const pending = asked.find((each) => each.pending !== undefined)?.pending;
-  const warning = warningOf(pullSecretsOf(workload, workloads).lacked);
+  const warning = pullSecretWarning(workload, workloads);
   const removed = [...old, ...leaving];
   const failure = failureOf(run, state, active);
   return {

@@ -5,7 +5,7 @@ import type { HostPortClaims } from '#core/docker/host-ports.ts';
 import { turnOf } from '#core/docker/init.ts';
 import { keeperOf, podSpec } from '#core/docker/pod-spec.ts';
 import type { JobState } from '#core/docker/job-state.ts';
-import { pullSecretsOf } from '#core/docker/pull-secrets.ts';
+import { pullSecretWarning } from '#core/docker/pull-secrets.ts';
 import { deadlineOf, endOf } from '#core/docker/pod-phase.ts';
 import type { PodEnd } from '#core/docker/pod-phase.ts';
 import { isCrashLooping, isHeldBack, isReady, unreadyReason } from '#core/docker/readiness.ts';
@@ -105,7 +105,7 @@ export function keepRolledOut(
     .filter((each) => each.pending === undefined)
     .map(({ pod }): Step => ({ kind: 'createPod', pod, run: turnOf(pod).run }));
   const { paused } = workload.spec;
-  const warning = warningOf(pullSecretsOf(workload, workloads).lacked);
+  const warning = pullSecretWarning(workload, workloads);
   const complete = isFinite(workload)
     ? end?.phase === 'Succeeded'
     : rollout.complete && end === undefined;
@@ -294,12 +294,6 @@ function wrongWith(
       return `volume ${name} lost its files`;
   }
   return undefined;
-}
-
-/** In the kubelet's words. */
-export function warningOf(lackedPullSecrets: readonly string[]): string | undefined {
-  if (lackedPullSecrets.length === 0) return undefined;
-  return `FailedToRetrieveImagePullSecret: there is no Secret ${lackedPullSecrets.join(', ')}`;
 }
 
 const UP = new Set<LiveContainer['state']>(['running', 'paused', 'restarting']);

@@ -72,7 +72,7 @@ export function podSpec(
   const fields = { ...metadata, name, namespace };
   const { initContainers = [] } = spec;
   const fsGroup = spec.securityContext?.fsGroup;
-  const { found: pullSecrets } = pullSecretsOf(workload, workloads);
+  const pullSecrets = pullSecretsOf(workload, workloads);
   const all: InitContainer[] = [...initContainers, ...spec.containers];
   const scope: FileScope = {
     pod: fields,

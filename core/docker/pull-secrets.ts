@@ -42,17 +42,36 @@ const FORMATS = {
   'kubernetes.io/dockercfg': { key: '.dockercfg', schema: Entries },
 } as const;
 
-/** The Secrets that the workload's pods pull with, and the names of those that are not there. */
+/** The Secrets that the workload's pods pull with, as far as they are there. */
 export function pullSecretsOf(
-  { metadata, spec }: Workload,
-  { secrets }: Workloads,
-): { found: Secret[]; lacked: string[] } {
+  workload: Workload,
+  { secrets }: Pick<Workloads, 'secrets'>,
+): Secret[] {
+  return namesOf(workload).flatMap((key) => secrets.get(key) ?? []);
+}
+
+/** Of those that are not there, in the kubelet's words, and of those that hold no logins; absent where nothing is wrong. */
+export function pullSecretWarning(workload: Workload, { secrets }: Workloads): string | undefined {
+  const lacked = namesOf(workload)
+    .filter((key) => !secrets.has(key))
+    .map((key) => key.slice(key.indexOf('/') + 1));
+  const others = pullSecretsOf(workload, { secrets }).filter(
+    (secret) => formatOf(secret) === undefined,
+  );
+  const told = [
+    ...(lacked.length === 0 ? [] : [`there is no Secret ${lacked.join(', ')}`]),
+    ...others.map(
+      ({ metadata, type }) => `Secret ${metadata.name} of type ${type} holds no logins`,
+    ),
+  ];
+  return told.length === 0 ? undefined : `FailedToRetrieveImagePullSecret: ${told.join('; ')}`;
+}
+
+/** `namespace/name` */
+function namesOf({ metadata, spec }: Workload): string[] {
   const namespace = metadata.namespace ?? 'default';
-  const names = (spec.template.spec.imagePullSecrets ?? []).map(({ name }) => name);
-  return {
-    found: names.flatMap((name) => secrets.get(`${namespace}/${name}`) ?? []),
-    lacked: names.filter((name) => name !== '' && !secrets.has(`${namespace}/${name}`)),
-  };
+  const { imagePullSecrets = [] } = spec.template.spec;
+  return imagePullSecrets.flatMap(({ name }) => (name === '' ? [] : [`${namespace}/${name}`]));
 }
 
 /**

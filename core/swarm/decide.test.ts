@@ -211,6 +211,22 @@ describe('decide', () => {
     );
   });
 
+  it('tells which logins are not there, whether it runs without them or not', () => {
+    const swarm = simulateSwarm();
+    const pod = { imagePullSecrets: [{ name: 'nowhere' }, { name: 'key' }] };
+    const wanted = [desire([key('s3cret'), web({ files: false, pod })])];
+    const told =
+      'FailedToRetrieveImagePullSecret: there is no Secret nowhere; Secret key of type Opaque holds no logins';
+    const { owners } = swarm.settle(wanted);
+    expect(owners[0]?.serving).toBe(true);
+    expect(owners[0]?.resources.at(-1)?.summary).toBe(`2 of 2 ready; ${told}`);
+    swarm.world.tasks = swarm.world.tasks.map((task) => ({ ...task, state: 'pending' }));
+    swarm.now += 700_000;
+    const rules = { place: { cluster: 'c', installation: 'i' }, endpointMode: 'dnsrr' as const };
+    const later = decide(wanted, swarm.world, swarm.now, { ...rules, seal: (value) => value });
+    expect(later.owners[0]?.failure).toMatch(new RegExp(`^Deployment web: not ready .*; ${told}$`));
+  });
+
   it('mounts a changed file under another name, and keeps the one before to go back to', () => {
     const { swarm } = served();
     const before = swarm.world.files.map(({ name }) => name);

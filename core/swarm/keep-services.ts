@@ -1,3 +1,4 @@
+import { pullSecretWarning } from '#core/docker/pull-secrets.ts';
 import { keeperOf } from '#core/docker/pod-spec.ts';
 import type { Workload } from '#core/docker/workload.ts';
 import { sortWorkloads } from '#core/docker/workloads.ts';
@@ -15,7 +16,11 @@ export function keepServices(
   scope: Omit<KeepScope, 'workloads'>,
 ): Keeper[] {
   const workloads = sortWorkloads(resources);
-  return workloads.keepers.map((workload) => keep(workload, { ...scope, workloads }));
+  return workloads.keepers.map((workload) => {
+    const keeper = keep(workload, { ...scope, workloads });
+    const warning = pullSecretWarning(workload, workloads);
+    return warning === undefined ? keeper : { ...keeper, status: warned(keeper.status, warning) };
+  });
 }
 
 function keep(workload: Workload, scope: KeepScope): Keeper {
@@ -32,6 +37,14 @@ function keep(workload: Workload, scope: KeepScope): Keeper {
     steps: kept.volumes,
     remembered: rememberedOf(kept),
     status: statusOf(kept, standIn),
+  };
+}
+
+function warned({ status, failure, ...others }: ServiceStatus, warning: string): ServiceStatus {
+  return {
+    ...others,
+    status: { ...status, summary: `${status.summary}; ${warning}` },
+    ...(failure === undefined ? {} : { failure: `${failure}; ${warning}` }),
   };
 }
 

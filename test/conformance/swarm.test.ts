@@ -16,7 +16,8 @@ const folders = readdirSync(import.meta.dirname, { withFileTypes: true })
 const DIFFERENT: Readonly<Record<string, string>> = {
   'config-file-changes': 'files of Swarm never change: the tasks that mount them are made anew',
   'crash-backoff': 'Swarm starts a failed task again after 2 s each time, and another one at that',
-  'image-pull-secrets': 'of a Secret that is not there its status does not tell',
+  'image-pull-secrets':
+    'a server that has the image runs it, whether the registry lets it in or not',
   'out-of-memory': 'Swarm tells the exit code only',
 };
 
