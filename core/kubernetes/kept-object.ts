@@ -9,6 +9,7 @@ import { ASKED, claimOn, MARK } from '#core/kubernetes/marks.ts';
 import type { Claim } from '#core/kubernetes/marks.ts';
 import type { Seen } from '#core/kubernetes/seen.ts';
 import { ownsAllOf } from '#core/kubernetes/kept-fields.ts';
+import { isKeptBySyncOptions } from '#core/kubernetes/sync-options.ts';
 import type { Target } from '#core/kubernetes/target.ts';
 
 /** What is kept in memory of a live object: much less than the object. */
@@ -79,5 +80,6 @@ function isUntouched({ metadata }: LiveObject, target: Target | undefined): targ
 function pruneOf(notes: Readonly<Record<string, string>>): KeptObject['prune'] {
   const said = notes[ASKED.prune];
   if (said === 'true') return 'allow';
-  return said === 'false' || notes[HELM_POLICY] === 'keep' ? 'keep' : 'unsaid';
+  if (said === 'false' || notes[HELM_POLICY] === 'keep') return 'keep';
+  return isKeptBySyncOptions(notes) ? 'keep' : 'unsaid';
 }

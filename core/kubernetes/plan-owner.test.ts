@@ -239,6 +239,16 @@ describe('what is not wanted any more', () => {
     ['was made anew by somebody', [{ ...web, uid: 'other', claim: { by: 'nobody' } as const }]],
     ["is another owner's by now", [live(resource('Deployment', 'web'), 'shop/other')]],
     ['is to be kept', [live(resource('Deployment', 'web', { 'windlass.dev/prune': 'false' }))]],
+    [
+      'is to be kept by an option of Argo CD',
+      [
+        live(
+          resource('Deployment', 'web', {
+            'argocd.argoproj.io/sync-options': 'ServerSideApply=true, Prune=false',
+          }),
+        ),
+      ],
+    ],
     ['goes with what controls it', [{ ...web, isControlled: true }]],
   ])('is forgotten where it %s', (_, there) => {
     const result = plan({ entries, there, guard: GUARD });

@@ -141,3 +141,38 @@ it('knows what an autoscaler scales', () => {
   });
   expect(autoscaledIn([autoscaler])).toEqual(['Deployment/shop/web']);
 });
+
+describe('an option of Argo CD', () => {
+  function withOptions(options: string): Target[] {
+    const annotations = { 'argocd.argoproj.io/sync-options': options };
+    return targets([object('v1', 'ConfigMap', { metadata: { name: 'x', annotations } })]);
+  }
+
+  it.each([
+    'Prune=false',
+    'ServerSideApply=true,PruneLast=true',
+    'SkipDryRunOnMissingResource=true',
+  ])('is read where it means the same: %s', (options) => {
+    expect(withOptions(options)).toHaveLength(1);
+  });
+
+  it.each([
+    ['Replace=true', 'windlass.dev/replace comes near to it'],
+    ['PruneLast=true, Force=true', 'windlass.dev/replace comes near to it'],
+    ['Delete=false', 'windlass.dev/prune comes near to it'],
+    ['Prune=confirm', 'windlass.dev/prune comes near to it'],
+    ['ServerSideApply=false', undefined],
+    ['Validate=false', undefined],
+    ['Elsewhere=true', undefined],
+  ])('is refused by name elsewhere: %s', (options, hint) => {
+    const option = options.split(', ').at(-1);
+    expect(() => withOptions(options)).toThrow(
+      expect.objectContaining({
+        message: expect.stringContaining(
+          `ConfigMap/default/x: annotation argocd.argoproj.io/sync-options: ${option} is not taken, only Prune=false`,
+        ) as string,
+        hint,
+      }),
+    );
+  });
+});

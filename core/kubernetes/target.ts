@@ -8,6 +8,7 @@ import { HELM_HOOK, hookRunsOf, waveNote } from '#core/kubernetes/hook-annotatio
 import type { HookRun } from '#core/kubernetes/hook-annotations.ts';
 import { FOUNDATIONS, rankOf } from '#core/kubernetes/kind-order.ts';
 import { ASKED, MARK, ownerMark } from '#core/kubernetes/marks.ts';
+import { checkSyncOptions } from '#core/kubernetes/sync-options.ts';
 import type { DesiredState } from '#core/engine.ts';
 import type { OwnerKey } from '#core/owner.ts';
 import { displayKey } from '#core/present/display.ts';
@@ -68,6 +69,7 @@ export function targetsOf(
       const kind = findKind(kinds, resource) ?? findDefined(defined, resource);
       if (kind === undefined) throw unknownKind(kinds, resource);
       checkCanBeKept(kind, resource);
+      checkSyncOptions(resource);
       const ref = refOf(resource, kind);
       const id = refId(ref);
       const key = keyOf(resource);
