@@ -9,7 +9,7 @@ import { createKubeClient } from '#adapters/kubernetes/client.ts';
 import type { KubeClient } from '#adapters/kubernetes/client.ts';
 import { isApiStatus } from '#adapters/kubernetes/api-error.ts';
 import { parseKubeconfig } from '#adapters/kubernetes/kubeconfig.ts';
-import type { DesiredState, Engine } from '#core/engine.ts';
+import type { DesiredState, Engine, OwnerStatus } from '#core/engine.ts';
 import { createKubernetesEngine } from '../workers/deploy/engines/kubernetes/engine.ts';
 
 const run = promisify(execFile);
@@ -35,6 +35,8 @@ export interface CountedEngine {
   engine: Engine;
   /** Since the last time it was asked. */
   requests(): number;
+  /** Passes until nothing of it is left to be applied. */
+  apply(desired: readonly DesiredState[]): Promise<void>;
   /** Passes until everything is as it is wanted, and well. */
   settle(desired: readonly DesiredState[]): Promise<void>;
   /** Until nothing is left of what it has made. */
@@ -104,19 +106,27 @@ export function countedEngine(client: KubeClient, installation: string): Counted
       },
     },
   });
-  async function settle(desired: readonly DesiredState[]): Promise<void> {
+  async function passUntil(
+    desired: readonly DesiredState[],
+    isDone: (owner: OwnerStatus) => boolean,
+  ): Promise<void> {
     const signal = AbortSignal.timeout(PATIENCE_MS);
     for (;;) {
       const { owners } = await engine.reconcile(desired, signal);
       const failed = owners.find(({ failure }) => failure !== undefined);
       if (failed !== undefined) throw new Error(failed.failure);
-      if (owners.every(({ serving }) => serving)) return;
+      if (owners.every(isDone)) return;
       await sleep(POLL_MS, undefined, { signal });
     }
   }
 
+  function settle(desired: readonly DesiredState[]): Promise<void> {
+    return passUntil(desired, ({ serving }) => serving);
+  }
+
   return {
     engine,
+    apply: (desired) => passUntil(desired, ({ plan }) => plan.length === 0),
     settle,
     async clear() {
       const { orphans } = await engine.reconcile([], NEVER);

@@ -21,7 +21,8 @@ import { applyTarget, deleteForReplacement } from './carry-out.ts';
 import type { EngineState } from './engine-state.ts';
 import type { ObservedOwner } from './observe.ts';
 
-const AT_ONCE = 16;
+/** As many as the client keeps connections for. */
+const AT_ONCE = 32;
 
 interface Problem {
   message: string;

@@ -19,7 +19,8 @@ import { kindsInUse } from './live-objects.ts';
 import { lookAt } from './look.ts';
 import type { Prepared, WantedNamespaces } from './look.ts';
 
-const AT_ONCE = 16;
+/** As many as the client keeps connections for. */
+const AT_ONCE = 32;
 const OWNERS_AT_ONCE = 4;
 const KEEPING_PODS = new Set([
   'Deployment',
