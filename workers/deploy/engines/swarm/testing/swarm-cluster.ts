@@ -73,10 +73,11 @@ interface SwarmNode {
 
 const SWARM_PORT = 2377;
 
-/** One manager, and workers that alone run applications where there are any. */
+/** A manager and others, and workers that alone run applications where there are some. */
 export async function joinSwarm(
   { client, address }: Pick<HarnessServer, 'client' | 'address'>,
   workers: readonly HarnessServer[],
+  managers: readonly HarnessServer[] = [],
 ): Promise<void> {
   const ListenAddr = `0.0.0.0:${SWARM_PORT}`;
   await callDocker(client, {
@@ -85,20 +86,22 @@ export async function joinSwarm(
     body: { ListenAddr, AdvertiseAddr: address },
     signal: never,
   });
-  const { JoinTokens } = await callDocker<{ JoinTokens: { Worker: string } }>(client, {
+  const { JoinTokens } = await callDocker<{
+    JoinTokens: { Worker: string; Manager: string };
+  }>(client, {
     method: 'GET',
     path: '/swarm',
     signal: never,
   });
-  for (const worker of workers)
-    await callDocker(worker.client, {
+  for (const server of [...managers, ...workers])
+    await callDocker(server.client, {
       method: 'POST',
       path: '/swarm/join',
       body: {
         ListenAddr,
-        AdvertiseAddr: worker.address,
+        AdvertiseAddr: server.address,
         RemoteAddrs: [`${address}:${SWARM_PORT}`],
-        JoinToken: JoinTokens.Worker,
+        JoinToken: managers.includes(server) ? JoinTokens.Manager : JoinTokens.Worker,
       },
       signal: never,
     });
@@ -128,7 +131,14 @@ export async function takeApplications(
 /** An engine of an installation of its own. */
 export function createTestEngine(
   docker: Docker,
-  more: Partial<Pick<SwarmEngineOptions, 'connect' | 'installation'>> = {},
+  {
+    issuers = [],
+    encrypted = false,
+    ...more
+  }: Partial<Pick<SwarmEngineOptions, 'connect' | 'installation'>> & {
+    issuers?: object[];
+    encrypted?: boolean;
+  } = {},
 ): WorkloadEngine {
   return createSwarmEngine({
     cluster: Cluster.parse({
@@ -136,8 +146,17 @@ export function createTestEngine(
       kind: 'Cluster',
       metadata: { name: 'test' },
       spec: {
-        engine: 'docker',
-        servers: [{ name: 'me', docker: 'unix:///var/run/docker.sock' }],
+        engine: 'swarm',
+        servers: [
+          {
+            name: 'me',
+            docker: 'unix:///var/run/docker.sock',
+            advertise: '127.0.0.1',
+            role: 'manager',
+          },
+        ],
+        network: { encrypted },
+        ingress: { issuers },
       },
     }),
     docker,
