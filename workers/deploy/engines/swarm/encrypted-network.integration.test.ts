@@ -1,0 +1,109 @@
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { callDocker } from '#adapters/docker/call.ts';
+import { runInContainer } from '#adapters/docker/exec.ts';
+import { SYSTEM_IMAGES } from '#core/images.ts';
+import { APPLICATIONS_LABEL } from '#core/swarm/servers/labels.ts';
+import { startHarnessSwarm } from '../../../../test/harness/swarm.ts';
+import type { HarnessSwarm } from '../../../../test/harness/swarm.ts';
+import type { HarnessServer } from '../../../../test/harness/server.ts';
+import type { WorkloadEngine } from './engine.ts';
+import { createTestEngine, desire, never, settle } from './testing/swarm-cluster.ts';
+
+const { sandbox, proxy, nameServer } = SYSTEM_IMAGES;
+const INSTALLATION = 'encrypted';
+const PORT = 8_080;
+const PATIENCE_MS = 180_000;
+const SCRIPT = `mkdir /www; hostname > /www/index.html; exec httpd -f -p ${PORT} -h /www`;
+/** As Docker asks the kernel for it. */
+const ESP =
+  'ip xfrm state add src 10.9.9.1 dst 10.9.9.2 proto esp spi 9 mode transport aead rfc4106(gcm(aes)) 0x0123456789012345678901234567890123456789 64';
+
+let swarm: HarnessSwarm;
+const engines: WorkloadEngine[] = [];
+
+beforeAll(async () => {
+  swarm = await startHarnessSwarm(['m1', 'w1'], [sandbox, proxy, nameServer]);
+  for (const { name } of swarm.servers)
+    await swarm.setNode(name, { Labels: { [APPLICATIONS_LABEL]: 'true' } });
+}, PATIENCE_MS);
+afterAll(async () => {
+  for (const engine of engines) await engine.close();
+  await swarm.stop();
+});
+
+function engineOf(encrypted: boolean): WorkloadEngine {
+  const engine = createTestEngine(swarm.manager.client, {
+    installation: INSTALLATION,
+    encrypted,
+    connect: (name) => swarm.servers.find((server) => server.name === name)?.client,
+  });
+  engines.push(engine);
+  return engine;
+}
+
+/** On each server a pod. */
+const desired = desire([
+  {
+    apiVersion: 'apps/v1',
+    kind: 'DaemonSet',
+    metadata: { name: 'web' },
+    spec: {
+      selector: { matchLabels: { app: 'web' } },
+      template: {
+        metadata: { labels: { app: 'web' } },
+        spec: { containers: [{ name: 'web', image: sandbox, command: ['sh', '-c', SCRIPT] }] },
+      },
+    },
+  },
+]);
+
+async function podOn({ client }: HarnessServer): Promise<{ id: string; address: string }> {
+  const filters = JSON.stringify({ label: ['com.docker.swarm.task.id'] });
+  const found = await callDocker<
+    { Id: string; NetworkSettings: { Networks: Record<string, { IPAddress: string }> } }[]
+  >(client, { method: 'GET', path: '/containers/json', query: { filters }, signal: never });
+  const [pod] = found;
+  const [network] = Object.values(pod?.NetworkSettings.Networks ?? {});
+  return { id: pod?.Id ?? '', address: network?.IPAddress ?? '' };
+}
+
+/** Whether the pod there answers the pod here. */
+async function answers(here: HarnessServer, there: HarnessServer): Promise<boolean> {
+  const [{ id }, { address }] = await Promise.all([podOn(here), podOn(there)]);
+  const command = ['timeout', '10', 'wget', '-qO-', `http://${address}:${PORT}/`];
+  const { exitCode } = await runInContainer(here.client, { container: id, command }, never);
+  return exitCode === 0;
+}
+
+it(
+  'is encrypted from its beginning, and carries to other servers where the kernel can, else nothing',
+  { timeout: 2 * PATIENCE_MS },
+  async () => {
+    await settle(engineOf(true), desired, undefined, PATIENCE_MS);
+    const networks = await swarm.ask<{ Driver: string; Options: Record<string, string> }[]>(
+      'GET',
+      '/networks',
+      undefined,
+      { filters: JSON.stringify({ label: [`windlass.dev/installation=${INSTALLATION}`] }) },
+    );
+    expect(networks).toMatchObject([{ Driver: 'overlay', Options: { encrypted: '' } }]);
+    const [m1, w1] = swarm.servers;
+    if (m1 === undefined || w1 === undefined) throw new Error('two servers are needed');
+    const can = await swarm.network.run(ESP.split(' ')).then(
+      () => true,
+      () => false,
+    );
+    await expect.poll(() => answers(m1, m1), { timeout: PATIENCE_MS }).toBe(true);
+    await expect.poll(() => answers(m1, w1), { timeout: PATIENCE_MS }).toBe(can);
+  },
+);
+
+it('cannot be changed while there is one: the field is told, and what to do', async () => {
+  await expect(engineOf(false).reconcile([desired], never)).rejects.toMatchObject({
+    code: 'conflict',
+    message: expect.stringMatching(
+      /^spec\.network\.encrypted: .* is encrypted and ought not to be/,
+    ),
+    hint: expect.stringContaining('put it back as it was'),
+  });
+});
