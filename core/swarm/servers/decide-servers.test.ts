@@ -70,7 +70,7 @@ function locked(name: string): SeenServer {
 }
 
 function off(name: string): SeenServer {
-  return { name, problem: 'no answer' };
+  return { name };
 }
 
 function seen(servers: readonly SeenServer[], nodes?: readonly SeenNode[], waitingTasks = 0): Seen {
@@ -306,6 +306,24 @@ const steps: { about: string; declared: DeclaredServer[]; seen: Seen; next: stri
       next: 'leave b: it is in no file any more, and its tasks had their time to move',
     },
     {
+      about: 'waits for a live one whose Docker does not answer, so that it can be told to leave',
+      declared: [A, C],
+      seen: seen(
+        [answering('a'), off('b'), answering('c')],
+        [nodes.a, drained('b', 'worker', NOW - 1_000), nodes.c],
+      ),
+      next: undefined,
+    },
+    {
+      about: 'removes it in the end where that goes on not answering',
+      declared: [A, C],
+      seen: seen(
+        [answering('a'), off('b'), answering('c')],
+        [nodes.a, drained('b', 'worker', NOW - DRAIN_MS), nodes.c],
+      ),
+      next: 'remove b: it is in no file any more, and its Docker cannot be told to leave',
+    },
+    {
       about: 'removes what has left',
       declared: [A, C],
       seen: seen(
@@ -388,6 +406,21 @@ const steps: { about: string; declared: DeclaredServer[]; seen: Seen; next: stri
   ];
 
 const problems: { about: string; declared: DeclaredServer[]; seen: Seen; message: RegExp }[] = [
+  {
+    about: 'tells why a server is not reached, where that was told',
+    declared: [A, B, C],
+    seen: seen(
+      [answering('a'), answering('b'), { name: 'c', problem: 'its host key is not known' }],
+      [nodes.a, nodes.b, nodes.c],
+    ),
+    message: /^not reached: its host key is not known$/,
+  },
+  {
+    about: 'tells no more of one that does not answer, which may pass',
+    declared: [A, B, C],
+    seen: seen([answering('a'), answering('b'), off('c')], [nodes.a, nodes.b, nodes.c]),
+    message: /^its Docker does not answer$/,
+  },
   {
     about: 'leaves a manager that is locked as it is, and says how to unlock it',
     declared: [...THREE, server('d', 'worker')],

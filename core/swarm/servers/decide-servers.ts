@@ -108,14 +108,18 @@ function begin(declared: readonly DeclaredServer[], { servers }: Seen): Decision
     reason: 'no server is in a swarm yet, and it is the first manager declared',
     ...held,
   };
-  return { steps: [step], waiting: [], problems: silent.map(unreachable) };
+  return {
+    steps: [step],
+    waiting: [],
+    problems: silent.map(({ name }) => unreachable(name, servers)),
+  };
 }
 
 function stepsOf(member: Member, context: Context): Part {
   const part: Part = { steps: [], waiting: [], problems: [] };
   const { name, declared, node, engine, leftovers } = member;
   if (declared !== undefined && engine === undefined && declared.state !== 'absent')
-    part.problems.push(unreachable(member));
+    part.problems.push(unreachable(name, context.seen.servers));
   if (engine?.membership === 'locked') {
     part.problems.push(locked(member));
     // It is the node that it was once it is unlocked; what it is called until then nobody knows.
@@ -286,6 +290,12 @@ function takeOut(node: SeenNode, member: Member, context: Context, part: Part): 
     else part.steps.push({ kind: 'leave', ...common, reason: `${why}${late}` });
   } else if (engine?.membership === 'out') {
     part.waiting.push({ server: name, reason: 'it has left, which the swarm has yet to notice' });
+  } else if (engine === undefined && !isLate) {
+    // It is alive: removed now it would stay in a swarm that has forgotten it.
+    part.waiting.push({
+      server: name,
+      reason: 'its Docker does not answer, and is to leave first',
+    });
   } else {
     const reason = `${why}, and its Docker cannot be told to leave`;
     part.steps.push({ kind: 'remove', ...common, reason });
@@ -434,8 +444,10 @@ function locked({ name }: { name: string }): ServerProblem {
   };
 }
 
-function unreachable({ name }: { name: string }): ServerProblem {
-  return { server: name, kind: 'unreachable', message: 'its Docker does not answer' };
+function unreachable(name: string, servers: Seen['servers']): ServerProblem {
+  const why = servers.find((server) => server.name === name)?.problem;
+  const message = why === undefined ? 'its Docker does not answer' : `not reached: ${why}`;
+  return { server: name, kind: 'unreachable', message };
 }
 
 function engineOf(servers: Seen['servers'], name: string): Seen['servers'][number]['engine'] {

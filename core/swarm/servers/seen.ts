@@ -36,7 +36,7 @@ export interface SeenServer {
   name: string;
   /** Absent where Docker does not answer. */
   engine?: SeenEngine;
-  /** Why it does not. */
+  /** Why it does not, where that stays so until somebody mends it. */
   problem?: string;
 }
 

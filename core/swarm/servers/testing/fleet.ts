@@ -206,7 +206,7 @@ export class Fleet {
 
   #seenServer(name: string): Seen['servers'][number] {
     const machine = this.machine(name);
-    if (!machine.isOn) return { name, problem: 'it is off' };
+    if (!machine.isOn) return { name };
     const { membership, nodeId, isManager, managers, since } = machine;
     return {
       name,

@@ -1,7 +1,7 @@
 import pMap from 'p-map';
 import type Docker from 'dockerode';
 import { callDocker } from '#adapters/docker/call.ts';
-import { messageOf } from '#core/errors.ts';
+import { UserError } from '#core/errors.ts';
 import {
   CLUSTER_LABEL,
   GENERATION_LABEL,
@@ -108,8 +108,13 @@ async function ask(
     return { name, docker, info: await get<InfoAnswer>(docker, '/info', signal) };
   } catch (error) {
     signal.throwIfAborted();
-    return { name, problem: messageOf(error) };
+    const lasts = error instanceof UserError && !error.transient;
+    return { name, ...(lasts ? { problem: wordsOf(error) } : {}) };
   }
+}
+
+function wordsOf({ message, hint }: UserError): string {
+  return hint === undefined ? message : `${message}; ${hint}`;
 }
 
 /** Servers that are nodes and in no file any more, by what their labels say of how they are reached. */
