@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { callDocker } from '#adapters/docker/call.ts';
@@ -14,6 +14,7 @@ import type { Fleet } from '../support/fleet.ts';
 import { waitUntil } from '../support/windlass.ts';
 
 const NAMES = ['s1', 's2', 's3', 's4', 's5'];
+const DOORS = { s3: 'ssh', s4: 'tls', s5: 'ssh' } as const;
 const THREE = { s1: 'manager', s2: 'manager', s3: 'manager' };
 const ALL = { ...THREE, s4: 'worker', s5: 'worker' };
 const NODE_PORT = 31_790;
@@ -63,13 +64,13 @@ spec: { type: NodePort, selector: { app: web }, ports: [{ port: 80, targetPort: 
 `;
 }
 
-describe.sequential('a fleet', () => {
+describe.sequential('a fleet', { timeout: 600_000 }, () => {
   let fleet: Fleet;
   let repository: Repository;
 
   beforeAll(async () => {
     repository = await createRepository();
-    fleet = await startFleet(NAMES, { s1: 'manager' }, PIPELINE);
+    fleet = await startFleet(NAMES, DOORS, { s1: 'manager' }, PIPELINE);
     const { url, token } = fleet.windlass;
     const remote = `${url.replace('//', `//dev:${token}@`)}/git/shop.git`;
     await repository.git('remote', 'add', 'windlass', remote);
@@ -111,6 +112,13 @@ describe.sequential('a fleet', () => {
   async function problemOf(name: string): Promise<string> {
     const found = (await fleet.status()).servers.find((server) => server.name === name);
     return found?.problem ?? '';
+  }
+
+  /** Where what is known of its host key is read from. */
+  function knownHostsOf(name: string): string {
+    const said = fleet.server(name).reach.ssh?.knownHosts;
+    if (said === undefined || !('file' in said)) throw new Error(`${name} is not reached by ssh`);
+    return said.file;
   }
 
   /** As it is on the server's disk. */
@@ -179,7 +187,18 @@ describe.sequential('a fleet', () => {
     await untilServing();
     const told = await events();
     expect(told).toContainEqual(expect.stringMatching(/Warning Server\/s5 ServerNotReady/));
+    const file = knownHostsOf('s5');
+    const known = await readFile(file, 'utf8');
+    const [, ...key] = (await readFile(knownHostsOf('s3'), 'utf8')).split(' ');
+    await writeFile(file, [fleet.server('s5').address, ...key].join(' '));
     await fleet.server('s5').start();
+    const distrust = 'is another than is known';
+    await waitUntil(
+      async () => (await problemOf('s5')).includes(distrust),
+      'distrust',
+      PATIENCE_MS,
+    );
+    await writeFile(file, known);
     await fleet.untilAsDeclared();
     await waitUntil(
       async () => (await wordsOn('s5')).every((word) => word === 'second'),

@@ -6,10 +6,11 @@ import type { HarnessServer } from './server.ts';
 import type { Harness } from './servers.ts';
 
 const MOST_SERVERS = 20;
-const HELP = `npm run harness -- [--servers 3] [--image <name>]...
+const HELP = `npm run harness -- [--servers 3] [--image <name>]... [--ssh s2]... [--tls s3]...
 
 Starts Docker servers on this machine, each in namespaces of its own, and keeps them until Ctrl+C.
---image has them take an image over from the machine's own Docker. Then it takes lines such as \`kill s2\`:
+--image has them take an image over from the machine's own Docker; --ssh and --tls name servers of which Docker is reached
+by that too, from the servers' network. Then it takes lines such as \`kill s2\`:
   kill, start     as a power cut, and after it
   unplug, plug    its network; Docker still answers here
   wipe            the disk of one that was killed
@@ -28,6 +29,8 @@ async function main(): Promise<void> {
     options: {
       servers: { type: 'string', default: '3' },
       image: { type: 'string', multiple: true, default: [] },
+      ssh: { type: 'string', multiple: true, default: [] },
+      tls: { type: 'string', multiple: true, default: [] },
       help: { type: 'boolean', default: false },
     },
   });
@@ -36,7 +39,14 @@ async function main(): Promise<void> {
   if (!Number.isInteger(count) || count < 1 || count > MOST_SERVERS)
     throw new Error(`--servers must be 1 to ${MOST_SERVERS}`);
   const ended = endSignal();
-  const harness = await createHarness(Array.from({ length: count }, (_, n) => `s${n + 1}`));
+  const names = Array.from({ length: count }, (_, n) => `s${n + 1}`);
+  const doors = [
+    ...values.ssh.map((name) => [name, 'ssh'] as const),
+    ...values.tls.map((name) => [name, 'tls'] as const),
+  ];
+  const unknown = doors.find(([name]) => !names.includes(name));
+  if (unknown !== undefined) throw new Error(`there is no server ${unknown[0]}`);
+  const harness = await createHarness(names, Object.fromEntries(doors));
   try {
     await Promise.race([start(harness, values.image), ended]);
     const lines = createInterface({ input: process.stdin });
@@ -48,10 +58,15 @@ async function main(): Promise<void> {
   }
 }
 
-async function start({ servers }: Harness, images: readonly string[]): Promise<void> {
+async function start({ servers, network }: Harness, images: readonly string[]): Promise<void> {
   await Promise.all(servers.map((server) => server.start()));
   if (images.length > 0) await Promise.all(servers.map((server) => server.load(images)));
   for (const { name, address, docker } of servers) say(`${name} ${address}: docker -H ${docker}\n`);
+  say(
+    `On their network runs what comes after ${network.within.join(' ')}; by it they are declared as\n`,
+  );
+  for (const { name, address, reach } of servers)
+    say(`  - ${JSON.stringify({ name, advertise: address, ...reach })}\n`);
   say('Ctrl+C ends them all\n');
 }
 

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { runProgram } from '#adapters/debian/run-program.ts';
 import { findTool } from '#adapters/debian/tool.ts';
 import type { Tool } from '#adapters/debian/tool.ts';
+import type { Address } from '../tools/gate.ts';
 
 const TIMEOUT_MS = 60_000;
 const RELAY = join(import.meta.dirname, '..', 'tools', 'relay-process.ts');
@@ -22,10 +23,12 @@ const IP = {
 
 /** A network namespace with a bridge that servers are plugged into; it is gone with this process, whatever ends that. */
 export interface HarnessNetwork {
-  /** Runs a command that reaches every server. */
+  /** The words before a command that is to reach every server. */
+  within: readonly [string, ...string[]];
+  /** Runs such a command. */
   run(args: readonly string[]): Promise<string>;
-  /** Leads from a socket of this machine, by its path, to an address on the network. */
-  lead(from: { path: string }, to: { host: string; port: number }): Promise<void>;
+  /** Leads from an address on the network to one of this machine, or the other way: sockets by their path are of both. */
+  lead(from: Address, to: Address): Promise<void>;
   addressOf(index: number): string;
   /** Gives the namespace of a process the server's cable; answers its name. */
   plug(index: number, pid: number): Promise<string>;
@@ -42,9 +45,10 @@ export async function createNetwork(): Promise<HarnessNetwork> {
   });
   await once(holder.stdout, 'data');
   const relays: ChildProcess[] = [];
+  const within = ['nsenter', `--target=${holder.pid}`, '--net', '--'] as const;
   let plugged = 0;
 
-  function within(pid: number | undefined, args: readonly string[]): Promise<string> {
+  function runIn(pid: number | undefined, args: readonly string[]): Promise<string> {
     // Not `ip netns exec`: that hides the control groups.
     return runProgram({
       command: 'nsenter',
@@ -54,7 +58,7 @@ export async function createNetwork(): Promise<HarnessNetwork> {
     });
   }
   async function configure(pid: number | undefined, text: string): Promise<void> {
-    await within(pid, [ip.command, ...ip.args, ...text.split(' ')]);
+    await runIn(pid, [ip.command, ...ip.args, ...text.split(' ')]);
   }
   function addressOf(index: number): string {
     return `${PREFIX}.${FIRST_SERVER + index}`;
@@ -65,11 +69,13 @@ export async function createNetwork(): Promise<HarnessNetwork> {
   await configure(holder.pid, `address add ${PREFIX}.${ROOM}/24 dev ${BRIDGE}`);
   await configure(holder.pid, `link set ${BRIDGE} up`);
   return {
-    run: (args) => within(holder.pid, args),
+    within,
+    run: (args) => runIn(holder.pid, args),
     async lead(from, to) {
       const addresses = [from, to].map((address) => JSON.stringify(address));
-      const args = [`--target=${holder.pid}`, '--net', '--', process.execPath, RELAY, ...addresses];
-      const relay = spawn('nsenter', args, { stdio: ['pipe', 'pipe', 'inherit'] });
+      const [command, ...words] = within;
+      const args = [...words, process.execPath, RELAY, ...addresses];
+      const relay = spawn(command, args, { stdio: ['pipe', 'pipe', 'inherit'] });
       relays.push(relay);
       await once(relay.stdout, 'data');
     },

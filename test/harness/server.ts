@@ -7,7 +7,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type Docker from 'dockerode';
 import { callDocker, openStream } from '#adapters/docker/call.ts';
 import { connectDocker } from '#adapters/docker/connect.ts';
+import type { Reach } from '#core/declarations/cluster-server.ts';
 import { messageOf } from '#core/errors.ts';
+import { makeDoor } from './door.ts';
+import type { DoorKind } from './door.ts';
 import type { HarnessNetwork } from './network.ts';
 
 const TIMEOUT_MS = 120_000;
@@ -22,8 +25,11 @@ set -e
 mount --bind "$1" /run
 rm -rf /run/*
 echo "$2" > /proc/sys/kernel/hostname
+data=$3 cgroup=$4 log=$5 options=$6
+shift 6
 read cable
-dockerd --host unix:///run/docker.sock --data-root "$3" --exec-root /run/docker --cgroup-parent "$4" >>"$5" 2>&1 &
+dockerd --host unix:///run/docker.sock $options --data-root "$data" --exec-root /run/docker --cgroup-parent "$cgroup" >>"$log" 2>&1 &
+if [ $# -gt 0 ]; then "$@" >>"$log" 2>&1 & fi
 cat >/dev/null
 `;
 
@@ -35,6 +41,8 @@ export interface HarnessServer {
   /** Of Docker, for this machine. */
   docker: string;
   client: Docker;
+  /** Of Docker, as a cluster's file says it: by ssh or TLS where it has that, for whoever is on the servers' network. */
+  reach: Reach;
   /** Starts it, also again with what is on its disk. */
   start(): Promise<void>;
   /** As a power cut does. */
@@ -48,17 +56,19 @@ export interface HarnessServer {
   load(images: readonly string[]): Promise<void>;
 }
 
-export function createServer(
-  name: string,
-  index: number,
+export async function createServer(
+  { name, index, door: kind }: { name: string; index: number; door: DoorKind },
   folder: string,
   network: HarnessNetwork,
   cgroup: string,
-): HarnessServer {
+): Promise<HarnessServer> {
   const run = join(folder, 'run');
   const data = join(folder, 'data');
   const logFile = join(folder, 'dockerd.log');
-  const docker = `unix://${join(run, 'docker.sock')}`;
+  const socket = join(run, 'docker.sock');
+  const docker = `unix://${socket}`;
+  const address = network.addressOf(index);
+  const door = await makeDoor(kind, join(folder, 'door'), { address, socket });
   const client = connectDocker(docker);
   let child: ChildProcess | undefined;
   let cable = '';
@@ -66,7 +76,9 @@ export function createServer(
   async function start(): Promise<void> {
     await mkdir(run, { recursive: true });
     const namespaces = ['--net', '--mount', '--uts', '--pid', '--fork', '--mount-proc'];
-    const args = ['sh', '-c', SCRIPT, 'sh', run, name, data, cgroup, logFile];
+    const options = door.options.join(' ');
+    const said = [run, name, data, cgroup, logFile, options, ...door.command];
+    const args = ['sh', '-c', SCRIPT, 'sh', ...said];
     const started = spawn('unshare', [...namespaces, '--kill-child', ...args], {
       stdio: ['pipe', 'inherit', 'inherit'],
       detached: true,
@@ -95,9 +107,10 @@ export function createServer(
 
   return {
     name,
-    address: network.addressOf(index),
+    address,
     docker,
     client,
+    reach: door.reach,
     start,
     async kill() {
       if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;

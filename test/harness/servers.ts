@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
+import type { DoorKind } from './door.ts';
 import { createNetwork } from './network.ts';
 import type { HarnessNetwork } from './network.ts';
 import { createServer } from './server.ts';
@@ -25,8 +26,11 @@ export interface Harness {
   stop(): Promise<void>;
 }
 
-/** They are not started yet. */
-export async function createHarness(names: readonly string[]): Promise<Harness> {
+/** They are not started yet. `doors` says of which of them Docker is reached by more than its socket. */
+export async function createHarness(
+  names: readonly string[],
+  doors: Readonly<Record<string, DoorKind>> = {},
+): Promise<Harness> {
   const folder = await mkdtemp(join(tmpdir(), 'windlass-harness-'));
   const cgroup = basename(folder);
   const cleaner = spawn('sh', ['-c', CLEAN_UP, 'sh', folder, cgroup], {
@@ -34,8 +38,11 @@ export async function createHarness(names: readonly string[]): Promise<Harness> 
     detached: true,
   });
   const network = await createNetwork();
-  const servers = names.map((name, index) =>
-    createServer(name, index, join(folder, name), network, `/${cgroup}`),
+  const servers = await Promise.all(
+    names.map((name, index) => {
+      const door = doors[name] ?? 'unix';
+      return createServer({ name, index, door }, join(folder, name), network, `/${cgroup}`);
+    }),
   );
   return {
     servers,

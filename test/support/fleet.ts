@@ -6,16 +6,18 @@ import { text } from 'node:stream/consumers';
 import { writeFile } from 'node:fs/promises';
 import type { ClusterList, FleetView } from '#core/api/cluster.ts';
 import { SYSTEM_IMAGES } from '#core/images.ts';
+import type { DoorKind } from '../harness/door.ts';
 import { createHarness } from '../harness/servers.ts';
 import type { Harness } from '../harness/servers.ts';
 import type { HarnessServer } from '../harness/server.ts';
 import { startGate } from '../tools/gate.ts';
+import type { Gate } from '../tools/gate.ts';
 import { startLoad } from '../tools/load.ts';
 import type { RunningLoad } from '../tools/load.ts';
 import { startWindlass, waitUntil } from './windlass.ts';
 import type { Windlass } from './windlass.ts';
 
-const BECOMES_MS = 150_000;
+const BECOMES_MS = 300_000;
 const ANSWER_MS = 5_000;
 const CLIENTS = 4;
 
@@ -43,18 +45,32 @@ export interface Fleet {
   stop(): Promise<void>;
 }
 
-/** `pipelines` is what is declared beside the cluster. */
+/** `pipelines` is what is declared beside the cluster. The deploy worker is on the servers' network. */
 export async function startFleet(
   names: readonly string[],
+  doors: Readonly<Record<string, DoorKind>>,
   first: Declared,
   pipelines: string,
 ): Promise<Fleet> {
-  const harness = await createHarness(names);
+  const harness = await createHarness(names, doors);
   await Promise.all(harness.servers.map((server) => server.start()));
   const { sandbox, proxy, nameServer } = SYSTEM_IMAGES;
   await Promise.all(harness.servers.map((server) => server.load([sandbox, proxy, nameServer])));
   let declared = first;
-  const windlass = await startWindlass(fileOf(first) + pipelines);
+  let path = '';
+  let gate: Gate | undefined;
+  const windlass = await startWindlass(fileOf(first) + pipelines, {
+    prepare: async (folder) => {
+      path = join(folder, 'server.sock');
+      return async () => gate?.close();
+    },
+    environment: async ({ server: there }) => {
+      gate = await startGate(there, { path });
+      await harness.network.lead(there, { path });
+      return {};
+    },
+    within: { deploy: harness.network.within },
+  });
   const sockets = new Map<string, Promise<string>>();
 
   function server(name: string): HarnessServer {
@@ -65,8 +81,9 @@ export async function startFleet(
 
   function fileOf(servers: Declared): string {
     const lines = Object.entries(servers).map(([name, role]) => {
-      const { address, docker } = server(name);
-      return `    - { name: ${name}, advertise: ${address}, docker: "${docker}", role: ${role} }`;
+      const { address, reach } = server(name);
+      const reached = JSON.stringify(reach).slice(1, -1);
+      return `    - { name: ${name}, advertise: ${address}, role: ${role}, ${reached} }`;
     });
     return `
 apiVersion: windlass.dev/v1

@@ -37,6 +37,8 @@ interface Options {
   prepare?: (folder: string) => Promise<() => Promise<void>>;
   /** What a role finds that differs from what all have. */
   environment?: (surroundings: Surroundings) => Promise<RoleEnvironments>;
+  /** The words before a role's command. */
+  within?: Partial<Record<Role, readonly [string, ...string[]]>>;
 }
 
 /** Windlass as it runs in production: each role a process, on a Redis and a registry of its own. */
@@ -105,7 +107,9 @@ export async function startWindlass(config: string, options: Options = {}): Prom
   };
 
   async function start(role: Role, more: Environment = {}): Promise<void> {
-    const child = spawn(process.execPath, [ROLES[role]], {
+    const words = [...(options.within?.[role] ?? []), process.execPath, ROLES[role]];
+    const [command = '', ...args] = words;
+    const child = spawn(command, args, {
       env: { ...env, ...own?.[role], ...more },
       stdio: ['ignore', 'pipe', 'pipe'],
     });

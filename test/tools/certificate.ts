@@ -21,15 +21,15 @@ export interface Certificate {
   key: string;
 }
 
-/** A certificate for 127.0.0.1 and localhost, by an authority of its own; a client may show it too. */
-export async function makeCertificate(folder: string): Promise<Certificate> {
+/** A certificate for the address and localhost, by an authority of its own; a client may show it too. */
+export async function makeCertificate(folder: string, address = '127.0.0.1'): Promise<Certificate> {
   await mkdir(folder, { recursive: true });
   const search = { tools: join(tmpdir(), 'windlass-test-tools'), path: process.env['PATH'] ?? '' };
   const { command, args } = await findTool(OPENSSL, search, AbortSignal.timeout(120_000));
   const config = join(folder, 'openssl.cnf');
   await writeFile(config, '[req]\ndistinguished_name = dn\n[dn]\n');
   const extensions = join(folder, 'extensions');
-  await writeFile(extensions, 'subjectAltName = IP:127.0.0.1, DNS:localhost\n');
+  await writeFile(extensions, `subjectAltName = IP:${address}, DNS:localhost\n`);
 
   async function openssl(line: string): Promise<void> {
     await promisify(execFile)(command, [...args, ...line.split(/\s+/)], {
@@ -43,7 +43,7 @@ export async function makeCertificate(folder: string): Promise<Certificate> {
   await openssl(
     `${fresh} -x509 -addext basicConstraints=critical,CA:TRUE -days 30 -subj /CN=authority -keyout ca.key -out ca.crt`,
   );
-  await openssl(`${fresh} -subj /CN=127.0.0.1 -keyout server.key -out server.csr`);
+  await openssl(`${fresh} -subj /CN=${address} -keyout server.key -out server.csr`);
   await openssl(`x509 -req -in server.csr ${signed} -out server.crt`);
   const [certFile, keyFile] = [join(folder, 'server.crt'), join(folder, 'server.key')];
   return {
