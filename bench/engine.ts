@@ -27,7 +27,9 @@ export interface BenchEngine extends Pick<DrivenEngine, 'settle'> {
   remove(): Promise<void>;
 }
 
-export function driveEngine(engine: Omit<WorkloadEngine, 'serverProblems'>): DrivenEngine {
+export function driveEngine(
+  engine: Omit<WorkloadEngine, 'serverProblems' | 'leaving'>,
+): DrivenEngine {
   const watching = new AbortController();
   let wake = new AbortController();
   const watched = engine.watch(() => wake.abort(), watching.signal);

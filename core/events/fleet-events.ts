@@ -9,6 +9,7 @@ const REASONS: Readonly<Record<StepKind, string>> = {
   promote: 'Promoted',
   demote: 'Demoted',
   activate: 'Activated',
+  pause: 'Paused',
   drain: 'Draining',
   leave: 'Left',
   remove: 'Removed',

@@ -99,6 +99,7 @@ export function decide(
     acting: new Set(acting.map(({ state }) => state.owner)),
     owners: statuses.map(({ status }) => status),
     orphans: findOrphans(world, new Set(desired.map(({ owner }) => owner))),
+    leaving: leavingNodes(owners, world),
     pulls: new Map(owners.flatMap(({ kept }) => kept.flatMap(pullOf))),
     ...(wakes.length === 0 ? {} : { wakeAt: Math.min(...wakes) }),
   };
@@ -115,6 +116,29 @@ interface PlannedOwner {
   /** The services of all of them. */
   kept: Kept[];
   conflict?: string;
+}
+
+/** Of what nobody may touch now nothing is moved. */
+function leavingNodes(
+  owners: readonly PlannedOwner[],
+  { nodes }: SwarmWorld,
+): SwarmDecision['leaving'] {
+  const all = owners.flatMap(({ state, kept }) =>
+    kept.flatMap(({ key, leaving }) =>
+      leaving === undefined
+        ? []
+        : [{ key, ...leaving, isMoved: leaving.isMoved && state.suspended !== true }],
+    ),
+  );
+  function keysOn(node: string, isMoved: boolean): string[] {
+    return all
+      .filter((one) => one.isMoved === isMoved && one.nodes.includes(node))
+      .map(({ key }) => key);
+  }
+  const paused = nodes.filter(({ availability }) => availability === 'pause');
+  return new Map(
+    paused.map(({ id }) => [id, { waits: keysOn(id, true), breaks: keysOn(id, false) }]),
+  );
 }
 
 function specsOf({ state, kept }: PlannedOwner): { owner: OwnerKey; spec: ServiceSpec }[] {

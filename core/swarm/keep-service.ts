@@ -9,6 +9,8 @@ import type { ResourceKey } from '#core/resources/resource.ts';
 import { claimsFor } from '#core/swarm/claims.ts';
 import { differences } from '#core/swarm/differences.ts';
 import type { Seal } from '#core/swarm/files.ts';
+import { moveFirst } from '#core/swarm/move-first.ts';
+import type { Leaving } from '#core/swarm/move-first.ts';
 import { rolloutOf, surgeKey } from '#core/swarm/rollout.ts';
 import type { EndpointMode, ServiceSpec } from '#core/swarm/service.ts';
 import { MARK } from '#core/swarm/marks.ts';
@@ -17,7 +19,7 @@ import { partOf, serviceOf } from '#core/swarm/service-of.ts';
 import type { WantedService } from '#core/swarm/service-of.ts';
 import { isCompleted, isServing, whyFailed } from '#core/swarm/service-status.ts';
 import type { KeptService, ServiceStatus } from '#core/swarm/service-status.ts';
-import { spreadAnew } from '#core/swarm/spread.ts';
+import { keepingMark, spreadAnew } from '#core/swarm/spread.ts';
 import type { Turn } from '#core/swarm/spread.ts';
 import { vainTask, withoutBegunAnew } from '#core/swarm/stuck-update.ts';
 import type { LiveService, LiveTask, SwarmStep, SwarmWorld } from '#core/swarm/world.ts';
@@ -38,6 +40,7 @@ export interface Kept extends KeptService {
   waits: boolean;
   /** The service whose tasks stand in while its own are changed. */
   beside: Beside;
+  leaving?: Leaving;
 }
 
 interface Beside {
@@ -112,7 +115,7 @@ export function keepService(
   const rollout = rolloutOf({ workload, spec: service.spec, place, live, tasks, beside, now });
   const vain = workload.job === undefined ? vainTask(live, tasks) : undefined;
   const isTurn = turn?.owner === owner && turn.resource === key;
-  return spreadAnew(rollout.spec, live, isTurn ? turn : undefined, (wanted): Kept => {
+  function keep(wanted: ServiceSpec): Kept {
     // A job runs again whenever it is written: only another run of it is.
     const drift =
       workload.job === undefined ? differences(withoutBegunAnew(live?.spec), wanted) : [];
@@ -147,7 +150,14 @@ export function keepService(
       },
       ...(claims.why === undefined ? {} : { hindered: claims.why }),
     };
-  });
+  }
+
+  const isPinned = claims.node !== undefined;
+  const marked = keepingMark(rollout.spec, live);
+  return (
+    moveFirst(marked, live, { nodes: world.nodes, isPinned }, keep) ??
+    spreadAnew(rollout.spec, live, isTurn ? turn : undefined, keep)
+  );
 }
 
 /** The service that stands in, as one that is kept too; absent where none is to. */

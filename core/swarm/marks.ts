@@ -16,6 +16,7 @@ export const MARK = {
   nodePorts: 'windlass.dev/node-ports',
   run: 'windlass.dev/run',
   spread: 'windlass.dev/spread',
+  surplus: 'windlass.dev/surplus',
   logins: 'windlass.dev/logins',
   part: 'windlass.dev/part',
   pod: 'windlass.dev/pod',

@@ -38,13 +38,19 @@ export function spreadAnew<Kept extends KeptService>(
   keep: (spec: ServiceSpec) => Kept,
 ): Kept {
   const mark = live === undefined ? undefined : markOf(live);
-  const asItIs = keep(mark === undefined ? spec : marked(spec, mark));
+  const asItIs = keep(keepingMark(spec, live));
   if (turn === undefined || !('Replicated' in spec.Mode)) return asItIs;
   const { Replicas } = spec.Mode.Replicated;
   const more = { Replicated: { Replicas: Replicas + turn.surplus } };
   const widened = keep({ ...marked(spec, wide(turn)), Mode: more });
   if (mark !== wide(turn)) return isServing(asItIs) ? widened : asItIs;
   return isServing(widened) || isOverdue(widened) ? keep(marked(spec, done(turn))) : widened;
+}
+
+/** With how far it was spread, as the live service says. */
+export function keepingMark(spec: ServiceSpec, live: LiveService | undefined): ServiceSpec {
+  const mark = live === undefined ? undefined : markOf(live);
+  return mark === undefined ? spec : marked(spec, mark);
 }
 
 function isOverdue({ live, workload, now }: KeptService): boolean {

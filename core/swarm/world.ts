@@ -17,6 +17,7 @@ import type { Login } from '#core/docker/pull-secrets.ts';
 import type { Orphan, OwnerStatus } from '#core/engine.ts';
 import type { OwnerKey } from '#core/owner.ts';
 import type { Resource, ResourceKey } from '#core/resources/resource.ts';
+import type { LeavingNode } from '#core/swarm/servers/seen.ts';
 import type { ServiceSpec, SwarmFile } from '#core/swarm/service.ts';
 import type { FleetNode } from '#core/swarm/simulate/fleet.ts';
 
@@ -142,6 +143,8 @@ export interface LiveTask {
   message: string;
   error: string;
   exitCode?: number;
+  /** Absent before it has one. */
+  node?: string;
   /** The server that it was on, which is down: Swarm hears of it no more. */
   lostWith?: string;
   /** On the cluster's network. */
@@ -228,5 +231,7 @@ export interface SwarmDecision {
   orphans: Orphan[];
   /** What tasks of the wanted services pull, and with which logins, by their template's hash. Memory only. */
   pulls: ReadonlyMap<string, { image: string; logins: readonly Login[] }>;
+  /** What leaves the servers that take no new tasks, by their nodes. */
+  leaving: ReadonlyMap<string, LeavingNode>;
   wakeAt?: number;
 }

@@ -1,3 +1,4 @@
+import { displayKey } from '#core/present/display.ts';
 import { APPLICATIONS_LABEL, DRAINED_LABEL } from './labels.ts';
 import { labelsFor } from './labels-for.ts';
 import { match } from './match.ts';
@@ -223,9 +224,7 @@ function keep(
     part.steps.push({ kind: 'activate', server: name, node, reason });
   }
   if (declared.state === 'drain' && node.availability !== 'drain') {
-    const reason = 'it is declared to be drained';
-    const held = heldDrain(node, context);
-    part.steps.push({ kind: 'drain', server: name, node, forGood: false, reason, ...held });
+    empty(name, node, { forGood: false, reason: 'it is declared to be drained' }, context, part);
   }
   if (declared.role === 'manager') {
     if (node.role === 'worker') {
@@ -266,8 +265,7 @@ function takeOut(node: SeenNode, member: Member, context: Context, part: Part): 
   const common = { server: name, node };
   const drainedAt = Number(node.labels[DRAINED_LABEL]);
   if (node.availability !== 'drain' || Number.isNaN(drainedAt)) {
-    const held = heldDrain(node, context);
-    part.steps.push({ kind: 'drain', ...common, forGood: true, reason: why, ...held });
+    empty(name, node, { forGood: true, reason: why }, context, part);
     return;
   }
   const isLate = seen.now - drainedAt >= DRAIN_MS;
@@ -299,6 +297,47 @@ function takeOut(node: SeenNode, member: Member, context: Context, part: Part): 
   } else {
     const reason = `${why}, and its Docker cannot be told to leave`;
     part.steps.push({ kind: 'remove', ...common, reason });
+  }
+}
+
+/** What serves there and nowhere else comes to serve elsewhere first, as far as it can. */
+function empty(
+  server: string,
+  node: SeenNode,
+  { forGood, reason }: { forGood: boolean; reason: string },
+  context: Context,
+  part: Part,
+): void {
+  const { leaving } = context.seen;
+  const { held } = heldDrain(node, context);
+  const step = { server, node, reason };
+  if (held !== undefined && node.availability === 'pause') {
+    const why = `it cannot be emptied: ${held}`;
+    part.steps.push({ kind: 'activate', server, node, reason: why });
+    return;
+  }
+  const isBusy = node.availability !== 'drain' && node.state === 'ready' && node.tasks > 0;
+  if (leaving === undefined || held !== undefined || !isBusy) {
+    part.steps.push({ kind: 'drain', ...step, forGood, ...(held === undefined ? {} : { held }) });
+    return;
+  }
+  if (node.availability === 'active') {
+    part.steps.push({ kind: 'pause', ...step });
+    return;
+  }
+  const { waits, breaks } = leaving.get(node.id) ?? { waits: [], breaks: [] };
+  if (!leaving.has(node.id)) part.waiting.push({ server, reason: 'it takes no new tasks' });
+  else if (waits.length > 0)
+    part.waiting.push({
+      server,
+      reason: `${waits.map(displayKey).join(', ')} come to serve elsewhere first`,
+    });
+  else {
+    const gap =
+      breaks.length === 0
+        ? ''
+        : `; away until Swarm has made them anew elsewhere: ${breaks.map(displayKey).join(', ')}`;
+    part.steps.push({ kind: 'drain', ...step, forGood, reason: `${reason}${gap}` });
   }
 }
 
@@ -374,6 +413,7 @@ const ORDER: Readonly<Record<PendingStep['kind'], number>> = {
   activate: 4,
   join: 5,
   promote: 6,
+  pause: 7,
   drain: 8,
   demote: 9,
   leave: 10,

@@ -66,9 +66,19 @@ export interface SeenSwarm {
   waitingTasks: number;
 }
 
+/** What serves on a server that takes no new tasks, and nowhere else, by the keys of its resources. */
+export interface LeavingNode {
+  /** Is about to serve elsewhere too. */
+  waits: readonly string[];
+  /** Cannot: it is away for a moment once the server is drained. */
+  breaks: readonly string[];
+}
+
 export interface Seen {
   /** By the clock of the manager that told, where there is one. */
   now: number;
   servers: readonly SeenServer[];
   swarm?: SeenSwarm;
+  /** By node, of those that were looked at since they take no new tasks; absent where nobody moves what runs there. */
+  leaving?: ReadonlyMap<string, LeavingNode>;
 }

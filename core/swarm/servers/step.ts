@@ -9,6 +9,8 @@ interface StepArguments {
   promote: { node: SeenNode };
   demote: { node: SeenNode };
   activate: { node: SeenNode };
+  /** Takes no new tasks, before it is drained. */
+  pause: { node: SeenNode };
   /** `forGood`: it is to leave, and the time is noted. */
   drain: { node: SeenNode; forGood: boolean };
   /** The server leaves. */

@@ -52,8 +52,10 @@ export class Fleet {
     const nodes = this.nodes.map((node) => this.#seenNode(node));
     const from = this.nodes.find((node) => node.isMember && this.#isAlive(node));
     const known = new Set([...declared.map(({ name }) => name), ...nodes.flatMap(serverOf)]);
+    const paused = nodes.filter(({ availability }) => availability === 'pause');
     return {
       now: this.now,
+      leaving: new Map(paused.map(({ id }) => [id, { waits: [], breaks: [] }])),
       servers: [...known].map((name) => this.#seenServer(name)),
       ...(from === undefined
         ? {}
@@ -108,6 +110,9 @@ export class Fleet {
         return;
       case 'activate':
         this.#change(step.node, { availability: 'active' });
+        return;
+      case 'pause':
+        this.#change(step.node, { availability: 'pause' });
         return;
       case 'drain': {
         const noted = step.forGood ? { [DRAINED_LABEL]: String(this.now) } : {};

@@ -78,6 +78,8 @@ export interface SwarmEngineOptions {
 export interface WorkloadEngine extends Omit<Engine, 'planServers' | 'recover'> {
   /** By server: why it is without the proxy that it should have. */
   serverProblems(): ReadonlyMap<string, string>;
+  /** As of the last pass. */
+  leaving(): SwarmDecision['leaving'];
 }
 
 /** The engine of what runs on a fleet of Docker servers in Swarm mode. */
@@ -92,6 +94,7 @@ export function createSwarmEngine(options: SwarmEngineOptions): WorkloadEngine {
   };
   const { subnet, encrypted = false, endpointMode = 'dnsrr' } = cluster.spec.network ?? {};
   const rules = { place: context, seal, endpointMode };
+  let leaving: SwarmDecision['leaving'] = new Map();
   const listeners = new Set<(what: string) => void>();
   const {
     httpPort: http,
@@ -182,6 +185,7 @@ export function createSwarmEngine(options: SwarmEngineOptions): WorkloadEngine {
       const now = Date.now();
       const decision = decide(desired, observed.world, now, rules);
       pullReasons.want(decision.pulls);
+      leaving = decision.leaving;
       const outcome =
         round < MOST_ROUNDS
           ? await carryOutAll(decision, { observed, network, done }, signal)
@@ -331,6 +335,7 @@ export function createSwarmEngine(options: SwarmEngineOptions): WorkloadEngine {
     connect,
     fleet: (signal) => readFleet(context, signal),
     serverProblems: () => proxies.problems(),
+    leaving: () => leaving,
     async close() {
       proxies.close();
       pullReasons.close();

@@ -4,6 +4,7 @@ import type { Engine, Reconciliation } from '#core/engine.ts';
 import type { Server } from '#core/declarations/cluster-server.ts';
 import { messageOf, UserError } from '#core/errors.ts';
 import { declaredServers } from '#core/swarm/servers/declared-servers.ts';
+import type { Seen } from '#core/swarm/servers/seen.ts';
 import type { FleetStatus } from '#core/swarm/servers/report.ts';
 import { createSwarmEngine } from './engine.ts';
 import type { SwarmEngineOptions, WorkloadEngine } from './engine.ts';
@@ -32,6 +33,8 @@ interface Seat {
 export function createFleetEngine({ retired, connect, ...options }: FleetEngineOptions): Engine {
   const { cluster, installation, log } = options;
   const keeper = keeperOf(cluster.spec.servers);
+  /** As of the last pass; absent after one that could not tell. */
+  let leaving: Seen['leaving'] | undefined = new Map();
   let seat: Seat = { left: new AbortController() };
 
   function keeperOf(servers: readonly Server[]): ServerKeeper {
@@ -80,7 +83,7 @@ export function createFleetEngine({ retired, connect, ...options }: FleetEngineO
   async function reconcile(
     ...[desired, signal]: Parameters<Engine['reconcile']>
   ): Promise<Reconciliation> {
-    const pass = retired ? await keeper.look(signal) : await keeper.keep(signal);
+    const pass = retired ? await keeper.look(signal) : await keeper.keep(leaving, signal);
     const { status, done, manager, wakeAfterMs } = pass;
     const fleet = { status, done };
     const engine = await turnTo(manager);
@@ -88,10 +91,12 @@ export function createFleetEngine({ retired, connect, ...options }: FleetEngineO
     if (engine === undefined) return { ...nothing, unavailable: whyUnavailable(status) };
     try {
       const result = await engine.reconcile(desired, signal);
+      leaving = engine.leaving();
       const seen = { status: withProblems(status, engine.serverProblems()), done };
       return { ...result, wakeAfterMs: Math.min(wakeAfterMs, result.wakeAfterMs), fleet: seen };
     } catch (error) {
       signal.throwIfAborted();
+      leaving = undefined;
       // Neither how the servers are nor the steps that were taken are to be lost with it.
       log[mayPass(error) ? 'warn' : 'error'](
         { cluster: cluster.metadata.name, err: error },

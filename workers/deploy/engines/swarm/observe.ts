@@ -302,6 +302,7 @@ function readTask(
     createdAt: Date.parse(task.CreatedAt),
     at: Date.parse(Status.Timestamp),
     message: Status.Message ?? '',
+    ...(task.NodeID === undefined || task.NodeID === '' ? {} : { node: task.NodeID }),
     error: Status.Err ?? '',
     pod: podIn(task.Spec.ContainerSpec?.Labels ?? {}),
     ...(exitCode === undefined ? {} : { exitCode }),

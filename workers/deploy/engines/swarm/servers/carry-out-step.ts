@@ -60,6 +60,8 @@ const EXECUTORS: Executors = {
     change(manager, node, signal, () => ({ Role: 'worker' })),
   activate: ({ node }, { manager, signal }) =>
     change(manager, node, signal, () => ({ Availability: 'active' })),
+  pause: ({ node }, { manager, signal }) =>
+    change(manager, node, signal, () => ({ Availability: 'pause' })),
   drain: ({ node, forGood }, { manager, now, signal }) =>
     change(manager, node, signal, ({ Labels }) => ({
       Availability: 'drain',

@@ -56,8 +56,11 @@ interface Failure {
 export interface ServerKeeper {
   /** Writes nothing, so that nothing is in `done`. */
   look(signal: AbortSignal): Promise<ServersPass>;
-  /** Does what can be done now, each step by what is seen after the one before; waits for nothing. */
-  keep(signal: AbortSignal): Promise<ServersPass>;
+  /**
+   * Does what can be done now, each step by what is seen after the one before; waits for nothing. Where it is told what
+   * leaves servers, those are not drained before that serves elsewhere.
+   */
+  keep(leaving: Seen['leaving'], signal: AbortSignal): Promise<ServersPass>;
   /** @throws UserError where there is nothing to recover, or not from there. `do` carries it out. */
   recover(from: string, how: 'plan' | 'do', signal: AbortSignal): Promise<Recovery>;
   /** The client of a server by its name; absent where its Docker did not answer when it was last asked. */
@@ -104,10 +107,10 @@ export function createServerKeeper(options: KeepServersOptions): ServerKeeper {
     return seen;
   }
 
-  async function keep(signal: AbortSignal): Promise<ServersPass> {
+  async function keep(leaving: Seen['leaving'], signal: AbortSignal): Promise<ServersPass> {
     const done: ServersPass['done'] = [];
     for (let round = 0; ; round += 1) {
-      const seen = await observe(signal);
+      const seen = { ...(await observe(signal)), ...(leaving === undefined ? {} : { leaving }) };
       const decision = decideServers(declared, seen);
       const step = nextStep(decision, resting(decision, Date.now()));
       if (step !== undefined && round < MOST_STEPS) {
