@@ -48,12 +48,13 @@ import type {
 } from '#core/docker/world.ts';
 import type { Workload } from '#core/docker/workload.ts';
 import { keeper, normalise, sortWorkloads } from '#core/docker/workloads.ts';
-import type { DesiredState, Orphan, OwnerStatus, ResourceStatus } from '#core/engine.ts';
+import type { DesiredState, OwnerStatus, ResourceStatus } from '#core/engine.ts';
 import { UserError } from '#core/errors.ts';
 import { contentHash } from '#core/hash.ts';
 import type { Health } from '#core/health.ts';
 import type { OwnerKey } from '#core/owner.ts';
 import type { Change, Plan } from '#core/plan/change.ts';
+import { findOrphans } from '#core/plan/find-orphans.ts';
 import { planResources } from '#core/plan/plan.ts';
 import { guardPrune } from '#core/plan/prune-guard.ts';
 import { keyOf } from '#core/resources/resource.ts';
@@ -143,7 +144,11 @@ export function decide(
     autoscalers: Object.fromEntries(
       scaling.flatMap(({ key, memory }) => (memory === undefined ? [] : [[key, memory]])),
     ),
-    orphans: findOrphans(world, new Set(desired.map(({ owner }) => owner))),
+    orphans: findOrphans(
+      world.records,
+      world.pods.filter(({ deletingSince }) => deletingSince === undefined),
+      new Set(desired.map(({ owner }) => owner)),
+    ),
     ...earliest([
       ...keeping.map(({ wakeAt }) => wakeAt),
       ...world.pods.map((pod) => blinksUntil(pod, now)),
@@ -168,22 +173,6 @@ function replicasOf(autoscalers: readonly KeptAutoscaler[] = []): Map<ResourceKe
       replicas === undefined ? [] : [[target, replicas] as const],
     ),
   );
-}
-
-function findOrphans({ records, pods }: World, asked: ReadonlySet<OwnerKey>): Orphan[] {
-  const left = pods.filter(({ deletingSince }) => deletingSince === undefined);
-  const owners = new Set([...records, ...left].map(({ owner }) => owner));
-  return [...owners]
-    .filter((owner) => !asked.has(owner))
-    .toSorted()
-    .map((owner) => ({
-      owner,
-      resources: records
-        .filter((record) => record.owner === owner)
-        .map(({ key }) => key)
-        .toSorted(),
-      pods: left.filter((pod) => pod.owner === owner).length,
-    }));
 }
 
 interface PlannedOwner {

@@ -7,11 +7,12 @@ import { podsOfTasks } from '#core/swarm/task-pods.ts';
 import { findImmutableChange } from '#core/docker/immutable.ts';
 import { isClaim, withClaimFates } from '#core/docker/claims.ts';
 import type { Login } from '#core/docker/pull-secrets.ts';
-import type { DesiredState, Orphan, OwnerStatus, ResourceStatus } from '#core/engine.ts';
+import type { DesiredState, OwnerStatus, ResourceStatus } from '#core/engine.ts';
 import { UserError } from '#core/errors.ts';
 import { contentHash } from '#core/hash.ts';
 import type { OwnerKey } from '#core/owner.ts';
 import type { Change, Plan } from '#core/plan/change.ts';
+import { findOrphans } from '#core/plan/find-orphans.ts';
 import { planResources } from '#core/plan/plan.ts';
 import { guardPrune } from '#core/plan/prune-guard.ts';
 import { keyOf } from '#core/resources/resource.ts';
@@ -98,7 +99,7 @@ export function decide(
     steps,
     acting: new Set(acting.map(({ state }) => state.owner)),
     owners: statuses.map(({ status }) => status),
-    orphans: findOrphans(world, new Set(desired.map(({ owner }) => owner))),
+    orphans: findOrphans(world.records, world.services, new Set(desired.map(({ owner }) => owner))),
     leaving: leavingNodes(owners, world),
     pulls: new Map(owners.flatMap(({ kept }) => kept.flatMap(pullOf))),
     ...(wakes.length === 0 ? {} : { wakeAt: Math.min(...wakes) }),
@@ -438,19 +439,4 @@ function repairReason({ live, isRolledBack, drift, vain }: Kept): string {
   if (drift.includes(`Labels.${MARK.spread}`)) return 'it is spread over the servers anew';
   if (vain !== undefined && drift.length === 0) return WAITS_IN_VAIN;
   return `its service differs: ${drift.join(', ')}`;
-}
-
-function findOrphans({ records, services }: SwarmWorld, asked: ReadonlySet<OwnerKey>): Orphan[] {
-  const owners = new Set([...records, ...services].map(({ owner }) => owner));
-  return [...owners]
-    .filter((owner) => !asked.has(owner))
-    .toSorted()
-    .map((owner) => ({
-      owner,
-      resources: records
-        .filter((record) => record.owner === owner)
-        .map(({ key }) => key)
-        .toSorted(),
-      pods: services.filter((service) => service.owner === owner).length,
-    }));
 }
