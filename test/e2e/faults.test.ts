@@ -96,6 +96,13 @@ describe.sequential('what happens to servers', () => {
     return runs.filter(({ endedAt }) => endedAt !== undefined);
   }
 
+  /** Whether what is told of ended runs is in their files: Redis alone holds what ended a moment ago. */
+  async function areFiled(runs: readonly RunView[]): Promise<boolean> {
+    const below = join(windlass.folder, 'state', 'runs');
+    const names = await readdir(below, { recursive: true });
+    return runs.every(({ id, pipeline }) => names.includes(join(pipeline, `${id}.json`)));
+  }
+
   function expectNothingTwice(): void {
     expect(created.names).not.toEqual([]);
     expect(created.names).toEqual([...new Set(created.names)]);
@@ -322,6 +329,8 @@ describe.sequential('what happens to servers', () => {
     await build.reached;
     const before = await endedRuns();
     const releases = await alpha.releases();
+    // A run that nobody heard end is filed by the sweep, once a minute.
+    await waitUntil(() => areFiled(before), 'files of all runs that ended', 90_000);
 
     for (const role of ROLES) await windlass.kill(role);
     build.drop();
