@@ -35,13 +35,13 @@ describe('the last lines of a container', () => {
     [
       'that waits to be started again, of the one before',
       looping,
-      [{ container: 'main', restarts: 3, previous: true }],
+      [{ container: 'main', run: 3, previous: true }],
     ],
-    ['that has failed, of itself', failed, [{ container: 'main', restarts: 0, previous: false }]],
+    ['that has failed, of itself', failed, [{ container: 'main', run: 0, previous: false }]],
     [
       'that was started again, of the one before',
       pod({ state: 'running', restarts: 1, last: { reason: 'Error', exitCode: 1 } }),
-      [{ container: 'main', restarts: 1, previous: true }],
+      [{ container: 'main', run: 0, previous: true }],
     ],
     ['that has completed: none', pod({ state: 'terminated', exitCode: 0 }), []],
     ['that waits for its image: none', pod({ reason: 'ImagePullBackOff' }), []],

@@ -4,17 +4,20 @@ import type { KeptPod } from '#core/kubernetes/pod-health.ts';
 /** A container that has ended badly, and which of its logs tells why. */
 export interface BadEnd {
   container: string;
-  restarts: number;
-  /** Another of it has been started since. */
+  /** How many were started before the one that ended. */
+  run: number;
+  /** It is told as the one before: another has been started since, or is to be. */
   previous: boolean;
 }
 
 export function badEndsOf({ containers }: KeptPod): BadEnd[] {
   return containers.flatMap(({ name, restarts, state, exitCode = 0, last }): BadEnd[] => {
     if (state === 'terminated' && exitCode !== 0)
-      return [{ container: name, restarts, previous: false }];
+      return [{ container: name, run: restarts, previous: false }];
     if (state === 'terminated' || last === undefined || last.exitCode === 0) return [];
-    return [{ container: name, restarts, previous: true }];
+    // One that waits to be started again is not counted yet.
+    const run = state === 'running' ? restarts - 1 : restarts;
+    return [{ container: name, run, previous: true }];
   });
 }
 

@@ -95,6 +95,8 @@ export function createKubernetesEngine(options: KubernetesEngineOptions): Engine
     for (let round = 1; ; round += 1) {
       const observed = await observe(engine, desired, signal);
       const kinds = await engine.kinds([], signal);
+      // What fails now is told once: why has to be known by then.
+      await engine.pods.learn(keepersIn(observed), signal);
       const pods = engine.pods.byKeeper();
       const acted = await pMap(
         observed,
@@ -212,7 +214,9 @@ function nodesAreItsOwn(): Promise<never> {
 }
 
 function keepersIn(observed: readonly ObservedOwner[]): Set<ResourceKey> {
-  return new Set(observed.flatMap(({ targets }) => targets.map(({ key }) => key)));
+  return new Set(
+    observed.flatMap(({ targets, hooks }) => [...targets, ...hooks].map(({ key }) => key)),
+  );
 }
 
 function changesOf({ plan }: ObservedOwner): Plan {

@@ -36,8 +36,8 @@ export function createLastLines({
 }: Pick<KubernetesContext, 'client' | 'log' | 'cluster'>): LastLines {
   const known = new Map<string, Read>();
 
-  function nameOf({ uid }: KeptPod, { container, restarts, previous }: BadEnd): string {
-    return `${uid}/${container}/${previous ? restarts - 1 : restarts}`;
+  function nameOf({ uid }: KeptPod, { container, run }: BadEnd): string {
+    return `${uid}/${container}/${run}`;
   }
 
   async function read(pod: KeptPod, end: BadEnd, signal: AbortSignal): Promise<Read> {
