@@ -200,6 +200,8 @@ async function openSocket(
   function end(): void {
     socket.terminate();
   }
+  // One that is ended before it is open says so when nobody listens any more, and that would end the process.
+  socket.on('error', () => undefined);
   signal.addEventListener('abort', end, { once: true });
   socket.on('close', () => signal.removeEventListener('abort', end));
   // What comes at once must not be lost.
@@ -213,7 +215,6 @@ async function openSocket(
     await Promise.race([once(socket, 'open', { signal }), answered]);
     return socket;
   } catch (error) {
-    socket.on('error', () => undefined);
     socket.terminate();
     signal.throwIfAborted();
     throw asUserError(error, server);

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { WebSocket } from 'ws';
 import type { Start } from '#core/tunnel/frame.ts';
 import { execInPod } from './exec.ts';
-import { clientOfSockets, refusingClient } from './testing/socket-server.ts';
+import { clientOfSockets, refusingClient, silentClient } from './testing/socket-server.ts';
 import type { Behaviour } from './testing/socket-server.ts';
 
 const NEVER = new AbortController().signal;
@@ -91,6 +91,14 @@ describe('execInPod', () => {
     ],
   ])('has no exit code where %s', async (_, behaviour, why) => {
     await expect(run(behaviour)).rejects.toThrow(why);
+  });
+
+  it('ends when it is ended before the API server has answered', async () => {
+    const stop = new AbortController();
+    const client = await silentClient(() => stop.abort(new Error('nobody waits any more')));
+    await expect(execInPod(client, PLACE, { command: ['sh'] }, stop.signal)).rejects.toThrow(
+      'nobody waits any more',
+    );
   });
 
   it('says why the API server does not let it', async () => {

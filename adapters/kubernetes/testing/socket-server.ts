@@ -30,6 +30,13 @@ export async function refusingClient(message: string): Promise<KubeClient> {
   return listening(server);
 }
 
+/** Of one that answers nothing, and calls that when it is asked. */
+export function silentClient(onAsked: () => void): Promise<KubeClient> {
+  const server = createServer();
+  server.on('upgrade', onAsked);
+  return listening(server);
+}
+
 async function listening(server: Server): Promise<KubeClient> {
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
