@@ -17,6 +17,8 @@ import type { SmallDisk } from './small-disk.ts';
 
 const SOCKET = '/var/run/docker.sock';
 const TIMEOUT_MS = 60_000;
+/** For all of its images. */
+const LOAD_MS = 240_000;
 const LOG_TAIL = 2_000;
 const ANSWER_MS = 5_000;
 
@@ -180,7 +182,7 @@ async function answers(docker: Docker): Promise<boolean> {
 
 async function load(docker: Docker): Promise<void> {
   const machine = connectDocker(`unix://${SOCKET}`);
-  const signal = AbortSignal.timeout(TIMEOUT_MS);
+  const signal = AbortSignal.timeout(LOAD_MS);
   const search = { tools: join(tmpdir(), 'windlass-tools'), path: process.env['PATH'] ?? '' };
   for (const { image } of await ensureImages(machine, SYSTEM_IMAGES, search, signal)) {
     const path = `/images/${encodeURIComponent(image)}/get`;

@@ -12,6 +12,8 @@ import type { OwnSwarm } from './testing/swarm-cluster.ts';
 /** It has a server, a page and nothing else: no shell, and no folder in which programs are looked for. */
 const SCRATCH = 'scratch:1';
 
+const SET_UP_MS = 300_000;
+
 let swarm: OwnSwarm;
 beforeAll(async () => {
   swarm = await startOwnSwarm();
@@ -29,7 +31,7 @@ beforeAll(async () => {
   } as const;
   const said = String(await callDocker(swarm.docker, build));
   if (!said.includes('Successfully built')) throw new Error(said);
-});
+}, SET_UP_MS);
 afterAll(() => swarm.stop());
 
 function deployment(name: string, livenessProbe: object, replicas = 1): Resource {
