@@ -32,8 +32,8 @@ export default defineConfig({
       {
         test: {
           name: 'kubernetes',
-          include: ['workers/**/*.kubernetes.test.ts'],
-          testTimeout: 120_000,
+          include: ['workers/**/*.kubernetes.test.ts', 'test/conformance/kubernetes.test.ts'],
+          testTimeout: 600_000,
           hookTimeout: 120_000,
           fileParallelism: false,
         },

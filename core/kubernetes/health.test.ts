@@ -139,13 +139,13 @@ describe('healthOf', () => {
       'a Job that runs',
       object('batch/v1', 'Job', { status: { active: 1 } }),
       'Progressing',
-      '0 of 1 completed',
+      '0 of 1 succeeded, 1 active',
     ],
     [
       'one that has not failed',
       object('batch/v1', 'Job', { status: { conditions: [condition('Failed', 'False')] } }),
       'Progressing',
-      '0 of 1 completed',
+      '0 of 1 succeeded',
     ],
     [
       'one that has failed',

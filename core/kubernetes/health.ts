@@ -163,28 +163,40 @@ function replicaSetHealth(spec: Fields, status: Fields): Seen {
 }
 
 function jobHealth(spec: Fields, status: Fields): Seen {
+  const pods = jobPods(spec, status);
   const failure = find(status, 'Failed');
-  if (failure?.status === 'True') return failed(why(failure));
-  if (find(status, 'Complete')?.status === 'True') return healthy('completed');
+  if (failure?.status === 'True')
+    return { ...failed(why(failure)), summary: `${failure.reason}, ${pods}` };
+  if (find(status, 'Complete')?.status === 'True') return healthy(`Complete, ${pods}`);
   if (spec['suspend'] === true)
-    return { health: { status: 'Suspended', reason: 'is suspended' }, summary: 'suspended' };
+    return {
+      health: { status: 'Suspended', reason: 'is suspended' },
+      summary: `Suspended, ${pods}`,
+    };
+  return progressing(pods);
+}
+
+/** `1 of 3 succeeded, 2 active, 1 failed` */
+function jobPods(spec: Fields, status: Fields): string {
   const active = numberAt(status, 'active') ?? 0;
-  const succeeded = numberAt(status, 'succeeded') ?? 0;
-  return progressing(
-    `${succeeded} of ${numberAt(spec, 'completions') ?? 1} completed`,
-    `${active} running`,
-  );
+  const failures = numberAt(status, 'failed') ?? 0;
+  return [
+    `${numberAt(status, 'succeeded') ?? 0} of ${numberAt(spec, 'completions') ?? 1} succeeded`,
+    ...(active > 0 ? [`${active} active`] : []),
+    ...(failures > 0 ? [`${failures} failed`] : []),
+  ].join(', ');
 }
 
 function cronJobHealth(spec: Fields, status: Fields): Seen {
-  if (spec['suspend'] === true) return healthy('suspended');
+  if (spec['suspend'] === true) return healthy('Suspended');
   const last = textAt(status, 'lastScheduleTime');
   return healthy(last === '' ? 'has not run yet' : `last run at ${last}`);
 }
 
 function claimHealth(_spec: Fields, status: Fields): Seen {
   const phase = textAt(status, 'phase');
-  if (phase === 'Bound') return healthy(textAt(fieldsOf(status['capacity']), 'storage') || 'bound');
+  const size = textAt(fieldsOf(status['capacity']), 'storage');
+  if (phase === 'Bound') return healthy(['Bound', ...(size === '' ? [] : [size])].join(', '));
   if (phase === 'Lost') return failed('its volume is lost');
   return progressing('is not bound to a volume yet');
 }

@@ -5,6 +5,8 @@ import type { Resource } from '#core/resources/resource.ts';
 
 /** What behaviours are tried on: every engine can be one. */
 export interface ConformanceCluster {
+  /** Statuses say what probes, hooks and pulls have found, where Kubernetes itself has events. */
+  explains: boolean;
   /** What its engine refuses of manifests. */
   accept(manifests: ParsedManifests): Problem[];
   /** Wants exactly these of the owner from now on; does not wait for anything. */

@@ -17,6 +17,7 @@ export function startDockerCluster(
   const docker = createDockerCluster();
   let registry: Promise<PrivateRegistry> | undefined;
   return startEngineCluster(docker.startEngine(reached), {
+    explains: true,
     accept: (manifests) => acceptResources(manifests),
     get: (port, path) => get(`http://127.0.0.1:${port}${path}`),
     exchange,

@@ -26,12 +26,15 @@ const ContainerIs = z.strictObject({
     restarts: Count.optional(),
     reason: Text.optional(),
     message: Text.optional(),
+    /** As `message`, of engines that explain. */
+    told: Text.optional(),
     exitCode: z.int().optional(),
     last: z
       .strictObject({
         reason: Text.optional(),
         exitCode: z.int().optional(),
         message: Text.optional(),
+        told: Text.optional(),
       })
       .optional(),
   }),
@@ -51,7 +54,13 @@ const PodsAre = z.strictObject({
 });
 
 /** What is told of a workload in a line. */
-const SummaryIs = z.strictObject({ summary: z.string(), says: Text, ...timing });
+const SummaryIs = z.strictObject({
+  summary: z.string(),
+  says: Text.optional(),
+  /** As `says`, of engines that explain. */
+  told: Text.optional(),
+  ...timing,
+});
 
 /** A command in a container of one of the pods. */
 const Runs = z.strictObject({

@@ -104,8 +104,9 @@ function checkOf(step: Exclude<Step, { apply: string } | { push: string }>): Che
   if ('fails' in step)
     return (behaviour) =>
       of(behaviour, ({ failure }) => compare('failure', step.fails, failure ?? ''));
-  if ('container' in step) return (behaviour) => of(behaviour, containersAre(step));
-  if ('summary' in step) return (behaviour) => of(behaviour, (status) => summaryIs(status, step));
+  if ('container' in step)
+    return (behaviour) => of(behaviour, containersAre(step, behaviour.cluster));
+  if ('summary' in step) return (behaviour) => of(behaviour, summaryIs(step, behaviour.cluster));
   if ('pods' in step) return (behaviour) => of(behaviour, podsAre(step));
   if ('run' in step) return (behaviour) => runs(behaviour, step);
   if ('logs' in step) {
@@ -139,7 +140,10 @@ function serves(status: OwnerStatus): string | undefined {
   return [status.failure ?? '', ...why, ...plan].join('; ');
 }
 
-function containersAre(step: Extract<Step, { container: string }>) {
+function containersAre(
+  step: Extract<Step, { container: string }>,
+  { explains }: ConformanceCluster,
+) {
   return (status: OwnerStatus): string | undefined => {
     const { workload, container } = placeOf('', step.container);
     const found = podsOf(status, workload).flatMap((pod) =>
@@ -147,7 +151,7 @@ function containersAre(step: Extract<Step, { container: string }>) {
     );
     if (found.length === 0) return 'it is not there';
     return found
-      .map((each) => containerDiffers(each, step.becomes))
+      .map((each) => containerDiffers(each, step.becomes, explains))
       .find((wrong) => wrong !== undefined);
   };
 }
@@ -155,6 +159,7 @@ function containersAre(step: Extract<Step, { container: string }>) {
 function containerDiffers(
   container: ContainerStatus,
   expected: Extract<Step, { container: string }>['becomes'],
+  explains: boolean,
 ): string | undefined {
   const wrong = [
     same('state', expected.state, container.state),
@@ -163,20 +168,29 @@ function containerDiffers(
     same('exitCode', expected.exitCode, container.exitCode),
     compare('reason', expected.reason, container.reason ?? ''),
     compare('message', expected.message, container.message ?? ''),
+    compare('message', explains ? expected.told : undefined, container.message ?? ''),
     compare('last.reason', expected.last?.reason, container.last?.reason ?? ''),
     compare('last.message', expected.last?.message, container.last?.message ?? ''),
+    compare(
+      'last.message',
+      explains ? expected.last?.told : undefined,
+      container.last?.message ?? '',
+    ),
     same('last.exitCode', expected.last?.exitCode, container.last?.exitCode),
   ].filter((each) => each !== undefined);
   return wrong.length === 0 ? undefined : `${wrong.join(', ')} of ${JSON.stringify(container)}`;
 }
 
 function summaryIs(
-  status: OwnerStatus,
-  step: Extract<Step, { summary: string }>,
-): string | undefined {
-  const workload = workloadOf(step.summary);
-  const found = status.resources.find(({ key }) => key.replace(/\/[^/]*\//, '/') === workload);
-  return compare('summary', step.says, found?.summary ?? '');
+  { summary, says, told }: Extract<Step, { summary: string }>,
+  { explains }: ConformanceCluster,
+) {
+  const workload = workloadOf(summary);
+  return (status: OwnerStatus): string | undefined => {
+    const found = status.resources.find(({ key }) => key.replace(/\/[^/]*\//, '/') === workload);
+    const text = found?.summary ?? '';
+    return compare('summary', says, text) ?? compare('summary', explains ? told : undefined, text);
+  };
 }
 
 function podsAre({ pods: name, become }: Extract<Step, { pods: string }>) {

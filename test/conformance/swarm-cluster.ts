@@ -51,6 +51,7 @@ export async function startSwarmCluster(): Promise<
   }
 
   return startEngineCluster(swarm.startEngine(), {
+    explains: true,
     accept: acceptForSwarm,
     get,
     exchange: (port, datagram) =>
