@@ -75,6 +75,8 @@ export async function kubernetesMemory(): Promise<Figure> {
     const follower = spawn(
       process.execPath,
       [
+        // As a worker is started.
+        '--max-semi-space-size=4',
         fileURLToPath(new URL('kubernetes-follower.ts', import.meta.url)),
         kubeconfig(),
         cluster.installation,

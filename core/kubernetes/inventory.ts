@@ -1,5 +1,7 @@
 import { z } from 'zod';
 import { UserError } from '#core/errors.ts';
+import { parseRefId } from '#core/kubernetes/api-kind.ts';
+import type { ObjectRef } from '#core/kubernetes/api-kind.ts';
 import { HookRecord } from '#core/kubernetes/hook-record.ts';
 import type { OwnerKey } from '#core/owner.ts';
 
@@ -18,6 +20,15 @@ export type InventoryEntry = z.infer<typeof Entry>;
 /** What an owner has on the cluster: by identity. */
 export type Entries = Readonly<Record<string, InventoryEntry>>;
 const Entries = z.record(z.string(), Entry);
+
+const refs = new WeakMap<Entries, readonly ObjectRef[]>();
+
+/** What they are of. An inventory stays the same from pass to pass, and there are thousands of entries. */
+export function refsOf(entries: Entries): readonly ObjectRef[] {
+  const known = refs.get(entries) ?? Object.keys(entries).map(parseRefId);
+  refs.set(entries, known);
+  return known;
+}
 
 export interface Inventory {
   owner: OwnerKey;

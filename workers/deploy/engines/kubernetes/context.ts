@@ -14,5 +14,7 @@ export interface KubernetesContext {
   accounts: Accounts;
   /** Of kinds whose health somebody has defined, by `group/Kind`. */
   judges: ReadonlyMap<string, JudgeHealth>;
+  /** What is known of the cluster has changed. */
+  onChange: () => void;
   log: Logger;
 }

@@ -25,6 +25,7 @@ import { observe } from './observe.ts';
 import type { ObservedOwner } from './observe.ts';
 import { findPod } from './find-pod.ts';
 import { locatePod, locatePort } from './pod-place.ts';
+import { createQuiet } from './quiet.ts';
 import { workloadLogs } from './workload-logs.ts';
 
 const MOST_ROUNDS = 50;
@@ -51,7 +52,17 @@ export function createKubernetesEngine(options: KubernetesEngineOptions): Engine
   const { cluster, client, installation, log } = options;
   const judges = judgesOf(options.health ?? []);
   const { accounts = {} } = options;
-  const context = { client, cluster, installation, seal, judges, accounts, log };
+  const quiet = createQuiet();
+  const context = {
+    client,
+    cluster,
+    installation,
+    seal,
+    judges,
+    accounts,
+    onChange: quiet.onChange,
+    log,
+  };
   const listeners = new Set<(what: string) => void>();
   const engine = createEngineState(context, tell);
   let news: NodeJS.Timeout | undefined;
@@ -91,6 +102,9 @@ export function createKubernetesEngine(options: KubernetesEngineOptions): Engine
     desired: readonly DesiredState[],
     signal: AbortSignal,
   ): Promise<Reconciliation> {
+    const last = quiet.last(desired, Date.now());
+    if (last !== undefined) return last;
+    const begun = quiet.revision();
     const done = new Map<OwnerKey, Plan>();
     for (let round = 1; ; round += 1) {
       const observed = await observe(engine, desired, signal);
@@ -115,12 +129,14 @@ export function createKubernetesEngine(options: KubernetesEngineOptions): Engine
       await engine.pods.learn(keepersIn(observed), signal);
       const podsNow = engine.pods.byKeeper();
       const owners = observed.map((each, index) => statusOf(each, podsNow, acted[index]));
-      return {
+      const found = {
         owners,
         orphans: orphans(desired),
         done: [...done].map(([owner, changes]) => ({ owner, plan: changes })),
         wakeAfterMs: wakeAfter(owners, acted),
       };
+      quiet.keep(desired, found, begun, Date.now());
+      return found;
     }
   }
 

@@ -95,6 +95,7 @@ async function context(service: object = SERVICE): Promise<KubernetesContext> {
     seal: (text) => text,
     judges: new Map(),
     accounts: {},
+    onChange: () => undefined,
     log: pino({ level: 'silent' }),
   };
 }

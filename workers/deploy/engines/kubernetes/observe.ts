@@ -3,9 +3,10 @@ import { getObject } from '#adapters/kubernetes/objects.ts';
 import type { DesiredState } from '#core/engine.ts';
 import { UserError } from '#core/errors.ts';
 import { findKind, parseRefId } from '#core/kubernetes/api-kind.ts';
-import type { ApiKind } from '#core/kubernetes/api-kind.ts';
+import type { ApiKind, ObjectRef } from '#core/kubernetes/api-kind.ts';
 import type { HookRecord } from '#core/kubernetes/hook-record.ts';
 import type { HookTarget } from '#core/kubernetes/hooks.ts';
+import { refsOf } from '#core/kubernetes/inventory.ts';
 import type { Entries } from '#core/kubernetes/inventory.ts';
 import { keptObject } from '#core/kubernetes/kept-object.ts';
 import type { KeptObject } from '#core/kubernetes/kept-object.ts';
@@ -131,9 +132,13 @@ async function follow(
   const ids = inventories.all().flatMap(({ entries }) => Object.keys(entries));
   const used = targets.map(({ kind }) => kind);
   await objects.follow(kindsInUse(kinds, used, ids), signal);
-  const refs = [...targets.map(({ ref }) => ref), ...ids.map(parseRefId)];
-  const namespaces = refs.filter(({ kind }) => KEEPING_PODS.has(kind));
-  await pods.follow(new Set(namespaces.map(({ namespace }) => namespace)), signal);
+  const namespaces = new Set<string>();
+  function add({ kind, namespace }: ObjectRef): void {
+    if (KEEPING_PODS.has(kind)) namespaces.add(namespace);
+  }
+  for (const { ref } of targets) add(ref);
+  for (const { entries } of inventories.all()) for (const ref of refsOf(entries)) add(ref);
+  await pods.follow(namespaces, signal);
 }
 
 function wantersOf(targets: readonly Target[]): Map<string, OwnerKey[]> {
@@ -195,11 +200,16 @@ function unreadOf(
   targets: readonly Target[],
   entries: Entries,
 ): UserError | undefined {
-  const refs = [...targets.map(({ ref }) => ref), ...Object.keys(entries).map(parseRefId)];
-  for (const ref of refs) {
-    const problem =
-      objects.problemOf(ref) ??
-      (KEEPING_PODS.has(ref.kind) ? pods.problemIn(ref.namespace) : undefined);
+  function problemWith(ref: ObjectRef): UserError | undefined {
+    const ofPods = KEEPING_PODS.has(ref.kind) ? pods.problemIn(ref.namespace) : undefined;
+    return objects.problemOf(ref) ?? ofPods;
+  }
+  for (const { ref } of targets) {
+    const problem = problemWith(ref);
+    if (problem !== undefined) return problem;
+  }
+  for (const ref of refsOf(entries)) {
+    const problem = problemWith(ref);
     if (problem !== undefined) return problem;
   }
   return undefined;

@@ -45,7 +45,12 @@ function isForbidden(trouble: unknown): boolean {
 
 /** Watches until closed. */
 export function startWatch<T extends Kept>(
-  { client, cluster, log }: Pick<KubernetesContext, 'client' | 'cluster' | 'log'>,
+  {
+    client,
+    cluster,
+    log,
+    onChange,
+  }: Pick<KubernetesContext, 'client' | 'cluster' | 'log' | 'onChange'>,
   { kind, scope, idOf, keep, isNews, onNews }: WatchOptions<T>,
 ): Watched<T> {
   const kept = new Map<string, T>();
@@ -61,6 +66,7 @@ export function startWatch<T extends Kept>(
     const before = kept.get(id);
     if (after === undefined) kept.delete(id);
     else kept.set(id, after);
+    onChange();
     if (isNews(before, after)) onNews(id);
   }
 
@@ -96,6 +102,7 @@ export function startWatch<T extends Kept>(
         there.clear();
         trouble = undefined;
         isListed = true;
+        onChange();
         isKnown.resolve();
       },
       onPut: put,
@@ -104,6 +111,7 @@ export function startWatch<T extends Kept>(
         // The kind is no longer served: nothing of it is there.
         if (isApiStatus(error, 404)) for (const id of kept.keys()) set(id, undefined);
         trouble = error;
+        onChange();
         isKnown.resolve();
         log.warn({ cluster, kind: kind.kind, reason: messageOf(error) }, 'a watch broke off');
       },

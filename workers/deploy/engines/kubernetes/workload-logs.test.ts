@@ -82,6 +82,7 @@ async function contextOf(pods: unknown[]): Promise<KubernetesContext> {
     seal: (text) => text,
     judges: new Map(),
     accounts: {},
+    onChange: () => undefined,
     log,
   };
 }
