@@ -7,6 +7,8 @@ const KEEPING = new Set(['filter', 'or', 'orValue', 'value']);
 const READING = new Set(['id', 'value', '.', '.?', '[]', '[?]', '?:', 'list', 'rcall']);
 const DEEPEST = 2;
 const MOST_STEPS = 40_000;
+/** Each step may read the longest text, e.g. size(), which counts its characters. */
+const MOST_CHARACTERS = 10_000_000;
 
 /** Functions that are not taken, and why. */
 const REFUSED: Readonly<Record<string, string>> = {
@@ -35,8 +37,13 @@ export function costProblem(node: ASTNode): string | undefined {
 export function stepsProblem(node: ASTNode): (object: unknown) => string | undefined {
   const depth = depthOf(node);
   return (object) => {
-    const items = depth === 0 ? 0 : widest(object);
-    return items ** depth > MOST_STEPS ? `a list of ${items} is too long for it` : undefined;
+    if (depth === 0) return undefined;
+    const { items, characters } = longestIn(object);
+    const steps = items ** depth;
+    if (steps > MOST_STEPS) return `a list of ${items} is too long for it`;
+    return steps * (1 + characters) > MOST_CHARACTERS
+      ? `a list of ${items} and a text of ${characters} characters are too long for it`
+      : undefined;
   };
 }
 
@@ -87,9 +94,16 @@ function isNode(value: unknown): value is ASTNode {
   return typeof value === 'object' && value !== null && 'op' in value;
 }
 
-/** Items of its longest list or map. */
-function widest(value: unknown): number {
-  if (typeof value !== 'object' || value === null) return 0;
-  const items: unknown[] = Object.values(value);
-  return items.reduce<number>((most, each) => Math.max(most, widest(each)), items.length);
+/** Items of its longest list or map, and characters of its longest text or key. */
+function longestIn(value: unknown): { items: number; characters: number } {
+  if (typeof value === 'string') return { items: 0, characters: value.length };
+  if (typeof value !== 'object' || value === null) return { items: 0, characters: 0 };
+  const entries: [string, unknown][] = Object.entries(value);
+  const longest = { items: entries.length, characters: 0 };
+  for (const [key, item] of entries) {
+    const { items, characters } = longestIn(item);
+    longest.items = Math.max(longest.items, items);
+    longest.characters = Math.max(longest.characters, key.length, characters);
+  }
+  return longest;
 }

@@ -117,4 +117,42 @@ describe('a health rule', () => {
     const { health } = healthOf(database({ items }), judgesOf([rule]));
     expect(health).toEqual({ status, reason: expect.stringContaining(reason) as string });
   });
+
+  it.each([
+    ['object.status.items.all(x, size(object.status.big) > 0)', 100, 99_999, 'Healthy', ''],
+    [
+      'object.status.items.all(x, size(object.status.big) > 0)',
+      100,
+      100_000,
+      'Progressing',
+      'a list of 100 and a text of 100000 characters are too long for it',
+    ],
+    [
+      'object.status.items.all(x, object.status.items.all(y, size(object.status.big) > 0))',
+      100,
+      1_000,
+      'Progressing',
+      'a list of 100 and a text of 1000 characters are too long for it',
+    ],
+    ['size(object.status.items) < size(object.status.big)', 100, 700_000, 'Healthy', ''],
+  ])(
+    '%s of %i items with a text of %i characters is %s',
+    (healthy, count, length, status, told) => {
+      const rule = HealthRule.parse({ group: 'example.org', kind: 'Database', healthy });
+      const items = Array.from({ length: count }, () => 'a');
+      const inText = database({ items, big: 'x'.repeat(length) });
+      expect(healthOf(inText, judgesOf([rule])).health).toEqual({
+        status,
+        reason: expect.stringContaining(told) as string,
+      });
+    },
+  );
+
+  it('counts the names of fields as texts', () => {
+    const healthy = 'object.status.names.all(name, size(name) > 0)';
+    const rule = HealthRule.parse({ group: 'example.org', kind: 'Database', healthy });
+    const names = { a: 1, ['x'.repeat(5_000_000)]: 1 };
+    const { health } = healthOf(database({ names }), judgesOf([rule]));
+    expect(health.reason).toContain('a text of 5000000 characters');
+  });
 });
