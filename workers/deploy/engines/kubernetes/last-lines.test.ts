@@ -72,13 +72,18 @@ function wrote(response: ServerResponse): void {
   response.end('no database\n');
 }
 
-function refuse(response: ServerResponse): void {
-  response.writeHead(403).end('{}');
+function refuse(status: number): (response: ServerResponse) => void {
+  return (response) => void response.writeHead(status).end('{}');
 }
 
-it('reads again what could not be read once, a while later', async () => {
+it.each([
+  ['broken off', breakOff],
+  ['408', refuse(408)],
+  ['429', refuse(429)],
+  ['500', refuse(500)],
+])('reads again a while later after %s', async (_name, first) => {
   vi.useFakeTimers({ toFake: ['Date'], now: 0 });
-  const { lines, asked, told } = await readsOf([breakOff, wrote]);
+  const { lines, asked, told } = await readsOf([first, wrote]);
   await lines.learn([POD], NEVER);
   await lines.learn([POD], NEVER);
   expect(asked()).toBe(1);
@@ -92,7 +97,7 @@ it('reads again what could not be read once, a while later', async () => {
 
 it('does not ask again for what it may not read', async () => {
   vi.useFakeTimers({ toFake: ['Date'], now: 0 });
-  const { lines, asked, told } = await readsOf([refuse, wrote]);
+  const { lines, asked, told } = await readsOf([refuse(403), wrote]);
   await lines.learn([POD], NEVER);
   vi.setSystemTime(10_000);
   await lines.learn([POD], NEVER);

@@ -12,8 +12,8 @@ const READ_MS = 5_000;
 const AT_ONCE = 4;
 /** After a read that may go better the next time. */
 const READ_AGAIN_MS = 10_000;
-/** The API server answers so where it may answer otherwise a moment later. */
-const LEAST_PASSING = 500;
+/** The API server answers so, or 5xx, where it may answer otherwise a moment later: too slow, too much at once. */
+const PASSING = new Set([408, 429]);
 
 /** What containers wrote before they ended badly, read once each; where that was broken off, again. */
 export interface LastLines {
@@ -53,8 +53,7 @@ export function createLastLines({
       // Its node is away or slow, it is gone, or it may not be read: health is told without it.
       const status = error instanceof ApiError ? error.status : undefined;
       log.info({ cluster, pod: name, container: end.container, status }, 'its log cannot be read');
-      const isRefused = status !== undefined && status < LEAST_PASSING;
-      if (!isRefused) return { lines, againAt: Date.now() + READ_AGAIN_MS };
+      if (isPassing(status)) return { lines, againAt: Date.now() + READ_AGAIN_MS };
     }
     return { lines };
   }
@@ -75,6 +74,11 @@ export function createLastLines({
     },
     told: (pod) => withLastLines(pod, (end) => known.get(nameOf(pod, end))?.lines),
   };
+}
+
+/** Without a status it was broken off. */
+function isPassing(status: number | undefined): boolean {
+  return status === undefined || status >= 500 || PASSING.has(status);
 }
 
 function isDue(read: Read | undefined, now: number): boolean {
