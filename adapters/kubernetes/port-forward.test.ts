@@ -1,5 +1,6 @@
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { WebSocket } from 'ws';
+import type { KubeClient } from './client.ts';
 import { connectToPod } from './port-forward.ts';
 import { clientOfSockets, refusingClient } from './testing/socket-server.ts';
 
@@ -39,6 +40,20 @@ async function say(
   return { output, exitCode: await session.exitCode() };
 }
 
+const CHUNK = Buffer.alloc(1_048_577);
+const CHUNKS = 32;
+
+/** Writes as fast as it is read, and ends. */
+function pour(socket: WebSocket, left = CHUNKS): void {
+  if (left === 0) socket.close();
+  else
+    socket.send(CHUNK, (error) => {
+      if (error === undefined || error === null) pour(socket, left - 1);
+    });
+}
+
+afterEach(() => void vi.useRealTimers());
+
 describe('connectToPod', () => {
   it('passes on what both sides say, until the pod has ended', async () => {
     expect(await say(['hello', 'bye'])).toEqual({
@@ -52,6 +67,27 @@ describe('connectToPod', () => {
       output: 'stdout hello!;',
       exitCode: 0,
     });
+  });
+
+  it('does not take a slow reader for a silent pod', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const client = await clientOfSockets(V4, (socket) => {
+      for (const channel of [0, 1]) socket.send(Buffer.of(channel, 80, 0));
+      pour(socket);
+    });
+    const sockets: WebSocket[] = [];
+    async function connect(...of: Parameters<KubeClient['connect']>): Promise<WebSocket> {
+      const socket = await client.connect(...of);
+      sockets.push(socket);
+      return socket;
+    }
+    const session = await connectToPod({ ...client, connect }, PLACE, 80, NEVER);
+    session.end();
+    await vi.waitUntil(() => sockets[0]?.isPaused === true, { timeout: 60_000, interval: 1 });
+    vi.advanceTimersByTime(100_000);
+    let bytes = 0;
+    for await (const { data } of session.output) bytes += data.length;
+    expect(bytes).toBe(CHUNKS * (CHUNK.length - 1));
   });
 
   it('tells why the pod does not answer', async () => {

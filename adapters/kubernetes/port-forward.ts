@@ -36,6 +36,7 @@ export async function connectToPod(
   async function* output(): AsyncGenerator<{ stream: 'stdout' | 'stderr'; data: Uint8Array }> {
     const begun = new Set<number>();
     for await (const { channel, data } of channels.messages()) {
+      silence?.refresh();
       if (!begun.has(channel)) begun.add(channel);
       else if (channel === DATA) yield { stream: 'stdout', data };
       else if (channel === ERROR) {
@@ -48,7 +49,11 @@ export async function connectToPod(
   return {
     write: (data) => channels.send(DATA, data),
     end() {
-      silence ??= setTimeout(() => socket.close(), silenceMs);
+      silence ??= setTimeout(() => {
+        // While it waits for a slow reader, nothing is heard of a pod that may well speak.
+        if (socket.isPaused && socket.readyState === socket.OPEN) silence?.refresh();
+        else socket.close();
+      }, silenceMs);
     },
     async hangUp() {
       if (socket.readyState === socket.CLOSED) return;
