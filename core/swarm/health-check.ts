@@ -14,13 +14,26 @@ const OWN_ADDRESS = '127.0.0.1';
 const SLACK_SECONDS = 10;
 
 /**
+ * BusyBox has two kinds of `nc`: that of its own defaults, which the public images have, puts the connection at descriptor 3,
+ * and tells why it has none only where it is asked to twice; that of Debian takes no such word. As `verbose`.
+ */
+const FIND_VERBOSE = `verbose=$("$0" nc --help 2>&1 | "$0" grep -q -e '-v' && echo -vv)`;
+
+/** Connects to an address (1) and a port (2), and waits so many seconds for that (3). */
+const ASK_TCP = `
+${FIND_VERBOSE}
+exec "$0" nc $verbose -w "$3" "$1" "$2" -e "$0" true
+`;
+
+/**
  * Asks at an address (1) and a port (2), and waits so many seconds for a connection, and for an answer (3), to a request (4).
  * It ends with 0 where the status is 200 to 399, and else tells what is wrong. BusyBox is `$0`: of the image it takes nothing.
  */
 const ASK_HTTP = `
-exec 3>&1
-exec "$0" nc -w "$3" "$1" "$2" -e "$0" sh -c '
-say() { printf "%.200s\\n" "$1" >&3; exit 1; }
+exec 9>&1
+${FIND_VERBOSE}
+exec "$0" nc $verbose -w "$3" "$1" "$2" -e "$0" sh -c '
+say() { printf "%.200s\\n" "$1" >&9; exit 1; }
 printf %s "$2"
 IFS= read -r -t "$1" status || say "no answer within $1 s"
 while IFS= read -r -t 1 line && [ -n "\${line%?}" ]; do :; done
@@ -52,7 +65,7 @@ function commandOf(action: Action, seconds: string): string[] {
       return action.command;
     case 'tcp': {
       const { host = OWN_ADDRESS, port } = action;
-      return [BUSYBOX, 'nc', '-w', seconds, host, String(port), '-e', BUSYBOX, 'true'];
+      return [BUSYBOX, 'sh', '-c', ASK_TCP, BUSYBOX, host, String(port), seconds];
     }
     case 'http': {
       const { host = OWN_ADDRESS, port } = action;

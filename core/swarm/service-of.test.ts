@@ -203,7 +203,15 @@ describe('serviceOf', () => {
     {
       by: 'a connection',
       asks: { tcpSocket: { port: 80 } },
-      command: ['nc', '-w', '2', '127.0.0.1', '80', '-e', '/.windlass/busybox', 'true'],
+      command: [
+        'sh',
+        '-c',
+        expect.stringContaining('nc $verbose -w'),
+        '/.windlass/busybox',
+        '127.0.0.1',
+        '80',
+        '2',
+      ],
     },
     {
       by: 'HTTP',
@@ -213,7 +221,7 @@ describe('serviceOf', () => {
       command: [
         'sh',
         '-c',
-        expect.stringContaining('nc -w'),
+        expect.stringContaining('nc $verbose -w'),
         '/.windlass/busybox',
         '127.0.0.1',
         '80',

@@ -48,7 +48,11 @@ export async function createRepository(): Promise<Repository> {
       detached: true,
     });
     const tooLong = setTimeout(() => {
-      if (child.pid !== undefined) process.kill(-child.pid);
+      try {
+        if (child.pid !== undefined) process.kill(-child.pid);
+      } catch {
+        // It has ended just now.
+      }
     }, GIT_TIMEOUT_MS);
     const [output, errors] = await Promise.all([
       text(child.stdout),

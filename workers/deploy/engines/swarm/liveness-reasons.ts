@@ -30,6 +30,8 @@ interface Inspected {
 }
 
 const LONGEST_ANSWER = 200;
+/** What `nc -vv` of BusyBox tells beside. */
+const CHATTER = /^\S+ \(\S+\) open$|^sent \d+, rcvd \d+$/;
 
 export function createLivenessReasons(
   { log, cluster }: Pick<SwarmContext, 'log' | 'cluster'>,
@@ -75,9 +77,10 @@ export function createLivenessReasons(
 
 /** In the words of the docker engine. */
 function reasonIn({ ExitCode, Output }: Result, task: ListedTask['Spec']): string {
-  const text = Output.trim().replaceAll(/\s+/g, ' ').slice(0, LONGEST_ANSWER);
   // It was not run to its end: Docker tells why.
   const isOwn = ExitCode < 0 || needsProbes({ TaskTemplate: task });
+  const lines = Output.split('\n').filter((line) => !(isOwn && CHATTER.test(line)));
+  const text = lines.join(' ').replaceAll(/\s+/g, ' ').trim().slice(0, LONGEST_ANSWER);
   if (isOwn) return text.startsWith('nc: ') ? connectionProblem(text) : text;
   return `exit code ${ExitCode}${text === '' ? '' : `: ${text}`}`;
 }

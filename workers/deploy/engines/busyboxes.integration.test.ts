@@ -1,0 +1,113 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, mkdtemp, rm, symlink } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Action } from '#core/docker/world.ts';
+import { healthCheckOf } from '#core/swarm/health-check.ts';
+import { findBusyboxes } from '../../../test/tools/busyboxes.ts';
+import { freePort } from '../../../test/tools/process.ts';
+import { parseAnswer, parseProbed, probeRequest, SANDBOX_SCRIPT } from './docker/sandbox-script.ts';
+
+type Asked = Extract<Action, { kind: 'http' | 'tcp' }>;
+
+/** The public images have BusyBox by its own defaults; what is made here has Debian's, with another `nc`. */
+describe.skipIf(process.arch !== 'x64').each(['debian', 'byDefaults'] as const)(
+  'probes by the BusyBox %s',
+  (kind) => {
+    let busybox: string;
+    let folder: string;
+    let server: Server;
+    let actions: Record<'good' | 'bad' | 'open' | 'nothing' | 'refused', Asked>;
+
+    beforeAll(async () => {
+      busybox = (await findBusyboxes())[kind];
+      folder = await mkdtemp(join(tmpdir(), 'windlass-busybox-'));
+      const applets = spawnSync(busybox, ['--list']).stdout.toString('utf8').trim().split('\n');
+      await mkdir(join(folder, 'bin'));
+      for (const applet of applets) await symlink(busybox, join(folder, 'bin', applet));
+      server = createServer((request, response) => {
+        response.statusCode = request.url === '/bad' ? 404 : 200;
+        response.end('hello\n');
+      }).listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      const { port } = server.address() as AddressInfo;
+      const closed = await freePort();
+      const http = { kind: 'http', scheme: 'http', headers: {} } as const;
+      actions = {
+        good: { ...http, port, path: '/' },
+        bad: { ...http, port, path: '/bad' },
+        open: { kind: 'tcp', port },
+        nothing: { ...http, port: closed, path: '/' },
+        refused: { kind: 'tcp', port: closed },
+      };
+    });
+
+    afterAll(async () => {
+      server.close();
+      await rm(folder, { recursive: true, force: true });
+    });
+
+    it('in the sandbox of the proxy tell what is found', async () => {
+      const names = Object.keys(actions);
+      const child = spawn(busybox, ['sh', '-c', SANDBOX_SCRIPT], {
+        env: { PATH: join(folder, 'bin') },
+        stdio: ['pipe', 'pipe', 'inherit'],
+      });
+      for (const [id, action] of Object.values(actions).entries())
+        child.stdin.write(probeRequest(id, { address: '127.0.0.1', action, timeoutSeconds: 30 }));
+      let said = '';
+      for await (const chunk of child.stdout) {
+        said += String(chunk);
+        if (said.split('\n').length > names.length) child.kill();
+      }
+      const lines = said.trimEnd().split('\n');
+      const found = Object.fromEntries(
+        lines.map((line) => {
+          const answer = parseAnswer(line);
+          return [names[answer?.id ?? -1] ?? line, parseProbed(answer?.text ?? '')];
+        }),
+      );
+      expect(found).toEqual({
+        good: { ok: true, answer: 'HTTP 200' },
+        bad: { ok: false, answer: 'HTTP 404: hello' },
+        open: { ok: true, answer: 'connected' },
+        nothing: { ok: false, answer: 'connection refused' },
+        refused: { ok: false, answer: 'connection refused' },
+      });
+    });
+
+    it.each([
+      ['good', 0, /^(?!.*HTTP)/s],
+      ['bad', 1, /^HTTP 404: hello$/m],
+      ['open', 0, /^(?!.*refused)/s],
+      ['nothing', 1, /^nc: .*Connection refused$/m],
+      ['refused', 1, /^nc: .*Connection refused$/m],
+    ] as const)('in a task of Swarm end as Docker reads it: %s', async (name, code, said) => {
+      const { Test } = healthCheckOf({
+        action: actions[name],
+        initialDelaySeconds: 0,
+        periodSeconds: 1,
+        timeoutSeconds: 30,
+        successThreshold: 1,
+        failureThreshold: 1,
+      });
+      const [command = '', ...args] = Test.slice(1).map((word) =>
+        word === '/.windlass/busybox' ? busybox : word,
+      );
+      const child = spawn(command, args, { env: {}, stdio: ['ignore', 'pipe', 'pipe'] });
+      const [out, errors] = await Promise.all([
+        text(child.stdout),
+        text(child.stderr),
+        once(child, 'close'),
+      ]);
+      expect(child.exitCode).toBe(code);
+      expect(out + errors).toMatch(said);
+    });
+  },
+);
