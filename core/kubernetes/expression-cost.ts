@@ -7,7 +7,7 @@ const KEEPING = new Set(['filter', 'or', 'orValue', 'value']);
 const READING = new Set(['id', 'value', '.', '.?', '[]', '[?]', '?:', 'list', 'rcall']);
 const DEEPEST = 2;
 const MOST_STEPS = 40_000;
-/** Each step may read the longest text, e.g. size(), which counts its characters. */
+/** Each name and function may read the longest text in each step, e.g. size(), which counts its characters. */
 const MOST_CHARACTERS = 10_000_000;
 
 /** Functions that are not taken, and why. */
@@ -36,13 +36,13 @@ export function costProblem(node: ASTNode): string | undefined {
 /** Why it takes too long on this object; absent where it does not. */
 export function stepsProblem(node: ASTNode): (object: unknown) => string | undefined {
   const depth = depthOf(node);
+  const reads = allIn(node).filter(isReading).length;
   return (object) => {
-    if (depth === 0) return undefined;
     const { items, characters } = longestIn(object);
     const steps = items ** depth;
     if (steps > MOST_STEPS) return `a list of ${items} is too long for it`;
-    return steps * (1 + characters) > MOST_CHARACTERS
-      ? `a list of ${items} and a text of ${characters} characters are too long for it`
+    return reads * steps * characters > MOST_CHARACTERS
+      ? `a text of ${characters} characters is too long to be read ${reads * steps} times`
       : undefined;
   };
 }
@@ -75,6 +75,10 @@ function isRead(node: ASTNode): boolean {
 
 function iteratedIn(node: ASTNode): ASTNode | undefined {
   return node.op === 'rcall' && MACROS.has(node.args[0]) ? node.args[1] : undefined;
+}
+
+function isReading(node: ASTNode): boolean {
+  return node.op === 'id' || (calledIn(node) !== undefined && iteratedIn(node) === undefined);
 }
 
 function calledIn(node: ASTNode): string | undefined {

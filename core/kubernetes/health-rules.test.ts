@@ -119,22 +119,29 @@ describe('a health rule', () => {
   });
 
   it.each([
-    ['object.status.items.all(x, size(object.status.big) > 0)', 100, 99_999, 'Healthy', ''],
+    ['object.status.items.all(x, size(object.status.big) > 0)', 100, 25_000, 'Healthy', ''],
     [
       'object.status.items.all(x, size(object.status.big) > 0)',
       100,
-      100_000,
+      25_001,
       'Progressing',
-      'a list of 100 and a text of 100000 characters are too long for it',
+      'a text of 25001 characters is too long to be read 400 times',
     ],
     [
       'object.status.items.all(x, object.status.items.all(y, size(object.status.big) > 0))',
       100,
       1_000,
       'Progressing',
-      'a list of 100 and a text of 1000 characters are too long for it',
+      'a text of 1000 characters is too long to be read 60000 times',
     ],
     ['size(object.status.items) < size(object.status.big)', 100, 700_000, 'Healthy', ''],
+    [
+      `size(${Array.from({ length: 14 }, () => 'object.status.big').join(' + ')}) > 0`,
+      100,
+      700_000,
+      'Progressing',
+      'a text of 700000 characters is too long to be read 15 times',
+    ],
   ])(
     '%s of %i items with a text of %i characters is %s',
     (healthy, count, length, status, told) => {
