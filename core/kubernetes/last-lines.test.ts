@@ -3,23 +3,15 @@ import type { ContainerStatus } from '#core/engine.ts';
 import { badEndsOf, withLastLines } from '#core/kubernetes/last-lines.ts';
 import { failureOf, troubleOf } from '#core/kubernetes/pod-health.ts';
 import type { KeptPod } from '#core/kubernetes/pod-health.ts';
+import { keptPod } from '#core/kubernetes/testing/kept-pod.ts';
 
 function pod(container: Partial<ContainerStatus>, phase?: 'Failed'): KeptPod {
-  return {
-    uid: 'u',
-    resourceVersion: '1',
-    name: 'web-x',
-    namespace: 'shop',
-    owner: 'Deployment/shop/web',
-    template: 'x',
-    isEnding: false,
-    ready: false,
-    createdAt: 0,
+  return keptPod({
     ...(phase === undefined ? {} : { phase }),
     containers: [
       { name: 'main', image: 'web:1', state: 'waiting', ready: false, restarts: 0, ...container },
     ],
-  };
+  });
 }
 
 const looping = pod({

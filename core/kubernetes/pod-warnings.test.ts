@@ -1,21 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import type { LiveObject } from '#core/kubernetes/live-object.ts';
-import type { KeptPod } from '#core/kubernetes/pod-health.ts';
 import { isLate, latestWarning } from '#core/kubernetes/pod-warnings.ts';
+import { keptPod } from '#core/kubernetes/testing/kept-pod.ts';
 
 const NOW = 100_000;
-const pod: KeptPod = {
-  uid: 'u',
-  resourceVersion: '1',
-  name: 'web-x',
-  namespace: 'shop',
-  owner: 'Deployment/shop/web',
-  template: 'x',
-  isEnding: false,
-  ready: false,
-  createdAt: 0,
-  containers: [],
-};
+const pod = keptPod();
 
 function event(type: string, reason: string, lastTimestamp: string | undefined): LiveObject {
   return {

@@ -1,12 +1,8 @@
-import { once } from 'node:events';
 import { createServer } from 'node:http';
-import type { Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { onTestFinished } from 'vitest';
 import { WebSocketServer } from 'ws';
 import type { WebSocket } from 'ws';
-import { createKubeClient } from '../client.ts';
 import type { KubeClient } from '../client.ts';
+import { clientOf } from './client-of.ts';
 
 export type Behaviour = (socket: WebSocket, url: URL) => void;
 
@@ -17,7 +13,7 @@ export async function clientOfSockets(protocol: string, behaviour: Behaviour): P
   sockets.on('connection', (socket, request) =>
     behaviour(socket, new URL(request.url ?? '', 'http://api')),
   );
-  return listening(server);
+  return clientOf(server);
 }
 
 /** Of one that lets nobody do that. */
@@ -27,25 +23,12 @@ export async function refusingClient(message: string): Promise<KubeClient> {
     const body = JSON.stringify({ message, reason: 'Forbidden' });
     socket.end(`HTTP/1.1 403 Forbidden\r\ncontent-length: ${body.length}\r\n\r\n${body}`);
   });
-  return listening(server);
+  return clientOf(server);
 }
 
 /** Of one that answers nothing, and calls that when it is asked. */
 export function silentClient(onAsked: () => void): Promise<KubeClient> {
   const server = createServer();
   server.on('upgrade', onAsked);
-  return listening(server);
-}
-
-async function listening(server: Server): Promise<KubeClient> {
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  const client = createKubeClient({ server: `http://127.0.0.1:${port}`, user: {} }, {});
-  onTestFinished(() => {
-    client.close();
-    server.closeAllConnections();
-    server.close();
-  });
-  return client;
+  return clientOf(server);
 }

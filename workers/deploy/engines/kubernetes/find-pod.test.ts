@@ -1,9 +1,7 @@
-import { once } from 'node:events';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { pino } from 'pino';
-import { describe, expect, it, onTestFinished } from 'vitest';
-import { createKubeClient } from '#adapters/kubernetes/client.ts';
+import { describe, expect, it } from 'vitest';
+import { clientOf } from '#adapters/kubernetes/testing/client-of.ts';
 import type { KubernetesContext } from './context.ts';
 import { findPod } from './find-pod.ts';
 import { locatePort } from './pod-place.ts';
@@ -79,15 +77,7 @@ async function context(service: object = SERVICE): Promise<KubernetesContext> {
     else if (found === undefined) response.writeHead(404).end('{}');
     else response.end(JSON.stringify(found));
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  const client = createKubeClient({ server: `http://127.0.0.1:${port}`, user: {} }, {});
-  onTestFinished(() => {
-    client.close();
-    server.closeAllConnections();
-    server.close();
-  });
+  const client = await clientOf(server);
   return {
     client,
     cluster: 'c',

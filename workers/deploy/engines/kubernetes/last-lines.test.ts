@@ -1,25 +1,14 @@
-import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { pino } from 'pino';
-import { afterEach, expect, it, onTestFinished, vi } from 'vitest';
-import { createKubeClient } from '#adapters/kubernetes/client.ts';
-import type { KeptPod } from '#core/kubernetes/pod-health.ts';
+import { afterEach, expect, it, vi } from 'vitest';
+import { clientOf } from '#adapters/kubernetes/testing/client-of.ts';
+import { keptPod } from '#core/kubernetes/testing/kept-pod.ts';
 import { createLastLines } from './last-lines.ts';
 import type { LastLines } from './last-lines.ts';
 
 const NEVER = new AbortController().signal;
-const POD: KeptPod = {
-  uid: 'u',
-  resourceVersion: '1',
-  name: 'web-x',
-  namespace: 'shop',
-  owner: 'Deployment/shop/web',
-  template: 'x',
-  isEnding: false,
-  ready: false,
-  createdAt: 0,
+const POD = keptPod({
   containers: [
     {
       name: 'main',
@@ -31,7 +20,7 @@ const POD: KeptPod = {
       last: { reason: 'Error', exitCode: 3 },
     },
   ],
-};
+});
 
 afterEach(() => void vi.useRealTimers());
 
@@ -47,15 +36,7 @@ async function readsOf(answers: ((response: ServerResponse) => void)[]): Promise
     asked += 1;
     answer?.(response);
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  const client = createKubeClient({ server: `http://127.0.0.1:${port}`, user: {} }, {});
-  onTestFinished(() => {
-    client.close();
-    server.closeAllConnections();
-    server.close();
-  });
+  const client = await clientOf(server);
   const lines = createLastLines({ client, cluster: 'c', log: pino({ level: 'silent' }) });
   return {
     lines,
