@@ -25,7 +25,8 @@ export default defineConfig({
           name: 'integration',
           include: ['{core,adapters,apps,workers}/**/*.integration.test.ts'],
           testTimeout: 120_000,
-          hookTimeout: 120_000,
+          // Images are made in hooks: `test/tools/dockerd.ts` waits for them for up to four minutes.
+          hookTimeout: 300_000,
           fileParallelism: false,
         },
       },
@@ -44,7 +45,7 @@ export default defineConfig({
           include: ['test/conformance/{docker,swarm}.test.ts'],
           fileParallelism: false,
           testTimeout: 600_000,
-          hookTimeout: 120_000,
+          hookTimeout: 300_000,
           maxConcurrency: 10,
         },
       },
