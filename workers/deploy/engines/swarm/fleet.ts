@@ -4,6 +4,7 @@ import type { Engine, Reconciliation } from '#core/engine.ts';
 import type { Server } from '#core/declarations/cluster-server.ts';
 import { messageOf, UserError } from '#core/errors.ts';
 import { declaredServers } from '#core/swarm/servers/declared-servers.ts';
+import { leavingAfter } from '#core/swarm/servers/leaving-after.ts';
 import type { Seen } from '#core/swarm/servers/seen.ts';
 import type { FleetStatus } from '#core/swarm/servers/report.ts';
 import { createSwarmEngine } from './engine.ts';
@@ -33,8 +34,10 @@ interface Seat {
 export function createFleetEngine({ retired, connect, ...options }: FleetEngineOptions): Engine {
   const { cluster, installation, log } = options;
   const keeper = keeperOf(cluster.spec.servers);
-  /** As of the last pass; absent after one that could not tell. */
-  let leaving: Seen['leaving'] | undefined = new Map();
+  /** As of the last pass. */
+  let leaving: Seen['leaving'] = new Map();
+  /** When the first of the last passes with a manager failed, if they did; of a clock that nobody sets, in milliseconds. */
+  let failingSince: number | undefined;
   let seat: Seat = { left: new AbortController() };
 
   function keeperOf(servers: readonly Server[]): ServerKeeper {
@@ -88,15 +91,21 @@ export function createFleetEngine({ retired, connect, ...options }: FleetEngineO
     const fleet = { status, done };
     const engine = await turnTo(manager);
     const nothing = { owners: [], orphans: [], done: [], wakeAfterMs, fleet };
-    if (engine === undefined) return { ...nothing, unavailable: whyUnavailable(status) };
+    if (engine === undefined) {
+      failingSince = undefined;
+      return { ...nothing, unavailable: whyUnavailable(status) };
+    }
     try {
       const result = await engine.reconcile(desired, signal);
       leaving = engine.leaving();
+      failingSince = undefined;
       const seen = { status: withProblems(status, engine.serverProblems()), done };
       return { ...result, wakeAfterMs: Math.min(wakeAfterMs, result.wakeAfterMs), fleet: seen };
     } catch (error) {
       signal.throwIfAborted();
-      leaving = undefined;
+      const now = performance.now();
+      failingSince ??= now;
+      leaving = leavingAfter({ mayPass: mayPass(error), failingMs: now - failingSince });
       // Neither how the servers are nor the steps that were taken are to be lost with it.
       log[mayPass(error) ? 'warn' : 'error'](
         { cluster: cluster.metadata.name, err: error },
