@@ -2,6 +2,7 @@ import { callDocker } from '#adapters/docker/call.ts';
 import { createHarness } from './servers.ts';
 import type { Harness } from './servers.ts';
 import type { HarnessServer } from './server.ts';
+import { updateNodes } from './update-nodes.ts';
 
 const PORT = 2377;
 const TIMEOUT_MS = 60_000;
@@ -21,13 +22,6 @@ export interface HarnessSwarm extends Harness {
     name: string,
     spec: { Labels?: Record<string, string>; Availability?: string },
   ): Promise<void>;
-}
-
-interface NodeAnswer {
-  ID: string;
-  Version: { Index: number };
-  Spec: object;
-  Description: { Hostname: string };
 }
 
 /** Starts them with the images, and joins them. */
@@ -51,11 +45,12 @@ export async function startHarnessSwarm(
   }
 
   async function setNode(name: string, spec: object): Promise<void> {
-    const nodes = await ask<NodeAnswer[]>('GET', '/nodes');
-    const node = nodes.find(({ Description }) => Description.Hostname === name);
-    if (node === undefined) throw new Error(`there is no node ${name}`);
-    const query = { version: node.Version.Index };
-    await ask('POST', `/nodes/${node.ID}/update`, { ...node.Spec, ...spec }, query);
+    const updated = await updateNodes(
+      client,
+      ({ Description }) => Description.Hostname === name,
+      (before) => ({ ...before, ...spec }),
+    );
+    if (updated === 0) throw new Error(`there is no node ${name}`);
   }
 
   try {

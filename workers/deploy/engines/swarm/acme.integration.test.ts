@@ -73,10 +73,10 @@ beforeAll(async () => {
 }, PATIENCE_MS);
 afterAll(async () => {
   vi.useRealTimers();
-  await engine.close();
+  await engine?.close();
   door.close();
-  await acme.stop();
-  await harness.stop();
+  await acme?.stop();
+  await harness?.stop();
   await rm(folder, { recursive: true });
 });
 

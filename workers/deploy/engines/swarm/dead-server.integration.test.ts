@@ -18,7 +18,7 @@ beforeAll(async () => {
   for (const name of ['w1', 'w2'])
     await swarm.setNode(name, { Labels: { [APPLICATIONS_LABEL]: 'true' } });
 });
-afterAll(() => swarm.stop());
+afterAll(() => swarm?.stop());
 
 function web(release: string): Resource {
   const container = {

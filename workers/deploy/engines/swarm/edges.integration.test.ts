@@ -52,8 +52,8 @@ beforeAll(async () => {
   });
 });
 afterAll(async () => {
-  await engine.close();
-  await harness.stop();
+  await engine?.close();
+  await harness?.stop();
 });
 
 function app(replicas: number): Resource[] {

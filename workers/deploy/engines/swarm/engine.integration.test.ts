@@ -9,7 +9,7 @@ let swarm: OwnSwarm;
 beforeAll(async () => {
   swarm = await startOwnSwarm();
 });
-afterAll(() => swarm.stop());
+afterAll(() => swarm?.stop());
 
 const SLEEP = 'trap exit TERM; while true; do sleep 1 & wait; done';
 

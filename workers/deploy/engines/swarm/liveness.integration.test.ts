@@ -32,7 +32,7 @@ beforeAll(async () => {
   const said = String(await callDocker(swarm.docker, build));
   if (!said.includes('Successfully built')) throw new Error(said);
 }, SET_UP_MS);
-afterAll(() => swarm.stop());
+afterAll(() => swarm?.stop());
 
 function deployment(name: string, livenessProbe: object, replicas = 1): Resource {
   const labels = { app: name };

@@ -13,7 +13,7 @@ beforeAll(async () => {
   const { sandbox, proxy, nameServer } = SYSTEM_IMAGES;
   swarm = await startHarnessSwarm(['m1', 'w1', 'w2'], [sandbox, proxy, nameServer]);
 });
-afterAll(() => swarm.stop());
+afterAll(() => swarm?.stop());
 
 const WEB: Resource = {
   apiVersion: 'apps/v1',

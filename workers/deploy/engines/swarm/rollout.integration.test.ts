@@ -26,7 +26,7 @@ let swarm: OwnSwarm;
 beforeAll(async () => {
   swarm = await startOwnSwarm();
 });
-afterAll(() => swarm.stop());
+afterAll(() => swarm?.stop());
 
 /** Is ready some time after it runs, or never. */
 function app(text: string, { replicas = 1, ready = true } = {}): Resource[] {

@@ -29,7 +29,7 @@ beforeAll(async () => {
   await joinSwarm(one, [two]);
   await takeApplications(one.client);
 });
-afterAll(() => harness.stop());
+afterAll(() => harness?.stop());
 
 function daemon(): Resource {
   const labels = { app: 'web' };

@@ -18,7 +18,7 @@ beforeAll(async () => {
   await swarm.setNode('w1', { Labels: { zone: 'a' } });
   for (const name of ['w2', 'w3']) await swarm.setNode(name, { Labels: { zone: 'b', big: 'yes' } });
 });
-afterAll(() => swarm.stop());
+afterAll(() => swarm?.stop());
 
 /** So many tasks that do nothing. */
 async function create(

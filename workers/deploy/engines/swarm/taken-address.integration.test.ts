@@ -23,8 +23,8 @@ beforeAll(async () => {
   gate = await startGate({ path: swarm.socket.replace('unix://', '') });
 });
 afterAll(async () => {
-  await gate.close();
-  await swarm.stop();
+  await gate?.close();
+  await swarm?.stop();
 });
 
 it('makes the proxies of a server anew where Docker keeps a taken address for them', async () => {

@@ -8,7 +8,7 @@ let swarm: OwnSwarm;
 beforeAll(async () => {
   swarm = await startOwnSwarm();
 });
-afterAll(() => swarm.stop());
+afterAll(() => swarm?.stop());
 
 function web(text: string, probe?: object): Resource {
   const labels = { app: 'web' };

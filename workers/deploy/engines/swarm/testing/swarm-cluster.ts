@@ -13,6 +13,8 @@ import type { Resource } from '#core/resources/resource.ts';
 import { APPLICATIONS_LABEL } from '#core/swarm/servers/labels.ts';
 import { startOwnDockerd } from '../../../../../test/tools/dockerd.ts';
 import type { HarnessServer } from '../../../../../test/harness/server.ts';
+import { updateNodes } from '../../../../../test/harness/update-nodes.ts';
+import type { SwarmNode } from '../../../../../test/harness/update-nodes.ts';
 import type { OwnDockerd } from '../../../../../test/tools/dockerd.ts';
 import { createSwarmEngine } from '../engine.ts';
 import type { SwarmEngineOptions, WorkloadEngine } from '../engine.ts';
@@ -65,12 +67,6 @@ export async function startOwnSwarm(): Promise<OwnSwarm> {
   };
 }
 
-interface SwarmNode {
-  ID: string;
-  Version: { Index: number };
-  Spec: { Role: string; Labels?: Record<string, string> };
-}
-
 const SWARM_PORT = 2377;
 
 /** A manager and others, and workers that alone run applications where there are some. */
@@ -113,19 +109,10 @@ export async function takeApplications(
   docker: Docker,
   isOne: (node: SwarmNode) => boolean = () => true,
 ): Promise<void> {
-  const nodes = await callDocker<SwarmNode[]>(docker, {
-    method: 'GET',
-    path: '/nodes',
-    signal: never,
-  });
-  for (const { ID, Version, Spec } of nodes.filter(isOne))
-    await callDocker(docker, {
-      method: 'POST',
-      path: `/nodes/${ID}/update`,
-      query: { version: Version.Index },
-      body: { ...Spec, Labels: { ...Spec.Labels, [APPLICATIONS_LABEL]: 'true' } },
-      signal: never,
-    });
+  await updateNodes(docker, isOne, (spec) => ({
+    ...spec,
+    Labels: { ...spec.Labels, [APPLICATIONS_LABEL]: 'true' },
+  }));
 }
 
 /** An engine of an installation of its own. */
