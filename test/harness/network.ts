@@ -27,6 +27,8 @@ export interface HarnessNetwork {
   within: readonly [string, ...string[]];
   /** Runs such a command. */
   run(args: readonly string[]): Promise<string>;
+  /** Runs `ip` so, with words that are parted by spaces. */
+  ip(text: string): Promise<string>;
   /** Leads from an address on the network to one of this machine, or the other way: sockets by their path are of both. */
   lead(from: Address, to: Address): Promise<void>;
   addressOf(index: number): string;
@@ -57,8 +59,8 @@ export async function createNetwork(): Promise<HarnessNetwork> {
       signal: AbortSignal.timeout(TIMEOUT_MS),
     });
   }
-  async function configure(pid: number | undefined, text: string): Promise<void> {
-    await runIn(pid, [ip.command, ...ip.args, ...text.split(' ')]);
+  function configure(pid: number | undefined, text: string): Promise<string> {
+    return runIn(pid, [ip.command, ...ip.args, ...text.split(' ')]);
   }
   function addressOf(index: number): string {
     return `${PREFIX}.${FIRST_SERVER + index}`;
@@ -71,6 +73,7 @@ export async function createNetwork(): Promise<HarnessNetwork> {
   return {
     within,
     run: (args) => runIn(holder.pid, args),
+    ip: (text) => configure(holder.pid, text),
     async lead(from, to) {
       const addresses = [from, to].map((address) => JSON.stringify(address));
       const [command, ...words] = within;
@@ -94,7 +97,9 @@ export async function createNetwork(): Promise<HarnessNetwork> {
       // And no way out: what asks for the world is told at once, and does not wait for answers.
       return cable;
     },
-    set: (cable, state) => configure(holder.pid, `link set ${cable} ${state}`),
+    async set(cable, state) {
+      await configure(holder.pid, `link set ${cable} ${state}`);
+    },
     async stop() {
       for (const relay of relays) relay.kill();
       const ended = once(holder, 'exit');
