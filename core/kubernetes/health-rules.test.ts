@@ -118,6 +118,19 @@ describe('a health rule', () => {
     expect(health).toEqual({ status, reason: expect.stringContaining(reason) as string });
   });
 
+  it.each(['failed', 'progressing'])(
+    'is not well where to ask whether it is %s costs too much',
+    (word) => {
+      const expression = 'object.status.items.all(x, size(object.status.big) > 9000000)';
+      const rule = HealthRule.parse({ group: 'example.org', kind: 'Database', [word]: expression });
+      const status = { items: Array.from({ length: 100 }, () => 'a'), big: 'a'.repeat(700_000) };
+      expect(healthOf(database(status), judgesOf([rule])).health).toEqual({
+        status: 'Progressing',
+        reason: expect.stringContaining('is too long to be read') as string,
+      });
+    },
+  );
+
   it.each([
     ['object.status.items.all(x, size(object.status.big) > 0)', 100, 25_000, 'Healthy', ''],
     [

@@ -93,10 +93,13 @@ function judgeOf({ failed, progressing, healthy, message }: HealthRule): JudgeHe
     function be(status: Health['status'], reason = text): Seen {
       return { health: { status, reason: status === 'Healthy' ? '' : reason }, summary: text };
     }
-    if (ask.failed?.(seen).value === true)
+    const [isFailed, isUnderWay] = [ask.failed?.(seen), ask.progressing?.(seen)];
+    if (isFailed?.value === true)
       return { ...be('Degraded', text || 'has failed by its health rule'), isFinal: true };
-    if (ask.progressing?.(seen).value === true)
+    if (isUnderWay?.value === true)
       return be('Progressing', text || 'is progressing by its health rule');
+    const tooMuch = isFailed?.tooMuch ?? isUnderWay?.tooMuch;
+    if (tooMuch !== undefined) return be('Progressing', tooMuch);
     if (ask.healthy === undefined) return be('Healthy');
     const { value, problem } = ask.healthy(seen);
     if (value === true) return be('Healthy');
@@ -104,16 +107,24 @@ function judgeOf({ failed, progressing, healthy, message }: HealthRule): JudgeHe
   };
 }
 
-/** What an expression says; why it says nothing is a `problem`, e.g. a field that is not there yet. */
-function asking(
-  text: string | undefined,
-): ((object: unknown) => { value?: unknown; problem?: string }) | undefined {
+interface Said {
+  value?: unknown;
+  /** Why it says nothing, e.g. of a field that is not there yet. */
+  problem?: string;
+  /** The problem where it is that to ask costs too much: nothing may be taken to be well for that. */
+  tooMuch?: string;
+}
+
+function asking(text: string | undefined): ((object: unknown) => Said) | undefined {
   if (text === undefined) return undefined;
   const evaluate = CEL.parse(text);
   const isTooMuch = stepsProblem(evaluate.ast);
   return (object) => {
-    const problem = isTooMuch(object);
-    if (problem !== undefined) return { problem: `its health rule says nothing: ${problem}` };
+    const cost = isTooMuch(object);
+    if (cost !== undefined) {
+      const problem = `its health rule says nothing: ${cost}`;
+      return { problem, tooMuch: problem };
+    }
     try {
       return { value: evaluate({ object }) as unknown };
     } catch (error) {
