@@ -1,6 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, rm, symlink } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -10,6 +10,7 @@ import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Action } from '#core/docker/world.ts';
 import { healthCheckOf } from '#core/swarm/health-check.ts';
+import { keepScript } from './docker/last-word-files.ts';
 import { findBusyboxes } from '../../../test/tools/busyboxes.ts';
 import { freePort } from '../../../test/tools/process.ts';
 import { parseAnswer, parseProbed, probeRequest, SANDBOX_SCRIPT } from './docker/sandbox-script.ts';
@@ -80,6 +81,25 @@ describe.skipIf(process.arch !== 'x64').each(['debian', 'byDefaults'] as const)(
         nothing: { ok: false, answer: 'connection refused' },
         refused: { ok: false, answer: 'connection refused' },
       });
+    });
+
+    it('in the sandbox keep what a container said at its end, also where it is read by many at once', async () => {
+      const kept = join(folder, 'last-words');
+      await mkdir(kept);
+      await writeFile(join(kept, 'main'), 'third\n');
+      const ended = '2099-01-01 00:00:00.000000000';
+      const script = `set -e\n${keepScript({ folder: kept, file: 'main', ended })}`;
+      const env = { PATH: join(folder, 'bin') };
+      const said = await Promise.all(
+        Array.from({ length: 20 }, async () => {
+          const child = spawn(busybox, ['sh', '-c', script], { env });
+          const [out] = await Promise.all([text(child.stdout), once(child, 'close')]);
+          return out;
+        }),
+      );
+      expect(new Set(said)).toEqual(new Set(['kept\n']));
+      expect(await readFile(join(kept, 'main.kept'), 'utf8')).toBe('third\n');
+      expect(await readFile(join(kept, 'main'), 'utf8')).toBe('');
     });
 
     it.each([

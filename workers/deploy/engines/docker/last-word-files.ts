@@ -93,7 +93,11 @@ function sortableTime(text: string): string {
  * something else: that is looked at last, so that it is not lost. Otherwise it finds the file empty. Docker tells the time
  * of one end in two ways, the later one first.
  */
-function keepScript({ folder, file, ended }: Record<'folder' | 'file' | 'ended', string>): string {
+export function keepScript({
+  folder,
+  file,
+  ended,
+}: Record<'folder' | 'file' | 'ended', string>): string {
   return `cd ${folder} 2>/dev/null && [ -e ${file} ] || exit 0
 # The pod may go meanwhile, with its files.
 trap '[ -e ${folder}/${file} ] || exit 0' EXIT
@@ -102,8 +106,12 @@ tell() { [ ! -s ${file}.kept ] || echo ${KEPT}; }
 before=$(cat ${file}.ended 2>/dev/null) || before=
 [ '${ended}' \\> "$before" ] || { tell; exit 0; }
 changed() { TZ=UTC0 stat -c %y ${file}; }
-if [ "$(changed)" \\> "$before" ]; then tail -c ${MOST_BYTES} ${file} > .${file}; else : > .${file}; fi
-mv .${file} ${file}.kept
+said=$(mktemp ${file}.XXXXXX)
+[ ! "$(changed)" \\> "$before" ] || tail -c ${MOST_BYTES} ${file} > $said
+# Who does the same at the same time, as where the shell that began it was lost, empties the file only after it told of the end.
+before=$(cat ${file}.ended 2>/dev/null) || before=
+[ -s $said ] || [ '${ended}' \\> "$before" ] || { rm -f $said; tell; exit 0; }
+mv $said ${file}.kept
 echo '${ended}' > ${file}.ended
 [ "$(changed)" \\> '${ended}' ] || : > ${file}
 tell
