@@ -72,7 +72,8 @@ export function decide(
       .map((clear, index) => ({ clear, sealed: sealed[index] ?? clear }))
       .filter(({ clear }) => clear.kind === 'Secret'),
   );
-  const traffic = trafficOf(records, secrets, world, now);
+  const leaving = leavingNodes(owners, world);
+  const traffic = trafficOf(records, secrets, world, { leaving, now });
   const placing = placeProbes(acting.flatMap(specsOf), world);
   const waiting = new Set([...traffic.waiting, ...placing.flatMap((step) => step.owners)]);
   const steps = [
@@ -100,7 +101,7 @@ export function decide(
     acting: new Set(acting.map(({ state }) => state.owner)),
     owners: statuses.map(({ status }) => status),
     orphans: findOrphans(world.records, world.services, new Set(desired.map(({ owner }) => owner))),
-    leaving: leavingNodes(owners, world),
+    leaving: traffic.isUntold ? stillLedTo(leaving) : leaving,
     pulls: new Map(owners.flatMap(({ kept }) => kept.flatMap(pullOf))),
     ...(wakes.length === 0 ? {} : { wakeAt: Math.min(...wakes) }),
   };
@@ -140,6 +141,10 @@ function leavingNodes(
   return new Map(
     paused.map(({ id }) => [id, { waits: keysOn(id, true), breaks: keysOn(id, false) }]),
   );
+}
+
+function stillLedTo(leaving: SwarmDecision['leaving']): SwarmDecision['leaving'] {
+  return new Map([...leaving].map(([node, left]) => [node, { ...left, isLedTo: true }]));
 }
 
 function specsOf({ state, kept }: PlannedOwner): { owner: OwnerKey; spec: ServiceSpec }[] {

@@ -15,10 +15,12 @@ import type { EdgeConfig, ProxyConfig, UdpConfig, UdpRole } from '#core/docker/w
 import { contentHash } from '#core/hash.ts';
 import type { OwnerKey } from '#core/owner.ts';
 import { withFoundTasks } from '#core/swarm/found-tasks.ts';
+import { ledTo } from '#core/swarm/led-to.ts';
 import { podsOfTasks } from '#core/swarm/task-pods.ts';
 import type {
   ServerProxies,
   ServerStep,
+  SwarmDecision,
   SwarmRecord,
   SwarmStep,
   SwarmWorld,
@@ -28,6 +30,8 @@ export interface Traffic {
   steps: SwarmStep[];
   /** Every server's proxies and name servers lead where they should, but for what only those who wait need. */
   settled: boolean;
+  /** Some proxy, name server or edge of a server that can be reached is not as it is to be. */
+  isUntold: boolean;
   waiting: ReadonlySet<OwnerKey>;
   /** When the next certificate is due (ms since the epoch). */
   orderAt: number | undefined;
@@ -65,14 +69,21 @@ export function trafficOf(
   records: readonly SwarmRecord[],
   secrets: TrafficScope['secrets'],
   world: SwarmWorld,
-  now: number,
+  { leaving, now }: { leaving: SwarmDecision['leaving']; now: number },
 ): Traffic {
   const isNeeded = records.length > 0 || world.services.length > 0;
-  if (!isNeeded) return { steps: [], settled: true, waiting: new Set(), orderAt: undefined };
+  if (!isNeeded)
+    return {
+      steps: [],
+      settled: true,
+      isUntold: false,
+      waiting: new Set(),
+      orderAt: undefined,
+    };
   const [nameServer = '127.0.0.1'] = world.nameServers;
   const scope = {
     records,
-    pods: podsOfTasks(world.tasks),
+    pods: podsOfTasks(ledTo(world, leaving)),
     world: { ...world, nameServer },
     secrets,
   };
@@ -90,6 +101,7 @@ export function trafficOf(
     steps: [...steps, ...due.map((order): SwarmStep => ({ kind: 'orderCertificate', order }))],
     // Where no server can be looked at it leads nowhere.
     settled: world.proxies.length > 0 && steps.every((step) => 'owners' in step),
+    isUntold: steps.length > 0,
     waiting: new Set(steps.flatMap((step) => ('owners' in step ? step.owners : []))),
     orderAt,
   };

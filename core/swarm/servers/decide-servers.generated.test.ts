@@ -160,10 +160,15 @@ function dangersOf(step: ServerStep, seen: Seen, fleet: Fleet): string[] {
     step.kind === 'drain' &&
     step.node.tasks > 0 &&
     !nodes.some((node) => node.id !== step.node.id && isPlace(node) && node.state === 'ready');
+  const isLedTo =
+    step.kind === 'drain' &&
+    step.node.tasks > 0 &&
+    seen.leaving?.get(step.node.id)?.isLedTo === true;
   return [
     ...(isLosing ? ['quorum is lost'] : []),
     ...(step.kind === 'demote' && step.node.raft === undefined ? ['Docker refuses it'] : []),
     ...(isEmptying ? ['tasks have nowhere to go'] : []),
+    ...(isLedTo ? ['proxies lead there'] : []),
     ...(step.kind === 'remove' && step.node.raft !== undefined ? ['a manager is removed'] : []),
     ...(step.kind === 'leave' && own?.raft !== undefined ? ['a manager leaves'] : []),
     ...(step.kind === 'clean' && own !== undefined ? ['a node forgets its swarm'] : []),

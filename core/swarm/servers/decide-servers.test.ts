@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { decideServers, DRAIN_MS, nextStep, SETTLE_MS } from './decide-servers.ts';
+import { decideServers, DRAIN_MS, LED_MS, nextStep, SETTLE_MS } from './decide-servers.ts';
 import {
   APPLICATIONS_LABEL,
   DRAINED_LABEL,
@@ -298,6 +298,36 @@ const steps: { about: string; declared: DeclaredServer[]; seen: Seen; next: stri
       seen: moving({ 'n-b': { waits: [], breaks: [] } }, [
         nodes.a,
         node('b', 'worker', { tasks: 3, availability: 'pause' }),
+        nodes.c,
+      ]),
+      next: 'drain b: it is declared to be drained',
+    },
+    {
+      about: 'does not drain while proxies lead there',
+      declared: [A, { ...B, state: 'drain' }, C],
+      seen: moving({ 'n-b': { waits: [], breaks: [], isLedTo: true } }, [
+        nodes.a,
+        node('b', 'worker', { tasks: 3, availability: 'pause', changedAt: NOW - LED_MS + 1 }),
+        nodes.c,
+      ]),
+      next: undefined,
+    },
+    {
+      about: 'does not take out what proxies lead to',
+      declared: [A, C],
+      seen: moving({ 'n-b': { waits: [], breaks: [], isLedTo: true } }, [
+        nodes.a,
+        node('b', 'worker', { tasks: 3, availability: 'pause', changedAt: NOW }),
+        nodes.c,
+      ]),
+      next: undefined,
+    },
+    {
+      about: 'waits for proxies no longer than ten minutes',
+      declared: [A, { ...B, state: 'drain' }, C],
+      seen: moving({ 'n-b': { waits: [], breaks: [], isLedTo: true } }, [
+        nodes.a,
+        node('b', 'worker', { tasks: 3, availability: 'pause', changedAt: NOW - LED_MS }),
         nodes.c,
       ]),
       next: 'drain b: it is declared to be drained',

@@ -4,11 +4,13 @@ import { labelsFor } from './labels-for.ts';
 import { match } from './match.ts';
 import type { Member } from './match.ts';
 import { consensusOf, canLose } from './quorum.ts';
-import type { DeclaredServer, Seen, SeenEngine, SeenNode, SeenSwarm } from './seen.ts';
+import type { DeclaredServer, LeavingNode, Seen, SeenEngine, SeenNode, SeenSwarm } from './seen.ts';
 import type { PendingStep } from './step.ts';
 
 /** How long a server that is to go is given to have its tasks run elsewhere. */
 export const DRAIN_MS = 300_000;
+/** How long a server that takes no new tasks is not drained, since proxies lead there still. */
+export const LED_MS = 2 * DRAIN_MS;
 /** How long a join that was begun may take before it is undone. */
 export const SETTLE_MS = 60_000;
 
@@ -31,7 +33,7 @@ export interface Decision {
 /**
  * What is to be done so that the servers are as declared. INVARIANTS, whatever is seen:
  * - No step leaves the managers that answer without a majority of those that count, or without any.
- * - No server is emptied while what runs there has no other place.
+ * - No server is emptied while what runs there has no other place, nor while proxies lead to what also runs elsewhere.
  * - A server is told to forget its swarm only when that has forgotten it.
  */
 export function decideServers(declared: readonly DeclaredServer[], seen: Seen): Decision {
@@ -308,7 +310,7 @@ function empty(
   context: Context,
   part: Part,
 ): void {
-  const { leaving } = context.seen;
+  const { leaving, now } = context.seen;
   const { held } = heldDrain(node, context);
   const step = { server, node, reason };
   if (held !== undefined && node.availability === 'pause') {
@@ -325,13 +327,16 @@ function empty(
     part.steps.push({ kind: 'pause', ...step });
     return;
   }
-  const { waits, breaks } = leaving.get(node.id) ?? { waits: [], breaks: [] };
+  const left: LeavingNode = leaving.get(node.id) ?? { waits: [], breaks: [] };
+  const { waits, breaks, isLedTo } = left;
   if (!leaving.has(node.id)) part.waiting.push({ server, reason: 'it takes no new tasks' });
   else if (waits.length > 0)
     part.waiting.push({
       server,
       reason: `${waits.map(displayKey).join(', ')} come to serve elsewhere first`,
     });
+  else if (isLedTo === true && now < node.changedAt + LED_MS)
+    part.waiting.push({ server, reason: 'proxies are told to lead nothing there any more' });
   else {
     const gap =
       breaks.length === 0

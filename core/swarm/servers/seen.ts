@@ -72,6 +72,8 @@ export interface LeavingNode {
   waits: readonly string[];
   /** Cannot: it is away for a moment once the server is drained. */
   breaks: readonly string[];
+  /** A proxy of a server that can be reached may lead there, and is about not to. */
+  isLedTo?: true;
 }
 
 export interface Seen {

@@ -1,9 +1,10 @@
 import { APPLICATIONS_LABEL, DRAINED_LABEL, SERVER_LABEL } from '../labels.ts';
 import { consensusOf } from '../quorum.ts';
-import type { DeclaredServer, Seen, SeenEngine, SeenNode } from '../seen.ts';
+import type { DeclaredServer, LeavingNode, Seen, SeenEngine, SeenNode } from '../seen.ts';
 import type { ServerStep } from '../step.ts';
 
 const TASKS = 2;
+const TOLD_MS = 1_000;
 
 interface Machine {
   name: string;
@@ -55,7 +56,7 @@ export class Fleet {
     const paused = nodes.filter(({ availability }) => availability === 'pause');
     return {
       now: this.now,
-      leaving: new Map(paused.map(({ id }) => [id, { waits: [], breaks: [] }])),
+      leaving: new Map(paused.map((node) => [node.id, this.#left(node)])),
       servers: [...known].map((name) => this.#seenServer(name)),
       ...(from === undefined
         ? {}
@@ -68,6 +69,12 @@ export class Fleet {
             },
           }),
     };
+  }
+
+  /** Proxies are told a while after. */
+  #left({ changedAt }: SeenNode): LeavingNode {
+    const isLedTo = this.now - changedAt <= TOLD_MS;
+    return { waits: [], breaks: [], ...(isLedTo ? { isLedTo } : {}) };
   }
 
   /** What goes on by itself. */
@@ -206,7 +213,7 @@ export class Fleet {
       tasks: 0,
       ...(node.isMember ? { raft: { isLeader: false, isReachable: isAlive } } : {}),
     };
-    return { ...seen, tasks: takesApplications(seen) ? TASKS : 0 };
+    return { ...seen, tasks: holdsApplications(seen) ? TASKS : 0 };
   }
 
   #seenServer(name: string): Seen['servers'][number] {
@@ -236,6 +243,10 @@ function serverOf({ labels }: SeenNode): string[] {
   return name === undefined ? [] : [name];
 }
 
-function takesApplications({ state, availability, labels }: SeenNode): boolean {
-  return state === 'ready' && availability === 'active' && labels[APPLICATIONS_LABEL] === 'true';
+function takesApplications(node: SeenNode): boolean {
+  return holdsApplications(node) && node.availability === 'active';
+}
+
+function holdsApplications({ state, availability, labels }: SeenNode): boolean {
+  return state === 'ready' && availability !== 'drain' && labels[APPLICATIONS_LABEL] === 'true';
 }
