@@ -37,6 +37,16 @@ function problemsOf({ kind = 'Deployment', spec = {}, pod = {}, container = {} }
   );
 }
 
+/** Has both probes. */
+function probed(startup: object, liveness: object): Said {
+  const ask = { tcpSocket: { port: 80 } };
+  const container = {
+    startupProbe: { ...ask, ...startup },
+    livenessProbe: { ...ask, ...liveness },
+  };
+  return { container };
+}
+
 /** Over zones, of the pods that are selected. */
 function spread(labelSelector: object | undefined, more: object = {}): object {
   const evenly = { topologyKey: 'zone', maxSkew: 1, whenUnsatisfiable: 'ScheduleAnyway', ...more };
@@ -114,6 +124,21 @@ describe('acceptForSwarm', () => {
       },
     },
     {
+      of: 'a startup probe alone',
+      said: { container: { startupProbe: { httpGet: { port: 80 } } } },
+    },
+    {
+      of: 'a startup probe before a liveness probe, and memory that is shared',
+      said: {
+        container: {
+          startupProbe: { exec: { command: ['true'] }, failureThreshold: 30 },
+          livenessProbe: { tcpSocket: { port: 80 } },
+          volumeMounts: [{ name: 'v', mountPath: '/dev/shm' }],
+        },
+        pod: { volumes: [{ name: 'v', emptyDir: { medium: 'Memory' } }] },
+      },
+    },
+    {
       of: 'a liveness probe by HTTP',
       said: { container: { livenessProbe: { httpGet: { port: 80 } } } },
     },
@@ -156,6 +181,48 @@ describe('acceptForSwarm', () => {
       said: { container: { livenessProbe: { grpc: { port: 80 } } } },
       path: `${WEB}.livenessProbe.grpc`,
       says: /none that speaks gRPC/,
+    },
+    {
+      what: 'a startup probe by HTTPS',
+      said: { container: { startupProbe: { httpGet: { port: 80, scheme: 'HTTPS' } } } },
+      path: `${WEB}.startupProbe.httpGet.scheme`,
+      says: /none that speaks TLS/,
+    },
+    {
+      what: 'a startup probe by gRPC',
+      said: { container: { startupProbe: { grpc: { port: 80 } } } },
+      path: `${WEB}.startupProbe.grpc`,
+      says: /none that speaks gRPC/,
+    },
+    {
+      what: 'a startup probe of another period than the liveness probe',
+      said: probed({ periodSeconds: 2 }, {}),
+      path: `${WEB}.startupProbe.periodSeconds`,
+      says: /must be that of the livenessProbe, 10/,
+    },
+    {
+      what: 'a startup probe that gives up sooner than the liveness probe',
+      said: probed({ failureThreshold: 2 }, {}),
+      path: `${WEB}.startupProbe.failureThreshold`,
+      says: /must not be less than that of the livenessProbe, 3/,
+    },
+    {
+      what: 'a liveness probe that waits longer than the startup probe',
+      said: probed({ initialDelaySeconds: 1 }, { initialDelaySeconds: 2 }),
+      path: `${WEB}.livenessProbe.initialDelaySeconds`,
+      says: /as soon as the startupProbe has succeeded/,
+    },
+    {
+      what: 'a startup probe that cannot note that it succeeded',
+      said: {
+        container: {
+          startupProbe: { tcpSocket: { port: 80 } },
+          volumeMounts: [{ name: 'v', mountPath: '/dev/shm' }],
+        },
+        pod: { volumes: [{ name: 'v', emptyDir: {} }] },
+      },
+      path: `${WEB}.volumeMounts[0].mountPath`,
+      says: /noted in .dev.shm/,
     },
     {
       what: 'a readiness probe by a command',

@@ -9,6 +9,7 @@ import { keeper, keepsPods } from '#core/docker/workloads.ts';
 import type { FieldPath } from '#core/field-path.ts';
 import { contentHash } from '#core/hash.ts';
 import type { Resource } from '#core/resources/resource.ts';
+import { SHARED_MEMORY } from '#core/swarm/health-check.ts';
 import { isSwarmKind, SWARM_KINDS } from '#core/swarm/kinds.ts';
 import type { SaysPlacement } from '#core/swarm/placement.ts';
 import { rollingOf } from '#core/swarm/update-config.ts';
@@ -73,6 +74,7 @@ function checkPods(resource: Resource, report: Report): void {
     );
   spec.containers.forEach((container, index) => {
     checkContainer(container, [...path, 'containers', index], report);
+    checkStartup(container, spec.volumes, [...path, 'containers', index], report);
   });
   spec.volumes.forEach((volume, index) => checkVolume(volume, [...path, 'volumes', index], report));
   spec.volumes.forEach(({ persistentVolumeClaim: claim }, index) => {
@@ -146,19 +148,22 @@ const SAY_ANOTHER = 'say tcpSocket, or exec with a program that the image has';
 const MUST_BE_DEFAULT = `must be RuntimeDefault: a service of Swarm cannot say another: ${OTHERS}`;
 
 function checkContainer(container: Container, path: FieldPath, report: Report): void {
-  const { livenessProbe, readinessProbe, securityContext, imagePullPolicy } = container;
-  if (livenessProbe?.grpc !== undefined)
-    report(
-      [...path, 'livenessProbe', 'grpc'],
-      `Swarm checks health by a command in the container, and Windlass has none that speaks gRPC: ${OTHERS}`,
-      SAY_ANOTHER,
-    );
-  if (livenessProbe?.httpGet?.scheme === 'HTTPS')
-    report(
-      [...path, 'livenessProbe', 'httpGet', 'scheme'],
-      `Swarm checks health by a command in the container, and Windlass has none that speaks TLS: ${OTHERS}`,
-      SAY_ANOTHER,
-    );
+  const { readinessProbe, securityContext, imagePullPolicy } = container;
+  for (const field of ['startupProbe', 'livenessProbe'] as const) {
+    const probe = container[field];
+    if (probe?.grpc !== undefined)
+      report(
+        [...path, field, 'grpc'],
+        `Swarm checks health by a command in the container, and Windlass has none that speaks gRPC: ${OTHERS}`,
+        SAY_ANOTHER,
+      );
+    if (probe?.httpGet?.scheme === 'HTTPS')
+      report(
+        [...path, field, 'httpGet', 'scheme'],
+        `Swarm checks health by a command in the container, and Windlass has none that speaks TLS: ${OTHERS}`,
+        SAY_ANOTHER,
+      );
+  }
   for (const action of ['exec', 'grpc'] as const)
     if (readinessProbe?.[action] !== undefined)
       report(
@@ -176,6 +181,45 @@ function checkContainer(container: Container, path: FieldPath, report: Report): 
       'every server of a swarm asks the registry',
       'leave it out',
     );
+}
+
+/** Of both probes Docker makes one check, and that a container has started is noted in memory that it has. */
+function checkStartup(
+  { startupProbe, livenessProbe, volumeMounts }: Container,
+  volumes: readonly Volume[],
+  path: FieldPath,
+  report: Report,
+): void {
+  if (startupProbe === undefined) return;
+  if (livenessProbe !== undefined) {
+    const { periodSeconds, failureThreshold, initialDelaySeconds } = livenessProbe;
+    if (startupProbe.periodSeconds !== periodSeconds)
+      report(
+        [...path, 'startupProbe', 'periodSeconds'],
+        `must be that of the livenessProbe, ${periodSeconds}: Docker has one check, with one period: ${OTHERS}`,
+      );
+    if (startupProbe.failureThreshold < failureThreshold)
+      report(
+        [...path, 'startupProbe', 'failureThreshold'],
+        `must not be less than that of the livenessProbe, ${failureThreshold}: Docker has one check, and counts as many failures of either: ${OTHERS}`,
+      );
+    if (initialDelaySeconds > startupProbe.initialDelaySeconds)
+      report(
+        [...path, 'livenessProbe', 'initialDelaySeconds'],
+        `Docker has one check, which is the livenessProbe as soon as the startupProbe has succeeded: ${OTHERS}`,
+        'leave it out',
+      );
+  }
+  volumeMounts.forEach(({ name, mountPath, readOnly }, index) => {
+    const volume = volumes.find((each) => each.name === name);
+    const isMemory = volume?.emptyDir?.medium === 'Memory' && !readOnly;
+    const place = mountPath.replace(/\/+$/, '');
+    if (place === '/dev' || (place === SHARED_MEMORY && !isMemory))
+      report(
+        [...path, 'volumeMounts', index, 'mountPath'],
+        `that the startupProbe has succeeded is noted in ${SHARED_MEMORY}, which must be memory: ${OTHERS}`,
+      );
+  });
 }
 
 /** Swarm fills the name of a task into its variables alone. */

@@ -9,7 +9,7 @@ const HONOURED: Readonly<Record<string, string>> = {
   ConfigMapProjection: 'items name optional',
   ConfigMapVolumeSource: 'defaultMode items name optional',
   Container:
-    'args command env envFrom image imagePullPolicy lifecycle livenessProbe name ports readinessProbe resources securityContext stdin tty volumeMounts workingDir',
+    'args command env envFrom image imagePullPolicy lifecycle livenessProbe name ports readinessProbe resources securityContext startupProbe stdin tty volumeMounts workingDir',
   ContainerPort: 'containerPort hostPort name protocol',
   CronJob: 'apiVersion kind metadata spec',
   CronJobSpec:

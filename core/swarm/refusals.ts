@@ -13,7 +13,6 @@ const ONE_CONTAINER = 'a task of Swarm is one container';
 const OTHERS = 'engine docker or kubernetes runs it';
 const NOT_IN_API = 'a service of Swarm cannot say it';
 const KEPT = 'volumes stay on their servers until somebody removes them';
-const PROBED_INSIDE = 'Swarm restarts a container by a command in it alone';
 
 const REFUSED: Readonly<Record<string, Refusal>> = {
   'PodSpec.initContainers': { reason: ONE_CONTAINER, but: [[]] },
@@ -34,7 +33,6 @@ const REFUSED: Readonly<Record<string, Refusal>> = {
   'SecurityContext.appArmorProfile': { reason: NOT_IN_API },
   'SecurityContext.privileged': { reason: NOT_IN_API, but: [false] },
   'SecurityContext.allowPrivilegeEscalation': { reason: NOT_IN_API, but: [true] },
-  'Container.startupProbe': { reason: PROBED_INSIDE },
   'Container.stdinOnce': { reason: NOT_IN_API, but: [false] },
   'Container.terminationMessagePath': {
     reason: 'nothing outlives a task',

@@ -251,6 +251,37 @@ describe('serviceOf', () => {
     ]);
   });
 
+  it.each([
+    {
+      what: 'and the liveness probe then',
+      startup: { initialDelaySeconds: 4, failureThreshold: 30 },
+      livenessProbe: { tcpSocket: { port: 80 }, timeoutSeconds: 5 },
+      // The last three of the 30 tries count.
+      is: { Interval: 10e9, Timeout: 15e9, StartPeriod: 284e9, Retries: 3 },
+    },
+    {
+      what: 'alone',
+      startup: { periodSeconds: 2, timeoutSeconds: 4 },
+      livenessProbe: undefined,
+      is: { Interval: 2e9, Timeout: 14e9, StartPeriod: 6e9, Retries: 1 },
+    },
+  ])('asks by the startup probe first, $what', ({ startup, livenessProbe, is }) => {
+    const startupProbe = { exec: { command: ['test', '-f', '/ok'] }, ...startup };
+    const container = { startupProbe, ...(livenessProbe === undefined ? {} : { livenessProbe }) };
+    const { Healthcheck, Mounts } = specOf({ container }).TaskTemplate.ContainerSpec;
+    expect(Healthcheck).toMatchObject(is);
+    const begins = ['CMD', '/.windlass/busybox', 'sh', '-c', expect.anything()];
+    expect(Healthcheck.Test.slice(0, 8)).toEqual([
+      ...begins,
+      '/.windlass/busybox',
+      '/dev/shm/.windlass-started',
+      '9',
+    ]);
+    expect(Healthcheck.Test.slice(14, 17)).toEqual(['test', '-f', '/ok']);
+    expect(Healthcheck.Test.slice(17).includes('80')).toBe(livenessProbe !== undefined);
+    expect(Mounts).toMatchObject([{ Target: '/.windlass', ReadOnly: true }]);
+  });
+
   it('has one task on each server for a DaemonSet', () => {
     expect(specOf({ kind: 'DaemonSet' }).Mode).toEqual({ Global: {} });
   });

@@ -34,7 +34,7 @@ it('tells what the liveness probe found that ended the task before', () => {
     state: 'failed',
     error: 'task: non-zero exit (137): dockerexec: unhealthy container',
     exitCode: 137,
-    liveness: 'HTTP 404',
+    probed: { probe: 'liveness', answer: 'HTTP 404' },
   };
   expect(whyNotReady(ended, 1)).toBe('liveness probe failed: HTTP 404, 1 restart');
   const container = { name: 'web', image: 'web:1' };
@@ -48,4 +48,23 @@ it('tells what the liveness probe found that ended the task before', () => {
       last: { reason: 'Error', exitCode: 137, message: 'liveness probe failed: HTTP 404' },
     },
   ]);
+});
+
+it('tells what a startup probe finds that a task waits for, and that ended one', () => {
+  const probed = { probe: 'startup', answer: 'HTTP 404' } as const;
+  const waiting: LiveTask = { ...LATER, state: 'starting', probed };
+  expect(whyNotReady(waiting, 0)).toBe('startup probe: HTTP 404');
+  const container = { name: 'web', image: 'web:1' };
+  const of = { namespace: 'default', owner: 'Deployment/default/web', container, isJob: false };
+  expect(podStatusOf(waiting, [], of).containers).toEqual([
+    {
+      ...container,
+      ready: false,
+      restarts: 0,
+      state: 'running',
+      message: 'startup probe: HTTP 404',
+    },
+  ]);
+  const ended: LiveTask = { ...TASK, state: 'failed', error: '', exitCode: 137, probed };
+  expect(whyNotReady(ended, 1)).toBe('startup probe failed: HTTP 404, 1 restart');
 });

@@ -53,17 +53,22 @@ export function whyNotReady(task: LiveTask, restarts: number): string {
   if (state === 'rejected') return `the server refused it: ${error}`;
   const times = `${restarts} ${restarts === 1 ? 'restart' : 'restarts'}`;
   if (state === 'failed')
-    return exitCode === undefined || task.liveness !== undefined
+    return exitCode === undefined || task.probed !== undefined
       ? `${error}, ${times}`
       : `exit code ${exitCode}, ${times}`;
   if (state === 'pending' || state === 'new') return error === '' ? '' : `Unschedulable: ${error}`;
   if (readiness?.ok === false) return `readiness probe: ${readiness.answer}`;
+  if (state === 'starting' && task.probed !== undefined) return whatItWaitsFor(task.probed);
   return state === 'running' || error === '' ? '' : `${message}: ${error}`;
 }
 
 /** As Swarm says it, and where a probe had it end, what that found. */
-function whyEnded({ error, liveness }: LiveTask): string {
-  return liveness === undefined ? error : `liveness probe failed: ${liveness}`;
+function whyEnded({ error, probed }: LiveTask): string {
+  return probed === undefined ? error : `${probed.probe} probe failed: ${probed.answer}`;
+}
+
+function whatItWaitsFor({ probe, answer }: NonNullable<LiveTask['probed']>): string {
+  return `${probe} probe: ${answer}`;
 }
 
 /** `before` are those that ended in its place, the last one first. */
@@ -99,7 +104,7 @@ function lastOf(before: LiveTask | undefined): Pick<ContainerStatus, 'last'> {
   if (before?.exitCode === undefined) return {};
   const { exitCode } = before;
   const message = whyEnded(before);
-  const reason = exitCode === 0 && before.liveness === undefined ? 'Completed' : 'Error';
+  const reason = exitCode === 0 && before.probed === undefined ? 'Completed' : 'Error';
   return { last: { reason, exitCode, ...(message === '' ? {} : { message }) } };
 }
 
@@ -107,7 +112,9 @@ function stateOf(
   task: LiveTask,
   restarts: number,
 ): Pick<ContainerStatus, 'state' | 'reason' | 'message' | 'exitCode'> {
-  const { state, exitCode, readiness } = task;
+  const { state, exitCode, readiness, probed } = task;
+  if (state === 'starting' && probed !== undefined)
+    return { state: 'running', message: whatItWaitsFor(probed) };
   const error = whyEnded(task);
   if (state === 'running')
     return readiness?.ok === false

@@ -151,8 +151,8 @@ export interface LiveTask {
   ip?: string;
   /** What its readiness probe found; absent where it has none. */
   readiness?: { ok: boolean; answer: string };
-  /** What its liveness probe found last, of one that Swarm ended for that; absent where it is not known. */
-  liveness?: string;
+  /** What that probe found last, of one that Swarm ended for it, or that waits for it; absent where it is not known. */
+  probed?: { probe: 'startup' | 'liveness'; answer: string };
   pod: TaskPod;
 }
 

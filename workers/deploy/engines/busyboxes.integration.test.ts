@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Action } from '#core/docker/world.ts';
+import type { Action, Probe } from '#core/docker/world.ts';
 import { healthCheckOf } from '#core/swarm/health-check.ts';
 import { keepScript } from './docker/last-word-files.ts';
 import { findBusyboxes } from '../../../test/tools/busyboxes.ts';
@@ -16,6 +16,17 @@ import { freePort } from '../../../test/tools/process.ts';
 import { parseAnswer, parseProbed, probeRequest, SANDBOX_SCRIPT } from './docker/sandbox-script.ts';
 
 type Asked = Extract<Action, { kind: 'http' | 'tcp' }>;
+
+function probe(action: Action): Probe {
+  return {
+    action,
+    initialDelaySeconds: 0,
+    periodSeconds: 1,
+    timeoutSeconds: 30,
+    successThreshold: 1,
+    failureThreshold: 1,
+  };
+}
 
 /** The public images have BusyBox by its own defaults; what is made here has Debian's, with another `nc`. */
 describe.skipIf(process.arch !== 'x64').each(['debian', 'byDefaults'] as const)(
@@ -48,6 +59,26 @@ describe.skipIf(process.arch !== 'x64').each(['debian', 'byDefaults'] as const)(
         refused: { kind: 'tcp', port: closed },
       };
     });
+
+    /** As Docker runs it; that it has started is noted in the file. */
+    async function check(
+      probes: Parameters<typeof healthCheckOf>[0],
+      mark = '',
+    ): Promise<{ exitCode: number | null; output: string }> {
+      const places: Record<string, string> = {
+        '/.windlass/busybox': busybox,
+        '/dev/shm/.windlass-started': mark,
+      };
+      const { Test } = healthCheckOf(probes);
+      const [command = '', ...args] = Test.slice(1).map((word) => places[word] ?? word);
+      const child = spawn(command, args, { env: {}, stdio: ['ignore', 'pipe', 'pipe'] });
+      const [out, errors] = await Promise.all([
+        text(child.stdout),
+        text(child.stderr),
+        once(child, 'close'),
+      ]);
+      return { exitCode: child.exitCode, output: out + errors };
+    }
 
     afterAll(async () => {
       server.close();
@@ -109,25 +140,43 @@ describe.skipIf(process.arch !== 'x64').each(['debian', 'byDefaults'] as const)(
       ['nothing', 1, /^nc: .*Connection refused$/m],
       ['refused', 1, /^nc: .*Connection refused$/m],
     ] as const)('in a task of Swarm end as Docker reads it: %s', async (name, code, said) => {
-      const { Test } = healthCheckOf({
-        action: actions[name],
-        initialDelaySeconds: 0,
-        periodSeconds: 1,
-        timeoutSeconds: 30,
-        successThreshold: 1,
-        failureThreshold: 1,
-      });
-      const [command = '', ...args] = Test.slice(1).map((word) =>
-        word === '/.windlass/busybox' ? busybox : word,
-      );
-      const child = spawn(command, args, { env: {}, stdio: ['ignore', 'pipe', 'pipe'] });
-      const [out, errors] = await Promise.all([
-        text(child.stdout),
-        text(child.stderr),
-        once(child, 'close'),
-      ]);
-      expect(child.exitCode).toBe(code);
-      expect(out + errors).toMatch(said);
+      const { exitCode, output } = await check({ liveness: probe(actions[name]) });
+      expect(exitCode).toBe(code);
+      expect(output).toMatch(said);
     });
+
+    it('in a task of Swarm ask by the startup probe until it has succeeded, and then by the liveness probe', async () => {
+      const mark = join(folder, 'started');
+      const good = probe(actions.good);
+      const bad = probe(actions.bad);
+      const ill = {
+        exitCode: 1,
+        output: expect.stringMatching(/^startup probe:\n.*HTTP 404: hello\n$/s) as string,
+      };
+      expect(await check({ startup: bad, liveness: good }, mark)).toEqual(ill);
+      expect(await check({ startup: bad }, mark)).toEqual(ill);
+      const begun = { startup: good, liveness: bad };
+      expect(await check(begun, mark)).toEqual({ exitCode: 0, output: '' });
+      const sick = { exitCode: 1, output: expect.stringMatching(/^HTTP 404: hello$/m) as string };
+      expect(await check(begun, mark)).toEqual(sick);
+      expect(await check({ startup: bad }, mark)).toEqual({ exitCode: 0, output: '' });
+    });
+
+    it.each([
+      ['that succeeds', ['/bin/sh', '-c', 'test "$1" = "a b"', 'sh', 'a b'], 0, ''],
+      ['that fails', ['/bin/sh', '-c', 'echo broken; exit 3'], 1, 'exit code 3: broken\n'],
+      ['without an end', ['/bin/sleep', '60'], 1, 'no end within 1 s\n'],
+    ])(
+      'in a task of Swarm run a command %s, of a startup and a liveness probe',
+      async (what, command, exitCode, said) => {
+        const exec: Probe = { ...probe({ kind: 'exec', command }), timeoutSeconds: 1 };
+        const mark = join(folder, what);
+        const output = exitCode === 0 ? '' : `startup probe:\n${said}`;
+        expect(await check({ startup: exec }, mark)).toEqual({ exitCode, output });
+        await writeFile(mark, '');
+        const begun = { startup: probe(actions.good), liveness: exec };
+        expect(await check(begun, mark)).toEqual({ exitCode, output: said });
+      },
+    );
   },
 );

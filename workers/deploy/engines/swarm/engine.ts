@@ -37,8 +37,8 @@ import { startInteractive } from '#adapters/docker/interactive.ts';
 import { displayKey } from '#core/present/display.ts';
 import type { Start } from '#core/tunnel/frame.ts';
 import type { Observed } from './observe.ts';
-import { createLivenessReasons } from './liveness-reasons.ts';
 import { dockerOf, findMovedClaims } from './moved-claims.ts';
+import { createProbeReasons } from './probe-reasons.ts';
 import { createPullReasons } from './pull-reasons.ts';
 import { readFleet } from './read-fleet.ts';
 import { createServerProxies } from './server-proxies.ts';
@@ -111,7 +111,7 @@ export function createSwarmEngine(options: SwarmEngineOptions): WorkloadEngine {
     tell,
   );
   const pullReasons = createPullReasons(context, readCredentials, tell);
-  const livenessReasons = createLivenessReasons(context, tell);
+  const probeReasons = createProbeReasons(context, tell);
   const certificates = createCertificateStore(context, options.sealKey);
   const orders = createCertificateOrders(
     context,
@@ -148,10 +148,8 @@ export function createSwarmEngine(options: SwarmEngineOptions): WorkloadEngine {
           ),
         pullReasonOf: (template) => pullReasons.reasonOf(template),
         readinessOf: (tasks) => proxies.readinessOf(tasks, network?.id),
-        livenessOf: (tasks, nodes) =>
-          livenessReasons.reasonsOf(tasks, (node) =>
-            dockerOf(context, nodes, node, options.connect),
-          ),
+        probedOf: (tasks, nodes) =>
+          probeReasons.reasonsOf(tasks, (node) => dockerOf(context, nodes, node, options.connect)),
         findMoved: (claims, nodes) =>
           findMovedClaims(context, claims, nodes, { connect: options.connect, signal }),
       },
@@ -339,7 +337,7 @@ export function createSwarmEngine(options: SwarmEngineOptions): WorkloadEngine {
     async close() {
       proxies.close();
       pullReasons.close();
-      livenessReasons.close();
+      probeReasons.close();
       await orders.close();
     },
   };

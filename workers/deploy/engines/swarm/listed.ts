@@ -25,6 +25,7 @@ export interface ListedFile {
 export interface ListedContainerSpec {
   Image?: string;
   Labels?: Labels;
+  Healthcheck?: { Test?: string[] | null };
   Configs?: { ConfigName: string }[] | null;
   Secrets?: { SecretName: string }[] | null;
 }

@@ -37,11 +37,11 @@ export interface Seen {
   /** What the registry says of the image of a task's template that a server could not pull. */
   pullReasonOf: (template: string) => string | undefined;
   readinessOf: (tasks: readonly ListedTask[]) => ReadonlyMap<string, LiveTask['readiness']>;
-  /** Of tasks that their liveness probes ended, what those found. */
-  livenessOf: (
+  /** Of tasks that probes ended, or that wait for theirs, what those found. */
+  probedOf: (
     tasks: readonly ListedTask[],
     nodes: SwarmWorld['nodes'],
-  ) => ReadonlyMap<string, string>;
+  ) => ReadonlyMap<string, LiveTask['probed']>;
   /** Claims of nodes that there are no more, with where their volumes came back. */
   findMoved: (claims: readonly SwarmClaim[], nodes: SwarmWorld['nodes']) => Promise<SwarmClaim[]>;
 }
@@ -65,7 +65,7 @@ const NO_RANGE = { first: '10.88.128.2', size: 32_000 };
 export async function observe(
   context: SwarmContext,
   network: SwarmNetwork | undefined,
-  { readinessOf, livenessOf, pullReasonOf, acmeOf, findMoved, ...seen }: Seen,
+  { readinessOf, probedOf, pullReasonOf, acmeOf, findMoved, ...seen }: Seen,
   signal: AbortSignal,
 ): Promise<Observed> {
   const [configs, secrets, services, nodes] = await Promise.all([
@@ -77,7 +77,7 @@ export async function observe(
   const ours = services.flatMap((service) => readService(context, service));
   const tasks = await tasksOf(context, new Set(ours.map(({ id }) => id)), signal);
   const readiness = readinessOf(tasks);
-  const liveness = livenessOf(tasks, nodes);
+  const found = probedOf(tasks, nodes);
   const names = new Map(services.map(({ ID, Spec }) => [ID, Spec.Name]));
   const stored = configs.filter(({ Spec }) => STORED.includes(Spec.Labels?.[MARK.role] ?? ''));
   const claims = configs.flatMap((config) => readClaim(context, config));
@@ -92,11 +92,11 @@ export async function observe(
       tasks: withReasons(
         tasks.map((task) => {
           const ready = readiness.get(task.ID);
-          const unhealthy = liveness.get(task.ID);
+          const probed = found.get(task.ID);
           return {
             ...readTask(task, names.get(task.ServiceID) ?? '', network?.id, nodes),
             ...(ready === undefined ? {} : { readiness: ready }),
-            ...(unhealthy === undefined ? {} : { liveness: unhealthy }),
+            ...(probed === undefined ? {} : { probed }),
           };
         }),
         pullReasonOf,

@@ -51,7 +51,7 @@ function named(task: ListedTask, service: string): NamedTask {
   };
 }
 
-/** A running task of the workload or pod. */
+/** A task of the workload or pod whose container runs. */
 export async function locateTask(
   context: SwarmContext,
   target: SessionTarget,
@@ -59,8 +59,10 @@ export async function locateTask(
 ): Promise<NamedTask & { place: Place }> {
   const tasks = await listTasks(context, target, signal);
   const [found] = tasks
-    .filter(({ task }) => task.Status.State === 'running' && task.DesiredState === 'running')
-    .toSorted((one, other) => (one.name < other.name ? -1 : 1));
+    .filter(({ task }) => task.DesiredState === 'running' && hasContainer(task))
+    .toSorted(
+      (one, other) => startsAfter(one) - startsAfter(other) || (one.name < other.name ? -1 : 1),
+    );
   if (found === undefined)
     throw new UserError('not-found', `no container of ${displayKey(target.workload)} runs`, {
       hint: '`windlass status` lists what runs; -n names another namespace',
@@ -80,6 +82,17 @@ export async function locateTask(
     resource: found.labels[MARK.resource] ?? '',
   };
   return { ...found, place };
+}
+
+/** To Swarm a task starts until its health check has succeeded. */
+function hasContainer({ Status: { State, ContainerStatus } }: ListedTask): boolean {
+  return (
+    State === 'running' || (State === 'starting' && ContainerStatus?.ContainerID !== undefined)
+  );
+}
+
+function startsAfter({ task }: NamedTask): number {
+  return Number(task.Status.State !== 'running');
 }
 
 /** The container of a task, and the Docker of the server that it is on. */

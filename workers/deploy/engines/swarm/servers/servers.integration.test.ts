@@ -292,7 +292,7 @@ async function runService(): Promise<void> {
         Image: sandbox,
         Command: ['sleep', '3600'],
         StopGracePeriod: 0,
-        Mounts: probesMount(PROBE, PLACE),
+        Mounts: probesMount({ liveness: PROBE }, PLACE),
       },
       Placement: { Constraints: [`node.labels.${APPLICATIONS_LABEL}==true`] },
     },
