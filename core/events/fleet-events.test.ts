@@ -29,6 +29,12 @@ function told(before: FleetStatus | undefined, after: FleetStatus | undefined): 
 describe('fleetEvents', () => {
   it.each<[string, FleetStatus | undefined, FleetStatus | undefined, string[]]>([
     ['nothing of a first look', undefined, fleet({ state: 'down' }), []],
+    [
+      'but what is wrong then',
+      undefined,
+      fleet({ isLeader: true, problem: 'its kernel has no ESP' }, ['one']),
+      ['Warning Server//s1 ServerProblem: its kernel has no ESP', 'Warning - FleetProblem: one'],
+    ],
     ['nothing where nothing changed', fleet(), fleet(), []],
     [
       'a server that went down',

@@ -48,18 +48,22 @@ export function asKnown(before: FleetStatus | undefined, after: FleetStatus): Fl
   };
 }
 
-/** What happened to servers between two looks; nothing before the first. */
+/** What happened to servers between two looks; of the first one what is wrong then. */
 export function fleetEvents(
   before: FleetStatus | undefined,
   after: FleetStatus | undefined,
   at: number,
 ): ClusterEvent[] {
-  if (before === undefined || after === undefined) return [];
-  const known = new Map(before.servers.map((server) => [server.name, server]));
+  if (after === undefined) return [];
+  const { servers, problems }: FleetStatus = before ?? {
+    servers: after.servers.map(({ problem: _problem, ...server }) => server),
+    problems: [],
+  };
+  const known = new Map(servers.map((server) => [server.name, server]));
   return [
     ...after.servers.flatMap((server) => serverEvents(known.get(server.name), server, at)),
     ...after.problems
-      .filter((problem) => !before.problems.includes(problem))
+      .filter((problem) => !problems.includes(problem))
       .map((message): ClusterEvent => ({ at, type: 'Warning', reason: 'FleetProblem', message })),
   ];
 }

@@ -46,7 +46,7 @@ export interface SwarmPlace {
 
 export function marksOf(
   { cluster, installation }: SwarmPlace,
-  role: 'service' | 'file' | 'record' | 'claim' | 'network' | 'certificate' | 'probes',
+  role: 'service' | 'file' | 'record' | 'claim' | 'network' | 'certificate' | 'probes' | 'kernel',
 ): Record<string, string> {
   return { [MARK.installation]: installation, [MARK.cluster]: cluster, [MARK.role]: role };
 }

@@ -517,6 +517,15 @@ const problems: { about: string; declared: DeclaredServer[]; seen: Seen; message
     message: /^not reached: its host key is not known$/,
   },
   {
+    about: 'tells of a kernel that cannot encrypt what is to be encrypted',
+    declared: [A, B, C],
+    seen: seen(
+      [answering('a'), { ...answering('b'), lacksEsp: true }, answering('c')],
+      [nodes.a, nodes.b, nodes.c],
+    ),
+    message: /^its kernel has no ESP: /,
+  },
+  {
     about: 'tells no more of one that does not answer, which may pass',
     declared: [A, B, C],
     seen: seen([answering('a'), answering('b'), off('c')], [nodes.a, nodes.b, nodes.c]),

@@ -18,7 +18,15 @@ export const SETTLE_MS = 60_000;
 interface ServerProblem {
   /** Absent where it is of the cluster as a whole. */
   server?: string;
-  kind: 'no-quorum' | 'no-leader' | 'foreign' | 'unreachable' | 'undeclared' | 'locked' | 'stuck';
+  kind:
+    | 'no-quorum'
+    | 'no-leader'
+    | 'foreign'
+    | 'unreachable'
+    | 'undeclared'
+    | 'locked'
+    | 'stuck'
+    | 'no-esp';
   message: string;
 }
 
@@ -37,6 +45,11 @@ export interface Decision {
  * - A server is told to forget its swarm only when that has forgotten it.
  */
 export function decideServers(declared: readonly DeclaredServer[], seen: Seen): Decision {
+  const decision = decide(declared, seen);
+  return { ...decision, problems: [...decision.problems, ...withoutEsp(declared, seen)] };
+}
+
+function decide(declared: readonly DeclaredServer[], seen: Seen): Decision {
   const { swarm } = seen;
   if (swarm === undefined) return begin(declared, seen);
   const consensus = consensusOf(swarm.nodes);
@@ -493,6 +506,21 @@ function unreachable(name: string, servers: Seen['servers']): ServerProblem {
   const why = servers.find((server) => server.name === name)?.problem;
   const message = why === undefined ? 'its Docker does not answer' : `not reached: ${why}`;
   return { server: name, kind: 'unreachable', message };
+}
+
+/** Docker encrypts by it, and says nothing where it cannot. */
+function withoutEsp(declared: readonly DeclaredServer[], { servers }: Seen): ServerProblem[] {
+  const wanted = new Set(
+    declared.filter(({ state }) => state !== 'absent').map(({ name }) => name),
+  );
+  return servers
+    .filter(({ name, lacksEsp }) => lacksEsp === true && wanted.has(name))
+    .map(({ name }) => ({
+      server: name,
+      kind: 'no-esp',
+      message:
+        'its kernel has no ESP: by spec.network.encrypted nothing goes between it and other servers, neither encrypted nor in clear',
+    }));
 }
 
 function engineOf(servers: Seen['servers'], name: string): Seen['servers'][number]['engine'] {

@@ -38,6 +38,8 @@ export interface SeenServer {
   engine?: SeenEngine;
   /** Why it does not, where that stays so until somebody mends it. */
   problem?: string;
+  /** Its kernel is known to have no ESP, and what goes to other servers is to be encrypted. */
+  lacksEsp?: true;
 }
 
 export interface SeenNode {

@@ -10,6 +10,7 @@ import type { FleetStatus } from '#core/swarm/servers/report.ts';
 import { createSwarmEngine } from './engine.ts';
 import type { SwarmEngineOptions, WorkloadEngine } from './engine.ts';
 import { createServerKeeper } from './servers/keep-servers.ts';
+import { createKernels } from './servers/kernels.ts';
 import type { KeepServersOptions, ServerKeeper } from './servers/keep-servers.ts';
 
 const NO_MANAGER = 'no manager of the swarm can be asked';
@@ -33,6 +34,13 @@ interface Seat {
  */
 export function createFleetEngine({ retired, connect, ...options }: FleetEngineOptions): Engine {
   const { cluster, installation, log } = options;
+  const kernels =
+    cluster.spec.network?.encrypted === true
+      ? createKernels(
+          { cluster: cluster.metadata.name, installation },
+          { image: options.images.sandbox, readCredentials: options.readCredentials, log },
+        )
+      : undefined;
   const keeper = keeperOf(cluster.spec.servers);
   /** As of the last pass. */
   let leaving: Seen['leaving'] = new Map();
@@ -50,6 +58,7 @@ export function createFleetEngine({ retired, connect, ...options }: FleetEngineO
       connect,
       readCredentials,
       images,
+      kernels,
       log,
     });
   }

@@ -16,6 +16,7 @@ import type { PendingStep } from '#core/swarm/servers/step.ts';
 import { filterOurs } from '../../docker/marks.ts';
 import { carryOutStep, forceNewCluster } from './carry-out-step.ts';
 import type { ServersContext } from './context.ts';
+import type { Kernels } from './kernels.ts';
 import { observeServers } from './observe-servers.ts';
 import type { Memory } from './observe-servers.ts';
 
@@ -33,6 +34,8 @@ export interface KeepServersOptions {
   connect: (reach: string) => { docker: Docker; close: () => void };
   readCredentials: ReadCredentials;
   images: SystemImages;
+  /** Absent: nothing is to be encrypted. */
+  kernels?: Kernels | undefined;
   log: Logger;
 }
 
@@ -70,6 +73,7 @@ export interface ServerKeeper {
 
 export function createServerKeeper(options: KeepServersOptions): ServerKeeper {
   const { cluster, installation, declared, connect, readCredentials, images, log } = options;
+  const { kernels } = options;
   const connections = new Map<string, ReturnType<typeof connect>>();
   const memory: Memory = new Map();
   const failures = new Map<string, Failure>();
@@ -107,10 +111,34 @@ export function createServerKeeper(options: KeepServersOptions): ServerKeeper {
     return seen;
   }
 
+  function withKernels(seen: Seen): Seen {
+    const servers = seen.servers.map((server) => {
+      const reach = reachOfServer(server.name, seen);
+      if (server.engine === undefined || reach === undefined) return server;
+      return kernels?.lacksEsp(reach) === true ? { ...server, lacksEsp: true as const } : server;
+    });
+    return { ...seen, servers };
+  }
+
+  /** Before there is a network. What is in somebody else's swarm is left alone. */
+  async function lookAtKernels(seen: Seen, signal: AbortSignal): Promise<void> {
+    if (kernels === undefined) return;
+    const nodes = new Set(seen.swarm?.nodes.map(({ id }) => id));
+    const ours = declared.filter(({ name }) => {
+      const engine = seen.servers.find((server) => server.name === name)?.engine;
+      return engine?.membership === 'out' || nodes.has(engine?.nodeId ?? '');
+    });
+    for (const { name, reach } of declared) if (!answering.has(name)) kernels.forget(reach);
+    const servers = ours.map(({ reach }) => ({ reach, docker: client(reach) }));
+    await kernels.look(servers, signal);
+  }
+
   async function keep(leaving: Seen['leaving'], signal: AbortSignal): Promise<ServersPass> {
     const done: ServersPass['done'] = [];
     for (let round = 0; ; round += 1) {
-      const seen = { ...(await observe(signal)), ...(leaving === undefined ? {} : { leaving }) };
+      const found = await observe(signal);
+      if (round === 0) await lookAtKernels(found, signal);
+      const seen = { ...withKernels(found), ...(leaving === undefined ? {} : { leaving }) };
       const decision = decideServers(declared, seen);
       const step = nextStep(decision, resting(decision, Date.now()));
       if (step !== undefined && round < MOST_STEPS) {
@@ -156,7 +184,7 @@ export function createServerKeeper(options: KeepServersOptions): ServerKeeper {
       status: reportServers(declared, seen, decision),
       done: [],
       ...(manager === undefined ? {} : { manager }),
-      wakeAfterMs: waiting.length + problems.length === 0 ? IDLE_MS : WATCH_MS,
+      wakeAfterMs: waiting.length + problems.filter(mayEnd).length === 0 ? IDLE_MS : WATCH_MS,
     };
   }
 
@@ -187,7 +215,7 @@ export function createServerKeeper(options: KeepServersOptions): ServerKeeper {
 
   return {
     async look(signal) {
-      const seen = await observe(signal);
+      const seen = withKernels(await observe(signal));
       return report(seen, decideServers(declared, seen));
     },
     keep,
@@ -207,6 +235,11 @@ export function createServerKeeper(options: KeepServersOptions): ServerKeeper {
       connections.clear();
     },
   };
+}
+
+/** Whether it may be over at once, and is looked for. */
+function mayEnd({ kind }: Decision['problems'][number]): boolean {
+  return kind !== 'no-esp';
 }
 
 function withFailures(

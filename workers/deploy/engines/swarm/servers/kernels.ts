@@ -1,0 +1,108 @@
+import type Docker from 'dockerode';
+import type { Logger } from 'pino';
+import { callDocker, isStatus } from '#adapters/docker/call.ts';
+import type { ReadCredentials } from '#adapters/docker/credentials.ts';
+import { hasImage, pullImage } from '#adapters/docker/pull.ts';
+import { messageOf } from '#core/errors.ts';
+import { marksOf } from '#core/swarm/marks.ts';
+import type { SwarmPlace } from '#core/swarm/marks.ts';
+
+/** What the kernel was built with, where it tells; without ESP it cannot encrypt. */
+const LOOK = `
+config=$(zcat /proc/config.gz 2>/dev/null | grep -e CONFIG_XFRM -e CONFIG_INET_ESP)
+case $config in
+'' | *CONFIG_INET_ESP=[ym]*) exit 0 ;;
+*) exit 7 ;;
+esac
+`;
+const LACKS = 7;
+const LOOK_MS = 60_000;
+const RETRY_MS = 60_000;
+
+interface Known {
+  lacksEsp: boolean;
+  /** Of one that could not be looked at; milliseconds since the epoch. */
+  retryAt?: number;
+}
+
+/** Of servers, by how they are reached, whether their kernels can encrypt what goes over the cluster's network. */
+export interface Kernels {
+  /** Known not to: Docker takes an encrypted network all the same, and then carries nothing. */
+  lacksEsp(reach: string): boolean;
+  /** Looks at those that answer and are not known, by a container that is gone after. Throws nothing but the signal's reason. */
+  look(servers: readonly { reach: string; docker: Docker }[], signal: AbortSignal): Promise<void>;
+  /** It may come back with another. */
+  forget(reach: string): void;
+}
+
+export function createKernels(
+  place: SwarmPlace,
+  { image, readCredentials, log }: { image: string; readCredentials: ReadCredentials; log: Logger },
+): Kernels {
+  const known = new Map<string, Known>();
+
+  async function lookAt(docker: Docker, signal: AbortSignal): Promise<Known> {
+    try {
+      if (!(await hasImage(docker, image, signal)))
+        await pullImage(docker, image, await readCredentials(image), signal);
+      return { lacksEsp: (await runOnce(docker, place, image, signal)) === LACKS };
+    } catch (error) {
+      signal.throwIfAborted();
+      const reason = messageOf(error);
+      log.info({ cluster: place.cluster, reason }, 'a kernel could not be looked at');
+      return { lacksEsp: false, retryAt: Date.now() + RETRY_MS };
+    }
+  }
+
+  return {
+    lacksEsp: (reach) => known.get(reach)?.lacksEsp === true,
+    async look(servers, signal) {
+      const now = Date.now();
+      const due = servers.filter(({ reach }) => {
+        const { retryAt = Infinity } = known.get(reach) ?? { retryAt: 0 };
+        return retryAt <= now;
+      });
+      await Promise.all(
+        due.map(async ({ reach, docker }) => {
+          known.set(reach, await lookAt(docker, signal));
+        }),
+      );
+    },
+    forget: (reach) => known.delete(reach),
+  };
+}
+
+/** Answers its exit code. */
+async function runOnce(
+  docker: Docker,
+  place: SwarmPlace,
+  image: string,
+  signal: AbortSignal,
+): Promise<number> {
+  const name = `kernel.${place.cluster}-${place.installation}`;
+  const path = `/containers/${name}`;
+  await remove();
+  const body = {
+    Image: image,
+    Entrypoint: ['sh', '-c', LOOK],
+    Labels: marksOf(place, 'kernel'),
+    HostConfig: { NetworkMode: 'none' },
+  };
+  const query = { name };
+  await callDocker(docker, { method: 'POST', path: '/containers/create', query, body, signal });
+  try {
+    await callDocker(docker, { method: 'POST', path: `${path}/start`, signal });
+    const request = { method: 'POST', path: `${path}/wait`, timeoutMs: LOOK_MS, signal } as const;
+    return (await callDocker<{ StatusCode: number }>(docker, request)).StatusCode;
+  } finally {
+    await remove();
+  }
+
+  async function remove(): Promise<void> {
+    try {
+      await callDocker(docker, { method: 'DELETE', path, query: { force: true }, signal });
+    } catch (error) {
+      if (!isStatus(error, 404)) throw error;
+    }
+  }
+}
