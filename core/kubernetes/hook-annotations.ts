@@ -5,7 +5,7 @@ import { keyOf } from '#core/resources/resource.ts';
 import type { Resource } from '#core/resources/resource.ts';
 
 /** When something runs that is made for one release only. */
-type HookPhase = 'before' | 'after' | 'failure';
+type HookPhase = 'before' | 'sync' | 'after' | 'failure';
 type DeletePolicy = 'before-creation' | 'succeeded' | 'failed';
 
 export interface HookRun {
@@ -32,6 +32,7 @@ const DIALECTS: readonly Dialect[] = [
     deletion: ASKED.hookDelete,
     phases: {
       before: { phase: 'before', on: 'both' },
+      sync: { phase: 'sync', on: 'both' },
       after: { phase: 'after', on: 'both' },
       failure: { phase: 'failure', on: 'both' },
     },
@@ -42,6 +43,7 @@ const DIALECTS: readonly Dialect[] = [
     deletion: 'argocd.argoproj.io/hook-delete-policy',
     phases: {
       PreSync: { phase: 'before', on: 'both' },
+      Sync: { phase: 'sync', on: 'both' },
       PostSync: { phase: 'after', on: 'both' },
       SyncFail: { phase: 'failure', on: 'both' },
     },

@@ -35,10 +35,13 @@ describe('what runs for a release', () => {
     [
       "Argo CD's",
       {
-        'argocd.argoproj.io/hook': 'PreSync',
+        'argocd.argoproj.io/hook': 'PreSync,Sync',
         'argocd.argoproj.io/hook-delete-policy': 'BeforeHookCreation,HookFailed',
       },
-      [{ phase: 'before', on: 'both', deletion: ['before-creation', 'failed'] }],
+      [
+        { phase: 'before', on: 'both', deletion: ['before-creation', 'failed'] },
+        { phase: 'sync', on: 'both', deletion: ['before-creation', 'failed'] },
+      ],
     ],
     [
       "Helm's",
@@ -61,9 +64,9 @@ describe('what runs for a release', () => {
   it.each([
     [
       { 'windlass.dev/hook': 'pre' },
-      'windlass.dev/hook: pre is not taken, only before, after, failure',
+      'windlass.dev/hook: pre is not taken, only before, sync, after, failure',
     ],
-    [{ 'argocd.argoproj.io/hook': 'Sync' }, 'argocd.argoproj.io/hook: Sync is not taken'],
+    [{ 'argocd.argoproj.io/hook': 'Skip' }, 'argocd.argoproj.io/hook: Skip is not taken'],
     [
       { 'windlass.dev/hook': 'before', 'windlass.dev/hook-delete': 'always' },
       'windlass.dev/hook-delete: always is not taken, only before-creation, succeeded, failed',
@@ -98,6 +101,10 @@ function hook(name: string, run: Partial<HookRun> = {}, wave = 0, spec: object =
   };
 }
 
+/** How far everything else is. */
+const THROUGH = { applying: Infinity, settling: Infinity };
+const APPLYING = { applying: 0, settling: 0 };
+
 /** A cluster in which hooks are made, end as `ends` says, and go. */
 function world(hooks: HookTarget[], ends: Record<string, Seen> = {}) {
   const live = new Map<string, { uid: string; applied: string; isGoing: boolean }>();
@@ -109,7 +116,7 @@ function world(hooks: HookTarget[], ends: Record<string, Seen> = {}) {
       hooks,
       live: (id) => live.get(id),
       seen: ({ ref }) => ends[ref.name] ?? RUNNING,
-      sync: { isFounded: true, isThrough: true, ...sync },
+      sync: { ...THROUGH, ...sync },
     });
   }
   function step(sync: Partial<HooksView['sync']> = {}): HookDecision {
@@ -132,9 +139,9 @@ describe('decideHooks', () => {
   it('makes those before in their waves, then lets everything else be applied, then those after', () => {
     const hooks = [hook('two', {}, 2), hook('one', {}, -1), hook('check', { phase: 'after' })];
     const { step, done, ends } = world(hooks);
-    expect(step({ isFounded: false, isThrough: false }).stage).toBe('foundations');
+    expect(step({ applying: -Infinity, settling: -Infinity }).stage).toBe('foundations');
     expect(done).toEqual([]);
-    const applying = { isThrough: false };
+    const applying = APPLYING;
     expect(step(applying).stage).toBe('before');
     expect(done).toEqual(['make one']);
     step(applying);
@@ -149,6 +156,43 @@ describe('decideHooks', () => {
     ends['check'] = HEALTHY;
     expect(step()).toMatchObject({ stage: 'done', pending: [], make: [] });
     expect(done).toEqual(['make one', 'make two', 'make check']);
+  });
+
+  it('makes those beside once their wave is applied, and holds what comes after it until they have ended', () => {
+    const hooks = [
+      hook('check', { phase: 'after' }),
+      hook('beside', { phase: 'sync' }),
+      hook('late', { phase: 'sync' }, 1),
+    ];
+    const { step, done, ends } = world(hooks);
+    expect(step({ applying: -Infinity, settling: -Infinity })).toMatchObject({
+      stage: 'sync',
+      upTo: 0,
+    });
+    step(APPLYING);
+    step({ applying: 1, settling: -1 });
+    expect(done).toEqual([]);
+    step({ applying: 1, settling: 0 });
+    expect(done).toEqual(['make beside']);
+    expect(step({ applying: 1, settling: 1 })).toMatchObject({ stage: 'sync', upTo: 0 });
+    ends['beside'] = HEALTHY;
+    expect(step({ applying: 1, settling: 1 })).toMatchObject({ stage: 'sync', upTo: 1 });
+    expect(done).toEqual(['make beside']);
+    expect(step()).toMatchObject({ stage: 'sync' });
+    ends['late'] = HEALTHY;
+    expect(step()).toMatchObject({ stage: 'after', upTo: Infinity });
+    expect(done).toEqual(['make beside', 'make late', 'make check']);
+  });
+
+  it('applies nothing more after one beside that failed', () => {
+    const hooks = [hook('beside', { phase: 'sync' }), hook('tell', { phase: 'failure' })];
+    const { step, done, ends } = world(hooks);
+    step({ applying: 1, settling: 0 });
+    ends['beside'] = FAILED;
+    const failing = step({ applying: 1, settling: 0 });
+    expect(failing).toMatchObject({ stage: 'failed', isFailing: true });
+    expect(failing.failure).toContain('shop/beside (hook, sync): exit code 1');
+    expect(done).toEqual(['make beside', 'make tell']);
   });
 
   it('runs none twice, whoever deletes what it left', () => {
@@ -191,26 +235,26 @@ describe('decideHooks', () => {
 
   it('applies nothing after one that failed, and tells it once what is for a failure has ended', () => {
     const { step, done, ends } = world([hook('one'), hook('tell', { phase: 'failure' })]);
-    step({ isThrough: false });
+    step(APPLYING);
     ends['one'] = FAILED;
-    const failing = step({ isThrough: false });
+    const failing = step(APPLYING);
     expect(failing).toMatchObject({ stage: 'failed', isFailing: true });
     expect(failing.failure).toContain('exit code 1');
     expect(done).toEqual(['make one', 'make tell']);
     ends['tell'] = HEALTHY;
-    expect(step({ isThrough: false })).toMatchObject({ stage: 'failed', isFailing: false });
+    expect(step(APPLYING)).toMatchObject({ stage: 'failed', isFailing: false });
   });
 
   it('runs what is for a failure when everything else fails, and those after not', () => {
     const hooks = [hook('check', { phase: 'after' }), hook('tell', { phase: 'failure' })];
     const { step, done } = world(hooks);
-    step({ isThrough: false, failure: 'Deployment shop/web: too late' });
+    step({ ...APPLYING, failure: 'Deployment shop/web: too late' });
     expect(done).toEqual(['make tell']);
   });
 
   it('runs nothing for a failure of what was there before, while one before runs', () => {
     const { step, done } = world([hook('one'), hook('tell', { phase: 'failure' })]);
-    const failing = { isThrough: false, failure: 'Deployment shop/web: too late' };
+    const failing = { ...APPLYING, failure: 'Deployment shop/web: too late' };
     step(failing);
     expect(step(failing)).toMatchObject({ stage: 'before', isFailing: false });
     expect(step(failing)).not.toHaveProperty('failure');
@@ -219,9 +263,9 @@ describe('decideHooks', () => {
 
   it('runs nothing for what fails once the release has served', () => {
     const { step, view, done } = world([hook('tell', { phase: 'failure' })]);
-    expect(step({ isThrough: false }).record).not.toHaveProperty('done');
+    expect(step(APPLYING).record).not.toHaveProperty('done');
     expect(step()).toMatchObject({ stage: 'done', record: { done: true } });
-    const failing = { isThrough: false, failure: 'Deployment shop/web: crashes' };
+    const failing = { ...APPLYING, failure: 'Deployment shop/web: crashes' };
     expect(step(failing)).toMatchObject({ stage: 'sync', isFailing: false });
     expect(step(failing)).not.toHaveProperty('failure');
     expect(done).toEqual([]);

@@ -13,10 +13,10 @@ type Run = HookRecord['runs'][string];
 
 /** How far everything else is. */
 export interface SyncState {
-  /** What must be there before all else is: namespaces and definitions. */
-  isFounded: boolean;
-  /** Everything is as it is wanted, and well. */
-  isThrough: boolean;
+  /** The lowest wave of which something is to be applied: -Infinity that of namespaces and definitions, Infinity none. */
+  applying: number;
+  /** The same where something is to be applied, or is not well. */
+  settling: number;
   /** Why it will not come to that. */
   failure?: string | undefined;
 }
@@ -38,6 +38,8 @@ export interface HookDecision {
   /** To be written before anything is done. */
   record: HookRecord | undefined;
   entries: Entries;
+  /** Nothing else of a higher wave has its turn. */
+  upTo: number;
   make: HookTarget[];
   remove: { id: string; uid: string }[];
   /** Those of this release that have not ended, in their order. */
@@ -71,10 +73,10 @@ export function decideHooks(view: HooksView): HookDecision {
   const lost = isLost ? failureText(failed, runs.get(failed)) : undefined;
   const wasDone = begun?.done === true;
   const failure = lost ?? (isPast && !wasDone ? sync.failure : undefined);
-  const stage = isLost ? 'failed' : stageOf(sync, open('before').length, open('after').length);
+  const stage = isLost ? 'failed' : stageOf(sync, (phase) => open(phase).length > 0);
   const isDone = wasDone || (stage === 'done' && failure === undefined);
   const atHand = handlingOf(failure, stage);
-  const turn = atHand === undefined ? [] : firstWave(open(atHand));
+  const turn = atHand === undefined ? [] : turnOf(atHand, open(atHand), sync);
   return {
     stage,
     record: view.hooks.length === 0 ? undefined : recordOf({ release, how, isDone }, runs),
@@ -84,20 +86,23 @@ export function decideHooks(view: HooksView): HookDecision {
       ...hooks.flatMap((hook) => spent(hook, runs.get(hook), view)),
     ],
     entries: entriesOf(view, turn),
-    pending: failure === undefined ? [...open('before'), ...open('after')] : open('failure'),
+    upTo: lowestWave(open('sync')),
+    pending:
+      failure === undefined
+        ? [...open('before'), ...open('sync'), ...open('after')]
+        : open('failure'),
     ...(failure === undefined ? {} : { failure }),
     isFailing: failure !== undefined && open('failure').length > 0,
   };
 }
 
 function stageOf(
-  { isFounded, isThrough }: SyncState,
-  before: number,
-  after: number,
+  { settling }: SyncState,
+  hasOpen: (phase: HookRun['phase']) => boolean,
 ): HookDecision['stage'] {
-  if (before > 0) return isFounded ? 'before' : 'foundations';
-  if (!isThrough) return 'sync';
-  return after > 0 ? 'after' : 'done';
+  if (hasOpen('before')) return settling === -Infinity ? 'foundations' : 'before';
+  if (settling < Infinity || hasOpen('sync')) return 'sync';
+  return hasOpen('after') ? 'after' : 'done';
 }
 
 /** Whose turn it is. */
@@ -106,7 +111,18 @@ function handlingOf(
   stage: HookDecision['stage'],
 ): HookRun['phase'] | undefined {
   if (failure !== undefined) return 'failure';
-  return stage === 'before' || stage === 'after' ? stage : undefined;
+  return stage === 'before' || stage === 'sync' || stage === 'after' ? stage : undefined;
+}
+
+/** Beside everything else a hook comes once its wave is applied, which it may need, and all lower ones are well. */
+function turnOf(
+  phase: HookRun['phase'],
+  open: readonly HookTarget[],
+  { applying, settling }: SyncState,
+): HookTarget[] {
+  const first = lowestWave(open);
+  if (phase === 'sync' && (first >= applying || first > settling)) return [];
+  return open.filter(({ wave }) => wave === first);
 }
 
 function runOf(hook: HookTarget, before: Run | undefined, view: HooksView): Run | undefined {
@@ -138,9 +154,8 @@ function failureText({ key, hook }: HookTarget, run: Run | undefined): string {
   return `${displayKey(key)} (hook, ${hook.phase}): ${run?.reason ?? 'failed'}`;
 }
 
-function firstWave(hooks: readonly HookTarget[]): HookTarget[] {
-  const first = Math.min(...hooks.map(({ wave }) => wave));
-  return hooks.filter(({ wave }) => wave === first);
+function lowestWave(hooks: readonly HookTarget[]): number {
+  return Math.min(...hooks.map(({ wave }) => wave));
 }
 
 /** What bears its name and is of an earlier release, or of another time of this one. */

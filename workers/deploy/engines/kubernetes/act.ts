@@ -89,23 +89,24 @@ async function actAt(
   { hooks, statuses, kinds }: Stage,
   signal: AbortSignal,
 ): Promise<Acted> {
-  const { plan } = observed;
   const hooked = await runHooks(engine, observed, hooks, kinds, signal);
   switch (hooks.stage) {
     case 'failed':
     case 'before':
     case 'after':
       return hooked;
-    case 'foundations':
-      return applyNext(engine, { ...observed, targets: foundations(observed) }, statuses, signal);
-    case 'sync':
+    case 'foundations': {
+      const founding = { ...observed, targets: foundations(observed) };
+      return applyNext(engine, founding, { statuses, upTo: -Infinity }, signal);
+    }
+    case 'sync': {
+      const { upTo } = hooks;
+      return both(hooked, await applyNext(engine, observed, { statuses, upTo }, signal));
+    }
+    // What replaces it serves by now.
     case 'done': {
-      const applied = both(hooked, await applyNext(engine, observed, statuses, signal));
-      const isApplied = plan.changes.length + plan.remarked.length === 0;
-      if (applied.changed || applied.problem !== undefined || !isApplied) return applied;
-      // What replaces it serves first.
-      if (!statuses.every(isWell)) return applied;
-      return { ...applied, changed: await deleteNext(engine, observed, kinds, signal) };
+      const isDeleted = await deleteNext(engine, observed, kinds, signal);
+      return { ...hooked, changed: hooked.changed || isDeleted };
     }
   }
 }
@@ -123,19 +124,18 @@ function foundations({ targets }: ObservedOwner): Target[] {
 }
 
 /** How far everything is that is no hook. */
-function syncOf(observed: ObservedOwner, statuses: readonly TargetStatus[]): SyncState {
-  const { plan } = observed;
+function syncOf({ plan }: ObservedOwner, statuses: readonly TargetStatus[]): SyncState {
   const changing = new Set([
     ...plan.changes.map(({ target }) => target.id),
     ...plan.remarked.map(({ id }) => id),
   ]);
-  const base = new Set(foundations(observed).map(({ id }) => id));
   const failed = statuses.find(({ seen, isCurrent }) => isCurrent && seen.isFinal === true);
+  // In the order of their waves.
+  const applying = statuses.find(({ target }) => changing.has(target.id));
+  const settling = statuses.find((each) => changing.has(each.target.id) || !isWell(each));
   return {
-    isFounded: statuses.every(
-      (each) => !base.has(each.target.id) || (isWell(each) && !changing.has(each.target.id)),
-    ),
-    isThrough: changing.size === 0 && statuses.every(isWell),
+    applying: applying?.target.wave ?? Infinity,
+    settling: settling?.target.wave ?? Infinity,
     failure:
       failed === undefined
         ? undefined
@@ -230,13 +230,15 @@ async function runHooks(
 async function applyNext(
   engine: EngineState,
   { state, plan, targets, prepared }: ObservedOwner,
-  statuses: readonly TargetStatus[],
+  { statuses, upTo }: { statuses: readonly TargetStatus[]; upTo: number },
   signal: AbortSignal,
 ): Promise<Acted> {
   const changes = new Map(plan.changes.map((each) => [each.target.id, each]));
   const changing = new Set([...changes.keys(), ...plan.remarked.map(({ id }) => id)]);
   const well = new Set(statuses.filter(isWell).map(({ target }) => target.id));
-  const next = nextTargets(targets, changing, ({ id }) => well.has(id));
+  const next = nextTargets(targets, changing, ({ id }) => well.has(id)).filter(
+    ({ wave }) => wave <= upTo,
+  );
   const now = Date.now();
   const waits = next.flatMap(({ id }) => {
     const each = changes.get(id);

@@ -196,6 +196,31 @@ describe('hooks of a release', () => {
     expect(await read('pods', 'tell')).toBeUndefined();
   });
 
+  it('run beside what is in their wave, and hold up what comes after it', async () => {
+    const late = configMap('late');
+    late.metadata.annotations = { 'windlass.dev/wave': '1' };
+    const fill = pod('fill', {
+      'argocd.argoproj.io/hook': 'Sync',
+      'argocd.argoproj.io/hook-delete-policy': 'HookSucceeded',
+    });
+    const desired = desire('r1', [configMap('web'), fill, late]);
+    await untilThere(start(), desired, 'fill');
+    expect(await read('configmaps', 'web')).toBeDefined();
+    const other = start();
+    const [status] = (await other.reconcile([desired], NEVER)).owners;
+    expect(status).toMatchObject({ serving: false });
+    expect(await read('configmaps', 'late')).toBeUndefined();
+    await end('fill', 'Succeeded');
+    await until(other, desired, ({ serving }) => serving);
+    expect(await read('configmaps', 'late')).toBeDefined();
+    expect(await read('pods', 'fill')).toBeUndefined();
+    const next = { ...desired, release: 'r2' };
+    await untilThere(other, next, 'fill');
+    await end('fill', 'Failed');
+    const { failure } = await until(other, next, (each) => each.failure !== undefined);
+    expect(failure).toMatch(/fill.*hook, sync.*it Failed/);
+  });
+
   it('run after everything is well, and go when they are not in git any more', async () => {
     const check = pod('check', { 'argocd.argoproj.io/hook': 'PostSync' });
     const desired = desire('r1', [configMap('web'), check]);

@@ -71,6 +71,16 @@ describe('pods on a node', () => {
     };
   }
 
+  function job(name: string, script: string, annotations: Record<string, string>): Resource {
+    const containers = [{ name: 'main', image: IMAGE, command: ['sh', '-c', script] }];
+    return {
+      apiVersion: 'batch/v1',
+      kind: 'Job',
+      metadata: { name, namespace: guest.namespace, annotations },
+      spec: { backoffLimit: 0, template: { spec: { restartPolicy: 'Never', containers } } },
+    };
+  }
+
   function serves({ serving }: OwnerStatus): boolean {
     return serving;
   }
@@ -143,35 +153,33 @@ describe('pods on a node', () => {
     });
 
     it('of a hook that fails fail the release, and nothing else of it is made', async () => {
-      const hook: Resource = {
-        apiVersion: 'batch/v1',
-        kind: 'Job',
-        metadata: {
-          name: 'migrate',
-          namespace: guest.namespace,
-          annotations: { 'windlass.dev/hook': 'before' },
-        },
-        spec: {
-          backoffLimit: 0,
-          template: {
-            spec: {
-              restartPolicy: 'Never',
-              containers: [
-                {
-                  name: 'main',
-                  image: IMAGE,
-                  command: ['sh', '-c', 'echo table is locked; exit 4'],
-                },
-              ],
-            },
-          },
-        },
-      };
+      const script = 'echo table is locked; exit 4';
+      const hook = job('migrate', script, { 'windlass.dev/hook': 'before' });
       const after = web('after', 'sleep 100000');
       const status = await passesUntil(engine, desire('hooked', hook, after), fails);
       expect(status.failure).toMatch(/migrate.*exit code 4.*table is locked/);
       const deployment = status.resources.find(({ key }) => key.endsWith('/after'));
       expect(deployment?.health.status).toBe('Missing');
+    });
+
+    it('of a hook beside them end while they are not ready, and hold the next wave up', async () => {
+      const beside = job('beside', 'exit 0', { 'argocd.argoproj.io/hook': 'Sync' });
+      const readinessProbe = { exec: { command: ['test', '-f', '/ready'] }, periodSeconds: 1 };
+      const gated = web('beside-gated', 'sleep 100000', { readinessProbe });
+      const late = web('beside-late', 'sleep 100000');
+      late.metadata.annotations = { 'windlass.dev/wave': '1' };
+      const desired = desire('beside', late, gated, beside);
+      const path = `/apis/batch/v1/namespaces/${guest.namespace}/jobs/beside`;
+      await passesUntil(
+        engine,
+        desired,
+        ({ plan }) => plan.length === 1 && plan[0]?.key.endsWith('/beside-late') === true,
+      );
+      const { body } = await hand.call({ method: 'GET', path }, NEVER);
+      expect(body).toMatchObject({ status: { succeeded: 1 } });
+      await run('beside-gated', ['touch', '/ready']);
+      const { resources } = await passesUntil(engine, desired, serves);
+      expect(resources.map(({ health }) => health.status)).toEqual(['Healthy', 'Healthy']);
     });
 
     it('are put back when somebody has changed their workload', async () => {
