@@ -7,7 +7,6 @@ const UNKNOWN = 'it differed on the node that was tried, and why is not known ye
 export const NOT_ON_KUBERNETES: Readonly<Record<string, string>> = {
   'claim-fs-group':
     'a local volume, which the node that was tried has, kept the group that it was given first',
-  'cron-job': 'pods are told with the Job that keeps them, not with its CronJob',
   'host-ports': 'server-side apply takes each port of a container once for a protocol',
   'hpa-behavior': METRICS,
   'hpa-cpu': METRICS,
@@ -27,8 +26,6 @@ export const NOT_ON_KUBERNETES: Readonly<Record<string, string>> = {
     'with cgroup v1, as on the node that was tried, a child of the container is killed, and the reason is Error',
   'persistent-volume-claim': UNKNOWN,
   'pod-fails': 'of several Pods that have failed another one is told',
-  'post-start':
-    'a container whose postStart hook goes on is not told as running, so that no command gets into it',
   'probe-actions': UNKNOWN,
   'service-load-balancer': 'which load balancer a cluster has is its own',
   'stop-signal':

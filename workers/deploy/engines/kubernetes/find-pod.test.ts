@@ -47,7 +47,7 @@ function pod(name: string, keeper: object, isReady = true): object {
 const PODS = [
   pod('web-5f-b', { kind: 'ReplicaSet', name: 'web-5f' }, false),
   pod('web-5f-a', { kind: 'ReplicaSet', name: 'web-5f' }),
-  pod('nightly-29-x', { kind: 'Job', name: 'nightly-29' }),
+  pod('nightly-29411223-x', { kind: 'Job', name: 'nightly-29411223' }),
   pod('other-0', { kind: 'StatefulSet', name: 'other' }),
 ];
 const SERVICE = {
@@ -110,7 +110,7 @@ describe('findPod', () => {
   );
 
   it('knows the CronJob of a Job that it has started', async () => {
-    const found = await findPod(await context(), INVENTORIES, 'nightly-29-x', NEVER);
+    const found = await findPod(await context(), INVENTORIES, 'nightly-29411223-x', NEVER);
     expect(found?.resource).toBe('CronJob/shop/nightly');
   });
 

@@ -5,6 +5,7 @@ import type { FoundContainer } from '#core/engine.ts';
 import { keyOfId, parseRefId } from '#core/kubernetes/api-kind.ts';
 import type { Inventory } from '#core/kubernetes/inventory.ts';
 import type { LiveObject } from '#core/kubernetes/live-object.ts';
+import { cronJobOf } from '#core/kubernetes/cron-job.ts';
 import { imagesOf } from '#core/kubernetes/made-from.ts';
 import { keptPod } from '#core/kubernetes/pod-health.ts';
 import { fieldsOf, listAt, textAt } from '#core/kubernetes/status-fields.ts';
@@ -54,8 +55,8 @@ function foundIn(
 ): FoundContainer | undefined {
   const { name, owner: keeper, createdAt, containers, uid } = keptPod(pod);
   const resource = owners.has(keeper) ? keeper : cronJobOf(keeper);
-  const owner = owners.get(resource);
-  if (owner === undefined) return undefined;
+  const owner = resource === undefined ? undefined : owners.get(resource);
+  if (resource === undefined || owner === undefined) return undefined;
   const spec = fieldsOf(pod['spec']);
   const ids = idsOf(pod);
   for (const each of [...listAt(spec, 'containers'), ...listAt(spec, 'initContainers')]) {
@@ -89,11 +90,6 @@ function idsOf(pod: LiveObject): Map<string, string> {
       return id === undefined ? [] : [[textAt(each, 'name'), id] as const];
     }),
   );
-}
-
-/** Whose Job it would be: they have its name and the minute. */
-function cronJobOf(keeper: ResourceKey): ResourceKey {
-  return keeper.replace(/^Job(\/.+)-\d+$/, 'CronJob$1');
 }
 
 function ownersIn(inventories: readonly Inventory[]): Map<ResourceKey, OwnerKey> {

@@ -1,6 +1,7 @@
 import { PODS } from '#adapters/kubernetes/pod-logs.ts';
 import type { PodStatus } from '#core/engine.ts';
 import type { UserError } from '#core/errors.ts';
+import { cronJobOf } from '#core/kubernetes/cron-job.ts';
 import { keptPod } from '#core/kubernetes/pod-health.ts';
 import type { KeptPod } from '#core/kubernetes/pod-health.ts';
 import type { ResourceKey } from '#core/resources/resource.ts';
@@ -17,7 +18,7 @@ export interface LivePods {
   problemIn(namespace: string): UserError | undefined;
   /** Reads, of these workloads, the last lines of what has ended badly, and events about pods that are late. */
   learn(keepers: ReadonlySet<ResourceKey>, signal: AbortSignal): Promise<void>;
-  /** By the workload that keeps them. */
+  /** By the workload that keeps them; those of a CronJob's Jobs by that, too. */
   byKeeper(): Map<ResourceKey, KeptPod[]>;
   close(): void;
 }
@@ -59,19 +60,31 @@ export function createLivePods(
     },
     problemIn: (namespace) => problems.get(namespace),
     async learn(keepers, signal) {
-      const own = all().filter(({ owner }) => keepers.has(owner));
+      const own = all().filter((pod) => keepersOf(pod).some((keeper) => keepers.has(keeper)));
       await lastLines.learn(own, signal);
       await warnings.learn(own, signal);
     },
-    byKeeper: () =>
-      Map.groupBy(
-        all().map((pod) => warnings.told(lastLines.told(pod))),
-        ({ owner }) => owner,
-      ),
+    byKeeper() {
+      const found = new Map<ResourceKey, KeptPod[]>();
+      for (const pod of all()) {
+        const told = warnings.told(lastLines.told(pod));
+        for (const keeper of keepersOf(pod)) {
+          const others = found.get(keeper);
+          if (others === undefined) found.set(keeper, [told]);
+          else others.push(told);
+        }
+      }
+      return found;
+    },
     close() {
       for (const watched of watches.values()) watched.close();
     },
   };
+}
+
+function keepersOf({ owner }: KeptPod): ResourceKey[] {
+  const cronJob = cronJobOf(owner);
+  return cronJob === undefined ? [owner] : [owner, cronJob];
 }
 
 /** As displays show it. */

@@ -1,8 +1,9 @@
 import { getObject, listObjects } from '#adapters/kubernetes/objects.ts';
 import { PODS } from '#adapters/kubernetes/pod-logs.ts';
-import type { Place, SessionTarget } from '#core/engine.ts';
+import type { ContainerStatus, Place, SessionTarget } from '#core/engine.ts';
 import { UserError } from '#core/errors.ts';
 import type { ApiKind } from '#core/kubernetes/api-kind.ts';
+import { cronJobOf } from '#core/kubernetes/cron-job.ts';
 import type { LiveObject } from '#core/kubernetes/live-object.ts';
 import { keptPod } from '#core/kubernetes/pod-health.ts';
 import type { KeptPod } from '#core/kubernetes/pod-health.ts';
@@ -36,16 +37,8 @@ export async function podsOf(
   const pods = await listObjects(client, PODS, { namespace }, signal);
   return pods
     .map(found)
-    .filter(({ pod }) => pod.owner === workload || isOfCronJob(pod, workload))
+    .filter(({ pod: { owner } }) => owner === workload || cronJobOf(owner) === workload)
     .toSorted((one, other) => other.pod.createdAt - one.pod.createdAt);
-}
-
-/** Its Jobs have its name and the minute. */
-function isOfCronJob({ owner }: KeptPod, workload: ResourceKey): boolean {
-  const [kind, namespace, name] = workload.split('/');
-  if (kind !== 'CronJob') return false;
-  const prefix = `Job/${namespace}/${name}-`;
-  return owner.startsWith(prefix) && /^\d+$/.test(owner.slice(prefix.length));
 }
 
 function found(object: LiveObject): PodFound {
@@ -119,12 +112,21 @@ async function choosePod(
   return { chosen, owner };
 }
 
-/** A ready one before others. */
+/** A ready one before others, and one of which something is told as running before one that is only being started. */
 function runningOf<T>(all: readonly T[], podOf: (each: T) => KeptPod): T | undefined {
   const running = all.filter((each) =>
     podOf(each).containers.some(({ state }) => state === 'running'),
   );
-  return running.find((each) => podOf(each).ready) ?? running[0];
+  return (
+    running.find((each) => podOf(each).ready) ??
+    running[0] ??
+    all.find((each) => podOf(each).containers.some(mayRun))
+  );
+}
+
+/** Until its postStart hook has ended a container that runs is told as one that is being made. */
+function mayRun({ state, reason }: ContainerStatus): boolean {
+  return state === 'waiting' && (reason === 'ContainerCreating' || reason === 'PodInitializing');
 }
 
 function notFound(what: string): UserError {

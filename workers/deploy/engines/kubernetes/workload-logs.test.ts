@@ -56,7 +56,7 @@ const PODS = [
   pod({ name: 'web-5f-c', keeper: { kind: 'ReplicaSet', name: 'web-5f' }, hash: '5f' }),
   pod({ name: 'web-admin-7-c', keeper: { kind: 'ReplicaSet', name: 'web-admin-7' }, hash: '7' }),
   pod({ name: 'db-0', keeper: { kind: 'StatefulSet', name: 'db' }, containers: ['db', 'backup'] }),
-  pod({ name: 'nightly-29-x', keeper: { kind: 'Job', name: 'nightly-29' } }),
+  pod({ name: 'nightly-29411223-x', keeper: { kind: 'Job', name: 'nightly-29411223' } }),
 ];
 
 async function contextOf(pods: unknown[]): Promise<KubernetesContext> {
@@ -158,7 +158,7 @@ describe('locatePod', () => {
     [
       'a CronJob, by its Job',
       { namespace: 'shop', workload: 'CronJob/shop/nightly' },
-      'nightly-29-x main',
+      'nightly-29411223-x main',
     ],
     [
       'a container by name',
@@ -167,6 +167,10 @@ describe('locatePod', () => {
     ],
   ])('finds one that runs of %s', async (_, target, place) => {
     expect(await locate(target)).toBe(place);
+  });
+
+  it('finds one whose container is being started, where none runs', async () => {
+    expect(await locate(WEB, PODS.slice(1, 2))).toBe('web-5f-b main');
   });
 
   it.each([
