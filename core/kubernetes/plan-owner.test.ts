@@ -64,6 +64,7 @@ interface Given {
   there?: KeptObject[];
   others?: Record<string, string[]>;
   asked?: string[];
+  completed?: string[];
   guard?: { share: number; atLeast: number };
 }
 
@@ -74,6 +75,7 @@ function plan({
   there = [],
   others = {},
   asked = [],
+  completed = [],
   guard,
 }: Given): ReturnType<typeof planOwner> {
   const view: OwnerView = {
@@ -85,7 +87,7 @@ function plan({
     unwanted: new Map(there.map((each) => [each.id, each])),
     wanting: new Map(Object.entries(others)),
     asked: new Set([OWNER, ...asked]),
-    completed: new Set(),
+    completed: new Set(completed),
   };
   return planOwner(view);
 }
@@ -204,6 +206,14 @@ describe('what is wanted', () => {
     expect(
       summary(plan({ wanted, entries: { 'batch/Job/shop/migrate': { uid: 'u', done: 'x' } } })),
     ).toEqual(['create Job/shop/migrate']);
+  });
+
+  it('does not come back either where the Job was gone before it was looked at', () => {
+    const wanted = targets(resource('Job', 'migrate'));
+    const [id = ''] = wanted.map((each) => each.id);
+    const seen = plan({ wanted, entries: { [id]: { uid: 'u' } }, completed: [id] });
+    expect(summary(seen)).toEqual([]);
+    expect(seen.entries).toEqual({ [id]: { uid: 'u', done: wanted[0]?.hash } });
   });
 
   it('comes from another owner that wants it no more', () => {

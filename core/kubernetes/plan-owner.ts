@@ -42,7 +42,7 @@ export interface OwnerView {
   asked: ReadonlySet<OwnerKey>;
   /** What is made for one release only: neither missing nor unwanted. */
   hooks: readonly Target[];
-  /** Jobs that have completed as they are wanted. */
+  /** Jobs that have completed as they are wanted; they may be gone by now. */
   completed: ReadonlySet<string>;
 }
 
@@ -76,7 +76,7 @@ export function planOwner(view: OwnerView): OwnerPlan {
     const look = looks.get(target.id) ?? { kind: 'absent' };
     const problem = claimProblem(target, look, view) ?? refusal(target, look);
     if (problem !== undefined) problems.push(problem);
-    else addChange(plan, target, look, entries[target.id]);
+    else addChange(plan, target, look, hasCompleted(target, view));
   }
   const { deletions, heldBack, kept } = deletionsOf(view);
   const owned = Object.entries(entries).map(([id, { held }]) => ({
@@ -173,23 +173,23 @@ function canReplace({ asked, ref }: Pick<Target, 'asked' | 'ref'>): boolean {
   return asked.replace || (ref.group === 'batch' && ref.kind === 'Job');
 }
 
-function addChange(
-  plan: OwnerPlan,
-  target: Target,
-  look: Look,
-  entry: InventoryEntry | undefined,
-): void {
+/** A Job may delete itself once it has. */
+function hasCompleted({ id, hash }: Target, { entries, completed }: OwnerView): boolean {
+  return completed.has(id) || entries[id]?.done === hash;
+}
+
+function addChange(plan: OwnerPlan, target: Target, look: Look, isCompleted: boolean): void {
   const { key } = target;
   switch (look.kind) {
     case 'absent': {
-      // A Job may delete itself once it has completed.
-      if (entry?.done === target.hash) return;
+      if (isCompleted) return;
       const reason = look.unchecked === undefined ? {} : { reason: look.unchecked };
       const change: Change = { action: 'create', key, fields: [], ...reason };
       plan.changes.push({ target, change, isDrift: false });
       return;
     }
     case 'going': {
+      if (isCompleted) return;
       const change: Change = {
         action: 'create',
         key,
@@ -228,14 +228,14 @@ function wantedEntry(
   { looks, entries, completed }: OwnerView,
 ): InventoryEntry {
   const look = looks.get(id);
-  const { held: _held, ...before } = entries[id] ?? {};
+  const { held: _held, ...entry } = entries[id] ?? {};
+  const before = completed.has(id) ? { ...entry, done: hash } : entry;
   if (look === undefined || look.kind === 'absent' || look.uid === undefined) return before;
   const isAdopted = before.uid === undefined && look.claim?.by === 'nobody';
   return {
     ...before,
     uid: look.uid,
     ...(isAdopted ? { adopted: true as const } : {}),
-    ...(completed.has(id) ? { done: hash } : {}),
   };
 }
 

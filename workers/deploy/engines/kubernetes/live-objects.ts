@@ -20,6 +20,8 @@ export interface LiveObjects {
   /** Why things of its kind cannot be read. */
   problemOf(kind: Pick<ApiKind, 'group' | 'kind'>): UserError | undefined;
   get(id: string): KeptObject | undefined;
+  /** Whether a Job was ever seen to have completed as this stands for: it may have deleted itself since. */
+  hasCompleted(id: string, hash: string): boolean;
   put(object: LiveObject, kind: ApiKind): KeptObject;
   /** In that version it was looked at, and is what this stands for. What has come since was not looked at. */
   settle(id: string, resourceVersion: string, hash: string): void;
@@ -35,6 +37,8 @@ export function createLiveObjects(
   const watches = new Map<string, { kind: ApiKind; watched: Watched<KeptObject> }>();
   /** One for each owner: thousands of objects have the same. */
   const claims = new Map<string, Claim>();
+  /** What Jobs were when they were seen to have completed. */
+  const completed = new Map<string, string>();
   let problems: ReadonlyMap<string, UserError> = new Map();
   let wantedLists: readonly (readonly Target[])[] = [];
   let wanted = new Map<string, Target>();
@@ -42,6 +46,8 @@ export function createLiveObjects(
   function keep(object: LiveObject, kind: ApiKind, before?: KeptObject): KeptObject {
     const ref = refOf(object, kind);
     const kept = keptObject(object, ref, context, wanted.get(refId(ref)));
+    if (kind.kind === 'Job' && kept.seen.health.status === 'Healthy')
+      completed.set(kept.id, kept.applied);
     if (kept.asWanted === '' && before?.fingerprint === kept.fingerprint)
       kept.asWanted = before.asWanted;
     if (kept.claim.by === 'owner') {
@@ -90,6 +96,7 @@ export function createLiveObjects(
     },
     problemOf: (kind) => problems.get(nameOf(kind)),
     get,
+    hasCompleted: (id, hash) => completed.get(id) === hash,
     put(object, kind) {
       const watched = watches.get(nameOf(kind))?.watched;
       return watched === undefined ? keep(object, kind) : watched.put(object);

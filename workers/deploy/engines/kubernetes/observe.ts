@@ -279,9 +279,6 @@ async function findUnwanted(
 }
 
 function completedJobs({ objects }: EngineState, targets: readonly Target[]): Set<string> {
-  const done = targets.filter(({ id, ref, hash }) => {
-    const kept = ref.kind === 'Job' ? objects.get(id) : undefined;
-    return kept?.applied === hash && kept.seen.health.status === 'Healthy';
-  });
+  const done = targets.filter(({ id, hash }) => objects.hasCompleted(id, hash));
   return new Set(done.map(({ id }) => id));
 }
