@@ -47,6 +47,21 @@ describe('refusalKind', () => {
       'immutable',
     ],
     [
+      'an indexed Job whose completions change with its template',
+      {
+        ...IMMUTABLE,
+        causes: [
+          ...IMMUTABLE.causes,
+          {
+            reason: 'FieldValueInvalid',
+            message: 'Invalid value: 1: can only be modified in tandem with spec.parallelism',
+            field: 'spec.completions',
+          },
+        ],
+      },
+      'immutable',
+    ],
+    [
       'a wrong object, although a field of it cannot be changed either',
       {
         ...IMMUTABLE,

@@ -9,7 +9,7 @@ export interface Refusal {
 export type RefusalKind = 'conflict' | 'immutable' | 'no-namespace' | 'invalid';
 
 const FIXED =
-  /immutable|may not change|updates to .* are forbidden|cannot be changed|can not be changed/i;
+  /immutable|may not change|updates to .* are forbidden|cannot be changed|can not be changed|can only be modified/i;
 
 /** What kind of refusal it is. A plainly wrong object is never taken for one that only cannot be changed. */
 export function refusalKind({ status, detail, causes }: Refusal): RefusalKind {

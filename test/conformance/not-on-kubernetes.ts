@@ -21,7 +21,6 @@ export const NOT_ON_KUBERNETES: Readonly<Record<string, string>> = {
   'ingress-rules': INGRESS,
   'ingress-tls': INGRESS,
   'ingress-websocket': INGRESS,
-  'job-indexed': UNKNOWN,
   'out-of-memory':
     'with cgroup v1, as on the node that was tried, a child of the container is killed, and the reason is Error',
   'persistent-volume-claim': UNKNOWN,
