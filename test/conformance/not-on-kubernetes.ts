@@ -1,7 +1,6 @@
 const INGRESS =
   'which Ingress controller a cluster has, and what annotations mean to it, is its own';
 const METRICS = 'the scaling is Kubernetes’ own, and needs a metrics server';
-const UNKNOWN = 'it differed on the node that was tried, and why is not known yet';
 
 /** Behaviours that are not tried on Kubernetes clusters, and why. */
 export const NOT_ON_KUBERNETES: Readonly<Record<string, string>> = {
@@ -23,9 +22,7 @@ export const NOT_ON_KUBERNETES: Readonly<Record<string, string>> = {
   'ingress-websocket': INGRESS,
   'out-of-memory':
     'with cgroup v1, as on the node that was tried, a child of the container is killed, and the reason is Error',
-  'persistent-volume-claim': UNKNOWN,
   'pod-fails': 'of several Pods that have failed another one is told',
-  'probe-actions': UNKNOWN,
   'service-load-balancer': 'which load balancer a cluster has is its own',
   'stop-signal':
     'the node that was tried, with containerd 2.1, did not send the signal that the container says',
