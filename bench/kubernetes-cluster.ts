@@ -1,8 +1,11 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { once } from 'node:events';
+import { readFile, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { pino } from 'pino';
 import { createKubeClient } from '#adapters/kubernetes/client.ts';
@@ -83,6 +86,37 @@ export async function connectBenchCluster(file: string): Promise<BenchCluster> {
       await last.engine.close();
       if (!hadInventories) await removeNamespace('windlass');
       hand.close();
+    },
+  };
+}
+
+/** A kubeconfig, in a folder, of the same cluster from so many milliseconds of a round trip away. */
+export async function putAway(
+  file: string,
+  folder: string,
+  roundTripMs: number,
+): Promise<{ file: string; stop: () => Promise<void> }> {
+  const view = ['config', 'view', '--raw', '--flatten', '--minify', '--output=json'];
+  const { stdout } = await run('kubectl', [`--kubeconfig=${file}`, ...view]);
+  const { server } = parseKubeconfig(stdout, folder, undefined);
+  const { hostname, port } = new URL(server);
+  const program = fileURLToPath(new URL('distance-process.ts', import.meta.url));
+  const child = spawn(
+    process.execPath,
+    [program, hostname, port === '' ? '443' : port, String(roundTripMs / 2)],
+    { stdio: ['pipe', 'pipe', 'inherit'] },
+  );
+  const [listening] = (await once(createInterface(child.stdout), 'line')) as [string];
+  const away = join(folder, 'kubeconfig');
+  const from = `"server": ${JSON.stringify(server)}`;
+  const to = `"server": "https://127.0.0.1:${listening}", "tls-server-name": "${hostname}"`;
+  await writeFile(away, stdout.replace(from, to), { mode: 0o600 });
+  return {
+    file: away,
+    async stop() {
+      const ended = once(child, 'exit');
+      child.stdin.end();
+      await ended;
     },
   };
 }

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { figure, median } from './figure.ts';
 import type { Figure } from './figure.ts';
-import { connectBenchCluster } from './kubernetes-cluster.ts';
+import { connectBenchCluster, putAway } from './kubernetes-cluster.ts';
 import type { BenchCluster } from './kubernetes-cluster.ts';
 import { desiredOf, kubernetesObjects } from './kubernetes-objects.ts';
 import { memoryOf, residentMemoryOf } from './memory.ts';
@@ -15,6 +15,8 @@ import { memoryOf, residentMemoryOf } from './memory.ts';
 const OBJECTS = 1_000;
 const ROUNDS = 3;
 const UNCHANGED = 5;
+/** As between two places of one country. */
+const AWAY_MS = 20;
 const LIVE_OBJECTS = 10_000;
 const MOST_MB = 150;
 /** One file with all of them, as kubectl reads it. */
@@ -31,6 +33,8 @@ interface Measured {
   ours: Times;
   peer: Times;
   requests: { ours: Record<keyof Times, number>; apply: number; diff: number };
+  /** The first apply from a distance. */
+  away: { ours: number; peer: number };
 }
 
 let measured: Promise<Measured> | undefined;
@@ -107,7 +111,7 @@ export async function kubernetesMemory(): Promise<Figure> {
 
 async function told(name: string, part: keyof Times, target: number, how: string): Promise<Figure> {
   measured ??= measure();
-  const { ours, peer, requests } = await measured;
+  const { ours, peer, requests, away } = await measured;
   const all = figure(name, { ours: ours[part], peer: peer[part] }, target, how);
   if (part !== 'unchanged') return all;
   const rows = [
@@ -121,14 +125,24 @@ async function told(name: string, part: keyof Times, target: number, how: string
     ...all,
     beside: {
       head: ['what', 'ours (ms)', 'our requests', 'kubectl', 'its (ms)', 'its requests'],
-      rows: rows.map(([what, of, command]) => [
-        what,
-        median(ours[of]),
-        requests.ours[of],
-        command,
-        median(peer[of]),
-        requests[command],
-      ]),
+      rows: [
+        ...rows.map(([what, of, command]) => [
+          what,
+          median(ours[of]),
+          requests.ours[of],
+          command,
+          median(peer[of]),
+          requests[command],
+        ]),
+        [
+          `first apply, ${AWAY_MS} ms of a round trip away from the API server`,
+          away.ours,
+          requests.ours.first,
+          'apply',
+          away.peer,
+          requests.apply,
+        ],
+      ],
     },
   };
 }
@@ -144,12 +158,14 @@ async function measure(): Promise<Measured> {
       apply: 0,
       diff: 0,
     },
+    away: { ours: 0, peer: 0 },
   };
   try {
     for (let round = 0; round < ROUNDS; round += 1) {
       await measureOurs(cluster, round, all);
       await measurePeer(cluster, round, join(folder, FILE), all);
     }
+    all.away = await measureAway(folder);
   } finally {
     await rm(folder, { recursive: true });
     await cluster.remove();
@@ -224,6 +240,28 @@ async function measurePeer(
     requests.diff = requestsIn(await diff('--v=6'));
   }
   await cluster.removeNamespace(namespace);
+}
+
+async function measureAway(folder: string): Promise<Measured['away']> {
+  const { file, stop } = await putAway(kubeconfig(), folder, AWAY_MS);
+  const cluster = await connectBenchCluster(file);
+  try {
+    const namespace = await cluster.namespace('ours-away');
+    const { engine, apply } = cluster.startEngine();
+    const objects = desiredOf(kubernetesObjects(namespace, OBJECTS, 0));
+    const ours = Math.round(await timed(() => apply(objects)));
+    await engine.close();
+    const items = kubernetesObjects(await cluster.namespace('peer-away'), OBJECTS, 0);
+    const manifests = join(folder, FILE);
+    await writeFile(manifests, JSON.stringify({ apiVersion: 'v1', kind: 'List', items }));
+    const peer = await timed(() =>
+      cluster.kubectl('apply', '--server-side', '--filename', manifests),
+    );
+    return { ours, peer: Math.round(peer) };
+  } finally {
+    await cluster.remove();
+    await stop();
+  }
 }
 
 /** What kubectl tells of each with --v=6. */
