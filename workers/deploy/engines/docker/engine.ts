@@ -27,6 +27,7 @@ import { execIn } from './exec-in.ts';
 import { followChanges } from './follow-changes.ts';
 import { portAwaited, portTaken } from './port-taken.ts';
 import { createFinishes } from './finishes.ts';
+import { debounce } from '../debounce.ts';
 import { createHooks } from './hooks.ts';
 import { createImages } from './images.ts';
 import { createInternalCa } from './internal-ca.ts';
@@ -295,29 +296,6 @@ function takenPorts(
 
 function nothing({ owner, release }: DesiredState): OwnerStatus {
   return { owner, release, plan: [], held: [], resources: [], serving: true };
-}
-
-/** The first of several calls is told at once, and then at most one each `ms`. */
-function debounce(
-  call: (what: string) => void,
-  ms: number,
-): { ring: (what: string) => void; stop: () => void } {
-  let timer: NodeJS.Timeout | undefined;
-  let last: string | undefined;
-  function rest(): void {
-    timer = setTimeout(() => {
-      timer = undefined;
-      if (last !== undefined) ring(last);
-    }, ms);
-  }
-  function ring(what: string): void {
-    last = what;
-    if (timer !== undefined) return;
-    last = undefined;
-    rest();
-    call(what);
-  }
-  return { ring, stop: () => clearTimeout(timer) };
 }
 
 function oneServer(): Promise<never> {

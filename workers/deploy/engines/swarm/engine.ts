@@ -43,6 +43,7 @@ import { createPullReasons } from './pull-reasons.ts';
 import { readFleet } from './read-fleet.ts';
 import { createServerProxies } from './server-proxies.ts';
 import type { Connect, SeenProxies } from './server-proxies.ts';
+import { debounce } from '../debounce.ts';
 import { usersOfPort, withFailures, withWaits } from '../docker/carry-out-all.ts';
 import type { StepFailure as OwnedFailure } from '../docker/carry-out-all.ts';
 import { createCertificateOrders } from '../docker/certificate-orders.ts';
@@ -58,6 +59,7 @@ const AT_ONCE = 8;
 const LONGEST_WAKE_MS = 60_000;
 /** Tasks tell nothing of their own accord; while something is under way they are looked at. */
 const LOOK_AGAIN_MS = 1_000;
+const DEBOUNCE_MS = 250;
 
 export interface SwarmEngineOptions {
   cluster: Cluster;
@@ -313,11 +315,14 @@ export function createSwarmEngine(options: SwarmEngineOptions): WorkloadEngine {
     plan,
     reconcile,
     async watch(onEvent, signal) {
+      // Where many tasks start at once, a look at each would take their processors from them.
+      const debounced = debounce(onEvent, DEBOUNCE_MS);
       listeners.add(onEvent);
       try {
-        await followSwarm(context, onEvent, signal);
+        await followSwarm(context, debounced.ring, signal);
       } finally {
         listeners.delete(onEvent);
+        debounced.stop();
       }
     },
     logs: (target, logOptions, signal) => followTasks(context, target, logOptions, signal),
