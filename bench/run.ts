@@ -18,6 +18,7 @@ import { stackFirst, stackOneChange, stackUnchanged } from './stack-deploy.ts';
 import { thousandPipelines } from './thousand-pipelines.ts';
 import { webhooks } from './webhooks.ts';
 import { readFigures, writeFigures } from './readme.ts';
+import { setUp } from '../test/set-up.ts';
 import type { Figure } from './figure.ts';
 
 /** Every benchmark, by the name it is run by. */
@@ -56,22 +57,34 @@ if (!hasCluster)
   );
 const asked = positionals.length === 0 ? Object.keys(BENCHMARKS) : positionals;
 const names = asked.filter((name) => hasCluster || !NEEDS_CLUSTER.includes(name));
-const figures: Figure[] = [];
-for (const name of names) {
-  const benchmark = BENCHMARKS[name];
-  if (benchmark === undefined) {
-    process.stderr.write(
-      `there is no benchmark ${name}; there are: ${Object.keys(BENCHMARKS).join(', ')}\n`,
-    );
-    process.exit(1);
-  }
-  const [minute = 0] = loadavg();
-  const load = Number((minute / availableParallelism()).toFixed(1));
-  const measured = { ...(await benchmark()), load };
-  figures.push(measured);
-  await keep(measured);
-}
+const figures = await measureAll(names.map(benchmarkOf));
 process.stdout.write(values.json ? `${JSON.stringify(figures, undefined, 2)}\n` : table(figures));
+
+function benchmarkOf(name: string): () => Promise<Figure> {
+  const benchmark = BENCHMARKS[name];
+  if (benchmark !== undefined) return benchmark;
+  process.stderr.write(
+    `there is no benchmark ${name}; there are: ${Object.keys(BENCHMARKS).join(', ')}\n`,
+  );
+  process.exit(1);
+}
+
+async function measureAll(benchmarks: readonly (() => Promise<Figure>)[]): Promise<Figure[]> {
+  const end = await setUp((line) => void process.stderr.write(`${line}\n`));
+  try {
+    const all: Figure[] = [];
+    for (const measure of benchmarks) {
+      const [minute = 0] = loadavg();
+      const load = Number((minute / availableParallelism()).toFixed(1));
+      const measured = { ...(await measure()), load };
+      all.push(measured);
+      await keep(measured);
+    }
+    return all;
+  } finally {
+    await end();
+  }
+}
 
 function tellOf(left: readonly string[]): void {
   if (left.length === 0) return;
@@ -110,7 +123,7 @@ function page(rows: readonly Figure[]): string {
 
 Each beside a named peer or the bare commands, in the same run on the same machine; times in milliseconds, medians.
 Written by \`npm run bench\`, which repeats them all; \`npm run bench <name>\` repeats one and leaves the others as they are,
-\`--json\` prints data. It needs what \`npm test\` sets up, and for \`kubernetes-…\` kubectl and a cluster that KUBECONFIG
+\`--json\` prints data. It sets up what is missing, as \`npm test\` does; \`kubernetes-…\` needs kubectl and a cluster that KUBECONFIG
 names. The load is what waited for each core before (a minute's average): above 1 others took their part of the machine,
 and of the figures only the ratio tells something.
 

@@ -3,20 +3,11 @@ import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { connectDocker } from '#adapters/docker/connect.ts';
-import { ensureImages } from '#adapters/images/ensure.ts';
-import { DOCKER_REGISTRY, findTool, REDIS_SERVER } from '#adapters/debian/tool.ts';
-import { ensureDockerd } from '#adapters/processes/dockerd.ts';
-import { startOf } from '#adapters/processes/identity.ts';
-import { stopProcess } from '#adapters/processes/stop-process.ts';
 import { messageOf, UserError } from '#core/errors.ts';
-import { SYSTEM_IMAGES } from '#core/images.ts';
 import { count, filesToRepeat, lastLine, oneFailure, readFiles, sum } from './results.ts';
 import type { Counts, ProjectRun } from './results.ts';
+import { setUp } from './set-up.ts';
 
-const DOCKER_SOCKET = '/var/run/docker.sock';
-const SETUP_TIMEOUT_MS = 900_000;
-const DOCKER_STOP_MS = 30_000;
 const CHECKS = [
   ['types', 'tsc', '--noEmit'],
   ['lint', 'oxlint', '--type-aware'],
@@ -25,7 +16,6 @@ const CHECKS = [
 ] as const;
 const PROJECTS = ['unit', 'integration', 'conformance', 'e2e'];
 
-const path = process.env['PATH'] ?? '';
 const stop = new AbortController();
 for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => stop.abort());
 
@@ -34,12 +24,13 @@ process.exitCode = (await testAll()) ? 0 : 1;
 /** Sets up what tests need, runs everything and tells what failed and, in the last line, the sum. */
 async function testAll(): Promise<boolean> {
   const folder = await mkdtemp(join(tmpdir(), 'windlass-test-'));
-  let startedDocker: number | undefined;
+  let end: (() => Promise<void>) | undefined;
   const counts: Counts[] = [];
   try {
-    startedDocker = await setUp(
-      AbortSignal.any([stop.signal, AbortSignal.timeout(SETUP_TIMEOUT_MS)]),
-    );
+    const begun = performance.now();
+    say('== setup: Docker Engine, Redis, registry, images');
+    end = await setUp(say, stop.signal);
+    told('setup', begun, true);
     for (const [name, command, ...args] of CHECKS) {
       if (!(await run(name, command, args))) counts.push(oneFailure(`${name}: see above`));
     }
@@ -47,7 +38,7 @@ async function testAll(): Promise<boolean> {
   } catch (error) {
     counts.push(oneFailure(describe(error)));
   } finally {
-    if (startedDocker !== undefined) await stopDocker(startedDocker);
+    await end?.();
     await rm(folder, { recursive: true, force: true });
   }
   const total = sum(counts);
@@ -55,25 +46,6 @@ async function testAll(): Promise<boolean> {
   for (const failure of total.failures) say(`FAILED ${failure}`);
   say(lastLine(total));
   return total.failed === 0;
-}
-
-/** Answers the pid of a dockerd that was started for the tests. */
-async function setUp(signal: AbortSignal): Promise<number | undefined> {
-  const begun = performance.now();
-  say('== setup: Docker Engine, Redis, registry, images');
-  const logFile = join(tmpdir(), 'windlass-test-dockerd.log');
-  const { startedPid } = await ensureDockerd(
-    { socket: DOCKER_SOCKET, logFile, path, onStep: say },
-    signal,
-  );
-  const search = { tools: join(tmpdir(), 'windlass-tools'), path };
-  await findTool(REDIS_SERVER, search, signal);
-  await findTool(DOCKER_REGISTRY, search, signal);
-  const docker = connectDocker(`unix://${DOCKER_SOCKET}`);
-  const images = await ensureImages(docker, SYSTEM_IMAGES, search, signal);
-  for (const { image, how } of images) say(`${image}: ${how}`);
-  told('setup', begun, true);
-  return startedPid;
 }
 
 /** What fails beside real engines and processes may be chance: its files are run once more, and that is told. */
@@ -107,10 +79,6 @@ async function run(name: string, command: string, args: readonly string[]): Prom
   const [code] = (await once(child, 'exit')) as [number | null];
   told(name, begun, code === 0);
   return code === 0;
-}
-
-async function stopDocker(pid: number): Promise<void> {
-  await stopProcess({ pid, started: (await startOf(pid)) ?? '' }, DOCKER_STOP_MS);
 }
 
 function told(name: string, begun: number, isGood: boolean): void {

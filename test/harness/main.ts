@@ -1,6 +1,7 @@
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import { messageOf } from '#core/errors.ts';
+import { setUp } from '../set-up.ts';
 import { createHarness } from './servers.ts';
 import type { HarnessServer } from './server.ts';
 import type { Harness } from './servers.ts';
@@ -46,15 +47,20 @@ async function main(): Promise<void> {
   ];
   const unknown = doors.find(([name]) => !names.includes(name));
   if (unknown !== undefined) throw new Error(`there is no server ${unknown[0]}`);
-  const harness = await createHarness(names, Object.fromEntries(doors));
+  const endSetUp = await setUp((line) => say(`${line}\n`));
   try {
-    await Promise.race([start(harness, values.image), ended]);
-    const lines = createInterface({ input: process.stdin });
-    lines.on('line', (line) => void act(harness, line));
-    await ended;
-    lines.close();
+    const harness = await createHarness(names, Object.fromEntries(doors));
+    try {
+      await Promise.race([start(harness, values.image), ended]);
+      const lines = createInterface({ input: process.stdin });
+      lines.on('line', (line) => void act(harness, line));
+      await ended;
+      lines.close();
+    } finally {
+      await harness.stop();
+    }
   } finally {
-    await harness.stop();
+    await endSetUp();
   }
 }
 
