@@ -1,4 +1,4 @@
-import { callDocker, isStatus } from '#adapters/docker/call.ts';
+import { callDocker, DockerError, isStatus } from '#adapters/docker/call.ts';
 import { UserError } from '#core/errors.ts';
 import { MARK, marksOf } from '#core/swarm/marks.ts';
 import { networkName } from '#core/swarm/names.ts';
@@ -111,8 +111,14 @@ export async function removeNetwork(context: SwarmContext, signal: AbortSignal):
     await callDocker(context.docker, { method: 'DELETE', path: `/networks/${found.id}`, signal });
   } catch (error) {
     // Somebody is on it still, or it is gone: a later pass looks again.
-    if (!isStatus(error, 404) && !isStatus(error, 403) && !isStatus(error, 400)) throw error;
+    if (!isStatus(error, 404) && !isStatus(error, 403) && !isStatus(error, 400) && !isGone(error))
+      throw error;
   }
+}
+
+/** Swarm forgets a network before the server's own Docker does, which answers 500. */
+function isGone(error: unknown): boolean {
+  return error instanceof DockerError && /network \S+ not found/.test(error.message);
 }
 
 async function freeSubnet(context: SwarmContext, signal: AbortSignal): Promise<string> {
