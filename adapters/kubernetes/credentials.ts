@@ -1,4 +1,6 @@
 import { readFile } from 'node:fs/promises';
+import { isIP } from 'node:net';
+import { checkServerIdentity } from 'node:tls';
 import { messageOf, UserError } from '#core/errors.ts';
 import { askPlugin } from './exec-credential.ts';
 import type { ExecCredential } from './exec-credential.ts';
@@ -16,6 +18,7 @@ export interface Credentials {
     cert?: string;
     key?: string;
     servername?: string;
+    checkServerIdentity?: typeof checkServerIdentity;
     rejectUnauthorized?: false;
   };
 }
@@ -57,7 +60,7 @@ export function createCredentials(
         ...(ca === undefined ? {} : { ca }),
         ...(cert === undefined ? {} : { cert }),
         ...(key === undefined ? {} : { key }),
-        ...(access.serverName === undefined ? {} : { servername: access.serverName }),
+        ...namedAs(access.serverName),
         ...(access.skipTlsVerify === true ? { rejectUnauthorized: false as const } : {}),
       },
     };
@@ -85,6 +88,16 @@ export function createCredentials(
       kept = undefined;
       return !isFixed;
     },
+  };
+}
+
+/** An address is no name that TLS may ask for (RFC 6066): the certificate is held to it all the same. */
+function namedAs(name: string | undefined): Partial<Credentials['tls']> {
+  if (name === undefined) return {};
+  if (isIP(name) === 0) return { servername: name };
+  return {
+    servername: '',
+    checkServerIdentity: (_host, certificate) => checkServerIdentity(name, certificate),
   };
 }
 
