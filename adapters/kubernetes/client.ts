@@ -7,6 +7,8 @@ import { WebSocket } from 'ws';
 import { messageOf, UserError } from '#core/errors.ts';
 import { ApiError } from './api-error.ts';
 import type { ApiStatus } from './api-error.ts';
+import { tlsTroubleOf } from '#adapters/tls-trouble.ts';
+import { explainTls } from './explain-tls.ts';
 import { createCredentials } from './credentials.ts';
 import type { Credentials } from './credentials.ts';
 import type { ApiAccess } from './kubeconfig.ts';
@@ -283,7 +285,8 @@ function statusIn(body: string): ApiStatus {
 
 function isPassing(error: unknown): boolean {
   if (error instanceof ApiError) return RETRIED.has(error.status);
-  return !(error instanceof UserError) && !(error instanceof SyntaxError);
+  if (error instanceof UserError || error instanceof SyntaxError) return false;
+  return tlsTroubleOf(error) === undefined;
 }
 
 /** Doubles each time, spread so that many do not come back at once; what the server asks for goes first. */
@@ -295,6 +298,8 @@ function pauseMs(error: unknown, tried: number): number {
 
 function asUserError(error: unknown, server: string): UserError {
   if (error instanceof UserError) return error;
+  const untrusted = explainTls(error, server);
+  if (untrusted !== undefined) return untrusted;
   const isLate = error instanceof Error && error.name === 'TimeoutError';
   const why = isLate ? `it did not answer within ${REQUEST_MS / 1_000} s` : messageOf(error);
   return new UserError('unavailable', `the API server ${server} is not reached: ${why}`, {

@@ -1,5 +1,5 @@
 import { pino } from 'pino';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, it } from 'vitest';
 import { SYSTEM_IMAGES } from '#core/images.ts';
 import { ensureNetwork, findNetwork, removeNetwork } from './network.ts';
 import type { SwarmContext } from './context.ts';
