@@ -247,10 +247,10 @@ async function measureAway(folder: string): Promise<Measured['away']> {
   const cluster = await connectBenchCluster(file);
   try {
     const namespace = await cluster.namespace('ours-away');
-    const { engine, apply } = cluster.startEngine();
+    const started = cluster.startEngine();
     const objects = desiredOf(kubernetesObjects(namespace, OBJECTS, 0));
-    const ours = Math.round(await timed(() => apply(objects)));
-    await engine.close();
+    const ours = Math.round(await timed(() => started.apply(objects)));
+    await started.engine.close();
     const items = kubernetesObjects(await cluster.namespace('peer-away'), OBJECTS, 0);
     const manifests = join(folder, FILE);
     await writeFile(manifests, JSON.stringify({ apiVersion: 'v1', kind: 'List', items }));

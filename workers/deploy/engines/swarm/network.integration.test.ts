@@ -1,5 +1,5 @@
 import { pino } from 'pino';
-import { afterAll, beforeAll, it } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { SYSTEM_IMAGES } from '#core/images.ts';
 import { ensureNetwork, findNetwork, removeNetwork } from './network.ts';
 import type { SwarmContext } from './context.ts';
@@ -33,6 +33,8 @@ it('removes the network again and again until it is gone everywhere', async () =
     });
     await container.start();
     await container.remove({ force: true });
-    while ((await findNetwork(context, never)) !== undefined) await removeNetwork(context, never);
+    await removeNetwork(context, never);
+    while ((await findNetwork(context, never)) !== undefined)
+      await expect(removeNetwork(context, never)).resolves.toBeUndefined();
   }
 }, 300_000);
