@@ -82,6 +82,11 @@ export function isStatus(error: unknown, status: number): boolean {
   return error instanceof DockerError && error.status === status;
 }
 
+/** Whether Docker may take later what it refused: it could not, or had too much to do. */
+export function isPassing(error: unknown): boolean {
+  return error instanceof DockerError && (error.status >= 500 || error.status === 429);
+}
+
 /** What reading a stream throws, in the operator's words where it is that the connection broke. */
 export function explainCut(error: unknown): unknown {
   if (!(error instanceof Error) || error instanceof UserError) return error;

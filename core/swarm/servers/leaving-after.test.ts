@@ -3,15 +3,17 @@ import { DRAIN_MS } from './decide-servers.ts';
 import { leavingAfter } from './leaving-after.ts';
 
 it.each([
-  { about: 'holds drains back after an error that may pass', mayPass: true, failingMs: 0 },
-  { about: 'holds them for as long as is given', mayPass: true, failingMs: DRAIN_MS - 1 },
-])('$about', ({ mayPass, failingMs }) => {
-  expect(leavingAfter({ mayPass, failingMs })).toEqual(new Map());
+  { about: 'after what passes', failure: 'passing', failingMs: 0 },
+  { about: 'for as long as that is given', failure: 'passing', failingMs: DRAIN_MS - 1 },
+  { about: 'after a first refusal', failure: 'refused', failingMs: 0 },
+] as const)('holds drains back $about', ({ failure, failingMs }) => {
+  expect(leavingAfter({ failure, failingMs })).toEqual(new Map());
 });
 
 it.each([
-  { about: 'lets them go on where passes fail for long', mayPass: true, failingMs: DRAIN_MS },
-  { about: 'lets them go on at once where only an operator helps', mayPass: false, failingMs: 0 },
-])('$about', ({ mayPass, failingMs }) => {
-  expect(leavingAfter({ mayPass, failingMs })).toBeUndefined();
+  { about: 'where passes fail for long', failure: 'passing', failingMs: DRAIN_MS },
+  { about: 'soon where Docker goes on refusing', failure: 'refused', failingMs: 10_000 },
+  { about: 'at once where only an operator helps', failure: 'hopeless', failingMs: 0 },
+] as const)('lets drains go on $about', ({ failure, failingMs }) => {
+  expect(leavingAfter({ failure, failingMs })).toBeUndefined();
 });

@@ -1,10 +1,11 @@
 import type Docker from 'dockerode';
-import { DockerError } from '#adapters/docker/call.ts';
+import { DockerError, isPassing } from '#adapters/docker/call.ts';
 import type { Engine, Reconciliation } from '#core/engine.ts';
 import type { Server } from '#core/declarations/cluster-server.ts';
 import { messageOf, UserError } from '#core/errors.ts';
 import { declaredServers } from '#core/swarm/servers/declared-servers.ts';
 import { leavingAfter } from '#core/swarm/servers/leaving-after.ts';
+import type { PassFailure } from '#core/swarm/servers/leaving-after.ts';
 import type { Seen } from '#core/swarm/servers/seen.ts';
 import type { FleetStatus } from '#core/swarm/servers/report.ts';
 import { createSwarmEngine } from './engine.ts';
@@ -114,9 +115,10 @@ export function createFleetEngine({ retired, connect, ...options }: FleetEngineO
       signal.throwIfAborted();
       const now = performance.now();
       failingSince ??= now;
-      leaving = leavingAfter({ mayPass: mayPass(error), failingMs: now - failingSince });
+      const failure = failureOf(error);
+      leaving = leavingAfter({ failure, failingMs: now - failingSince });
       // Neither how the servers are nor the steps that were taken are to be lost with it.
-      log[mayPass(error) ? 'warn' : 'error'](
+      log[failure === 'passing' ? 'warn' : 'error'](
         { cluster: cluster.metadata.name, err: error },
         'what runs on the fleet could not be kept',
       );
@@ -182,8 +184,9 @@ function whyUnavailable({ servers, problems }: FleetStatus): string {
   return first ?? NO_MANAGER;
 }
 
-function mayPass(error: unknown): boolean {
-  return error instanceof DockerError || (error instanceof UserError && error.transient);
+function failureOf(error: unknown): PassFailure {
+  if (isPassing(error) || (error instanceof UserError && error.transient)) return 'passing';
+  return error instanceof DockerError ? 'refused' : 'hopeless';
 }
 
 /** Only an operator ends it. */
