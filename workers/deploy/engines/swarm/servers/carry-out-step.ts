@@ -8,6 +8,7 @@ import { checkPulls } from './check-pulls.ts';
 import type { ServersContext } from './context.ts';
 import type { NodeAnswer } from './observe-servers.ts';
 import { prepareProbes } from './prepare-probes.ts';
+import { removeProbes } from '../probes.ts';
 import type { ProbesContext } from '../probes.ts';
 
 const LISTEN = '0.0.0.0:2377';
@@ -67,9 +68,11 @@ const EXECUTORS: Executors = {
       Availability: 'drain',
       ...(forGood ? { Labels: { ...Labels, [DRAINED_LABEL]: String(now) } } : {}),
     })),
-  leave: async (_step, { server, ours, signal }) => {
+  leave: async (_step, { server, ours, probes, signal }) => {
     await removeContainers(server, ours, signal);
     await post(server, '/swarm/leave', signal, { timeoutMs: JOIN_MS });
+    // Docker has removed what was left of tasks, which had it.
+    await removeProbes({ docker: server, ...probes }, signal);
   },
   // Forced where it is ready: it cannot be told to leave.
   remove: ({ node }, { manager, signal }) =>

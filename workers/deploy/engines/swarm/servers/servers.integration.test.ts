@@ -105,10 +105,21 @@ describe('the servers of a swarm, as their file changes', { timeout: TEST_MS }, 
     expect(steps).toEqual(['clean s5', 'join s5', 'label s5']);
   });
 
+  it('take a worker out on which tasks are, and leave nothing of theirs there', async () => {
+    expect(await volumesOf('s4')).toContain(probesVolume(PLACE));
+    declare({ s1: 'manager', s2: 'manager', s3: 'manager', s5: 'worker' });
+    await untilAsDeclared();
+    expect(steps).toEqual(['drain s4', 'leave s4', 'remove s4']);
+    expect(await volumesOf('s4')).not.toContain(probesVolume(PLACE));
+    expect(await statusOfProbes('s4')).toBeUndefined();
+    await untilTasksAt(['s5']);
+  });
+
   it('drain, demote and remove a manager that another one replaces', async () => {
     declare({ s1: 'manager', s2: 'manager', s4: 'manager', s5: 'worker' });
     await untilAsDeclared();
     expect(steps.filter((step) => !step.startsWith('label'))).toEqual([
+      'join s4',
       'promote s4',
       'drain s3',
       'demote s3',
@@ -263,6 +274,14 @@ async function tasksAt(): Promise<(string | undefined)[]> {
   return tasks
     .filter(({ DesiredState, Status }) => DesiredState === 'running' && Status.State === 'running')
     .map(({ NodeID }) => nodes.find(({ ID }) => ID === NodeID)?.Description.Hostname);
+}
+
+async function volumesOf(name: string): Promise<string[]> {
+  const { Volumes } = await get<{ Volumes: { Name: string }[] | null }>(
+    server(name).client,
+    '/volumes',
+  );
+  return (Volumes ?? []).map(({ Name }) => Name);
 }
 
 /** Of the container that filled the server's volume. */
