@@ -14,6 +14,7 @@ import type { FleetPass, FleetStatus } from '#core/swarm/servers/report.ts';
 import type { DeclaredServer, Seen } from '#core/swarm/servers/seen.ts';
 import type { PendingStep } from '#core/swarm/servers/step.ts';
 import { filterOurs } from '../../docker/marks.ts';
+import { createAsker } from './ask-servers.ts';
 import { carryOutStep, forceNewCluster } from './carry-out-step.ts';
 import type { ServersContext } from './context.ts';
 import type { Kernels } from './kernels.ts';
@@ -76,6 +77,7 @@ export function createServerKeeper(options: KeepServersOptions): ServerKeeper {
   const { kernels } = options;
   const connections = new Map<string, ReturnType<typeof connect>>();
   const memory: Memory = new Map();
+  const asker = createAsker(client);
   const failures = new Map<string, Failure>();
   let answering: ReadonlyMap<string, Docker> = new Map();
   const context: ServersContext = {
@@ -101,7 +103,7 @@ export function createServerKeeper(options: KeepServersOptions): ServerKeeper {
   }
 
   async function observe(signal: AbortSignal): Promise<Seen> {
-    const seen = await observeServers(context, memory, signal);
+    const seen = await observeServers(context, { asker, memory }, signal);
     answering = new Map(
       seen.servers.flatMap(({ name, engine }) => {
         const reach = engine === undefined ? undefined : reachOfServer(name, seen);
@@ -220,6 +222,7 @@ export function createServerKeeper(options: KeepServersOptions): ServerKeeper {
     },
     keep,
     async recover(name, how, signal) {
+      asker.forget();
       const seen = await observe(signal);
       const recovery = planRecovery(declared, seen, name);
       if (how === 'plan') return recovery;
@@ -231,6 +234,7 @@ export function createServerKeeper(options: KeepServersOptions): ServerKeeper {
     },
     clientOf: (server) => answering.get(server),
     close() {
+      asker.close();
       for (const connection of connections.values()) connection.close();
       connections.clear();
     },

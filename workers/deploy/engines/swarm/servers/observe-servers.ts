@@ -1,7 +1,6 @@
 import pMap from 'p-map';
 import type Docker from 'dockerode';
 import { callDocker } from '#adapters/docker/call.ts';
-import { UserError } from '#core/errors.ts';
 import {
   CLUSTER_LABEL,
   GENERATION_LABEL,
@@ -16,10 +15,10 @@ import type {
   SeenServer,
   SeenSwarm,
 } from '#core/swarm/servers/seen.ts';
+import { ANSWER_MS } from './ask-servers.ts';
+import type { Answer, Asker, InfoAnswer } from './ask-servers.ts';
 import type { ServersContext } from './context.ts';
 
-/** A server that is booting takes connections and answers none: others must not wait for it. */
-const ANSWER_MS = 5_000;
 const ASKED_AT_ONCE = 8;
 const ALIVE = new Set(['assigned', 'accepted', 'preparing', 'ready', 'starting', 'running']);
 const AT_HOME = new Set(['running', 'complete']);
@@ -45,32 +44,13 @@ export interface NodeAnswer {
   ManagerStatus?: { Leader?: boolean; Reachability: string; Addr: string };
 }
 
-interface InfoAnswer {
-  ServerVersion: string;
-  SystemTime: string;
-  Swarm: {
-    NodeID: string;
-    NodeAddr: string;
-    LocalNodeState: string;
-    ControlAvailable: boolean;
-    Error: string;
-    RemoteManagers: { NodeID: string }[] | null;
-    Cluster?: { ID?: string; Spec?: { Labels?: Record<string, string> | null } };
-  };
-}
-
 export interface TaskAnswer {
   NodeID?: string;
   DesiredState: string;
   Status: { State: string };
 }
 
-interface Asked {
-  name: string;
-  docker?: Docker;
-  info?: InfoAnswer;
-  problem?: string;
-}
+type Asked = Answer & { name: string };
 
 /** Since when each server is as it is, by what was told of it before. */
 export type Memory = Map<string, { told: string; since: number }>;
@@ -78,16 +58,14 @@ export type Memory = Map<string, { told: string; since: number }>;
 /** Asks every server first and a manager then: who is a node by then is in its list. */
 export async function observeServers(
   context: ServersContext,
-  memory: Memory,
+  { asker, memory }: { asker: Asker; memory: Memory },
   signal: AbortSignal,
 ): Promise<Seen> {
-  const asked = await pMap(
-    context.declared,
-    ({ name, reach }) => ask(name, reach, context, signal),
-    { concurrency: ASKED_AT_ONCE },
-  );
+  const asked = await pMap(context.declared, ({ name, reach }) => ask(name, reach, asker, signal), {
+    concurrency: ASKED_AT_ONCE,
+  });
   const swarm = await seeSwarm(asked, context, signal);
-  const others = await askUndeclared(swarm?.nodes ?? [], context, signal);
+  const others = await askUndeclared(swarm?.nodes ?? [], context, asker, signal);
   const teller = asked.find(({ name }) => name === swarm?.from);
   const now = teller?.info === undefined ? Date.now() : Date.parse(teller.info.SystemTime);
   return {
@@ -97,30 +75,15 @@ export async function observeServers(
   };
 }
 
-async function ask(
-  name: string,
-  reach: string,
-  { client }: ServersContext,
-  signal: AbortSignal,
-): Promise<Asked> {
-  try {
-    const docker = client(reach);
-    return { name, docker, info: await get<InfoAnswer>(docker, '/info', signal) };
-  } catch (error) {
-    signal.throwIfAborted();
-    const lasts = error instanceof UserError && !error.transient;
-    return { name, ...(lasts ? { problem: wordsOf(error) } : {}) };
-  }
-}
-
-function wordsOf({ message, hint }: UserError): string {
-  return hint === undefined ? message : `${message}; ${hint}`;
+async function ask(name: string, reach: string, asker: Asker, signal: AbortSignal): Promise<Asked> {
+  return { name, ...(await asker.ask(reach, signal)) };
 }
 
 /** Servers that are nodes and in no file any more, by what their labels say of how they are reached. */
 async function askUndeclared(
   nodes: readonly SeenNode[],
   context: ServersContext,
+  asker: Asker,
   signal: AbortSignal,
 ): Promise<Asked[]> {
   const known = new Set(context.declared.map(({ name }) => name));
@@ -131,7 +94,7 @@ async function askUndeclared(
       return name === undefined || reach === undefined || known.has(name) ? [] : [[name, reach]];
     }),
   );
-  return pMap([...others], ([name, reach]) => ask(name, reach, context, signal), {
+  return pMap([...others], ([name, reach]) => ask(name, reach, asker, signal), {
     concurrency: ASKED_AT_ONCE,
   });
 }
