@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { callDocker } from '#adapters/docker/call.ts';
@@ -115,6 +115,11 @@ describe.sequential('a fleet', { timeout: 600_000 }, () => {
   }
 
   /** Where what is known of its host key is read from. */
+  function knownHostsOf(name: string): string {
+    const said = fleet.server(name).reach.ssh?.knownHosts;
+    if (said === undefined || !('file' in said)) throw new Error(`${name} is not reached by ssh`);
+    return said.file;
+  }
 
   /** As it is on the server's disk. */
   async function keyOf(name: string): Promise<string> {
@@ -283,5 +288,27 @@ describe.sequential('a fleet', { timeout: 600_000 }, () => {
     await Promise.all([fleet.server('s2').start(), fleet.server('s3').start()]);
     await fleet.untilAsDeclared();
     expect(await release('sixth')).toContain('DEPLOYED shop');
+  });
+
+  it('tells of a server with another host key than is known, and has it back with the right one', async () => {
+    await fleet.declare(ALL);
+    await fleet.untilAsDeclared();
+    const file = knownHostsOf('s5');
+    const known = await readFile(file, 'utf8');
+    const [, ...key] = (await readFile(knownHostsOf('s3'), 'utf8')).split(' ');
+    await fleet.server('s5').kill();
+    try {
+      await writeFile(file, [fleet.server('s5').address, ...key].join(' '));
+      await fleet.server('s5').start();
+      await waitUntil(
+        async () => (await problemOf('s5')).includes('is another than is known'),
+        'distrust',
+        PATIENCE_MS,
+      );
+    } finally {
+      await writeFile(file, known);
+    }
+    await fleet.untilAsDeclared();
+    expect(await problemOf('s5')).toBe('');
   });
 });
