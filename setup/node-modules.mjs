@@ -59,16 +59,19 @@ function fits(wanted) {
   return existsSync(node) && existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted;
 }
 
-/** Whether what npm says it installed, by itself or by hand, is what package-lock.json asks for. */
+/** Whether what npm says it installed, by itself or by hand, is what package-lock.json asks for. As npm does, `production` leaves out what is for developers. */
 function isInstalled() {
   const installed = join(modules, '.package-lock.json');
   if (!existsSync(installed)) return false;
   const { packages: present } = JSON.parse(readFileSync(installed, 'utf8'));
   const { packages: wanted } = JSON.parse(readFileSync(lockFile, 'utf8'));
+  const isProduction = process.env.NODE_ENV === 'production';
   return Object.entries(wanted).every(
-    ([path, { version, optional }]) =>
+    ([path, { version, optional, dev }]) =>
       path === '' ||
-      (present[path] === undefined ? optional === true : present[path].version === version),
+      (present[path] === undefined
+        ? optional === true || (isProduction && dev === true)
+        : present[path].version === version),
   );
 }
 

@@ -1,5 +1,15 @@
 import { execFile } from 'node:child_process';
-import { cp, mkdir, mkdtemp, readdir, realpath, rm, symlink, writeFile } from 'node:fs/promises';
+import {
+  cp,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  realpath,
+  rm,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -12,6 +22,11 @@ import { makeRootFileSystem } from '#adapters/images/root-file-system.ts';
 import { SYSTEM_IMAGES } from '#core/images.ts';
 
 const TIMEOUT_MS = 300_000;
+/** Where npm notes what it has installed. */
+const INSTALLED = '.package-lock.json';
+interface Installed {
+  packages: Record<string, { dev?: boolean }>;
+}
 const run = promisify(execFile);
 
 /** As the public image has it, whose Redis is open to the network that it is on. */
@@ -36,6 +51,7 @@ const WINDLASS = `FROM ${SYSTEM_IMAGES.sandbox}
 COPY root /
 WORKDIR /windlass
 ENV NODE_ENV=production PATH=/windlass/node_modules/.bin:/usr/bin:/bin
+RUN node apps/cli/windlass.mjs --help
 ENTRYPOINT ["node", "apps/cli/windlass.mjs"]
 CMD ["server"]
 `;
@@ -85,8 +101,10 @@ async function putModules(windlass: string): Promise<void> {
     const to = join(windlass, 'node_modules', relative(modules, path));
     await cp(path, to, { recursive: true, force: true, verbatimSymlinks: true });
   }
-  for (const file of ['.package-lock.json', '.windlass-setup'])
-    await cp(join(modules, file), join(windlass, 'node_modules', file));
+  const all = JSON.parse(await readFile(join(modules, INSTALLED), 'utf8')) as Installed;
+  const packages = Object.entries(all.packages).filter(([, { dev }]) => dev !== true);
+  const left = JSON.stringify({ ...all, packages: Object.fromEntries(packages) });
+  await writeFile(join(windlass, 'node_modules', INSTALLED), left);
   await mkdir(join(windlass, 'node_modules', '.bin'), { recursive: true });
   await symlink('../node/bin/node', join(windlass, 'node_modules', '.bin', 'node'));
 }
