@@ -33,7 +33,11 @@ export default defineConfig({
       {
         test: {
           name: 'kubernetes',
-          include: ['workers/**/*.kubernetes.test.ts', 'test/conformance/kubernetes.test.ts'],
+          include: [
+            'workers/**/*.kubernetes.test.ts',
+            'test/conformance/kubernetes.test.ts',
+            'test/kubernetes/*.test.ts',
+          ],
           testTimeout: 600_000,
           hookTimeout: 120_000,
           fileParallelism: false,

@@ -10,6 +10,8 @@ import type { Windlass } from './windlass.ts';
 const CLI_TIMEOUT_MS = 150_000;
 const MAIN = resolve('apps/cli/main.ts');
 
+type Installation = Pick<Windlass, 'url' | 'token' | 'folder'>;
+
 export interface CliResult {
   code: number | null;
   out: string;
@@ -18,7 +20,7 @@ export interface CliResult {
 
 /** The windlass command as a user of that installation runs it, to its end. */
 export async function runCli(
-  windlass: Windlass,
+  windlass: Installation,
   args: readonly string[],
   { input = '', cwd }: { input?: string; cwd?: string } = {},
 ): Promise<CliResult> {
@@ -93,7 +95,7 @@ export function openTerminal(windlass: Windlass, args: readonly string[]): Termi
   };
 }
 
-function environment({ url, token, folder }: Windlass): NodeJS.ProcessEnv {
+function environment({ url, token, folder }: Installation): NodeJS.ProcessEnv {
   return {
     PATH: process.env['PATH'] ?? '',
     HOME: folder,
