@@ -185,18 +185,21 @@ describe('logs', () => {
     expect(await run('logs', 'last')).toEqual({ code: 0, out: ['clone | Cloning'], notes: [] });
   });
 
-  it('prints what a workload prints, on the only cluster', async () => {
-    const path =
-      'GET /api/v1/clusters/local/logs?workload=Deployment%2Fweb&namespace=shop&tail=5&follow=1';
-    const { run } = await open({
-      'GET /api/v1/clusters': {
-        clusters: [{ name: 'local', engine: 'docker', declared: true, owners: [], orphans: [] }],
-      },
-      [path]: [{ pod: 'web-1', container: 'web', stream: 'stdout', line: 'hi' }],
-    });
-    const { out } = await run('logs', '-w', 'deployment/web', '-n', 'shop', '-f', '--tail', '5');
-    expect(out).toEqual(['web-1 web | hi']);
-  });
+  it.each(['deployment/web', 'deployments/web'])(
+    'prints what %s prints, on the only cluster',
+    async (workload) => {
+      const path =
+        'GET /api/v1/clusters/local/logs?workload=Deployment%2Fweb&namespace=shop&tail=5&follow=1';
+      const { run } = await open({
+        'GET /api/v1/clusters': {
+          clusters: [{ name: 'local', engine: 'docker', declared: true, owners: [], orphans: [] }],
+        },
+        [path]: [{ pod: 'web-1', container: 'web', stream: 'stdout', line: 'hi' }],
+      });
+      const { out } = await run('logs', '-w', workload, '-n', 'shop', '-f', '--tail', '5');
+      expect(out).toEqual(['web-1 web | hi']);
+    },
+  );
 
   it('wants either a run or a workload', async () => {
     const { run } = await open();
