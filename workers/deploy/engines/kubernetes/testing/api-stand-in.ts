@@ -4,6 +4,8 @@ import { createServer } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
+import { WebSocketServer } from 'ws';
+import type { WebSocket } from 'ws';
 import type { LiveObject, ManagedFields } from '#core/kubernetes/live-object.ts';
 import { applyFields, mergePatch, updateFields } from './stand-in-fields.ts';
 
@@ -96,7 +98,10 @@ const CORE: ServedKind[] = [
   },
 ];
 
-export async function startApiStandIn(): Promise<ApiStandIn> {
+/** With `onSocket`, what a kubelet would do with a WebSocket for a pod, e.g. `/api/v1/namespaces/shop/pods/web-0/exec`. */
+export async function startApiStandIn(
+  onSocket?: (socket: WebSocket, url: URL) => void,
+): Promise<ApiStandIn> {
   const objects = new Map<string, Stored>();
   const kinds = [...CORE];
   const watches = new Set<Watch>();
@@ -392,6 +397,12 @@ export async function startApiStandIn(): Promise<ApiStandIn> {
   }
 
   const server = createServer((request, response) => void answer(request, response));
+  if (onSocket !== undefined) {
+    const sockets = new WebSocketServer({ server, handleProtocols: ([first]) => first ?? false });
+    sockets.on('connection', (socket, request) =>
+      onSocket(socket, new URL(request.url ?? '', 'http://api')),
+    );
+  }
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
