@@ -179,6 +179,20 @@ export function hasStartup({ Healthcheck }: { Healthcheck?: { Test?: string[] | 
   return Healthcheck?.Test?.includes(STARTED) === true;
 }
 
+/** What Docker keeps of a check; its exit code is below 0 where it was not run to its end. */
+export interface CheckResult {
+  ExitCode: number;
+  Output: string;
+}
+
+const KILLED = 137;
+
+/** The last of them that failed, and not because it was killed with its container. */
+export function toldBy(results: readonly CheckResult[]): CheckResult | undefined {
+  const failed = results.filter(({ ExitCode }) => ExitCode !== 0);
+  return failed.findLast(({ ExitCode }) => ExitCode !== KILLED) ?? failed.at(-1);
+}
+
 /** Docker's words for a task that Swarm ended because of its health check. */
 export function isUnhealthy(error: string): boolean {
   return /unhealthy container/.test(error);

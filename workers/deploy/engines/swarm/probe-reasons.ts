@@ -1,7 +1,14 @@
 import type Docker from 'dockerode';
 import { callDocker } from '#adapters/docker/call.ts';
 import { messageOf } from '#core/errors.ts';
-import { hasStartup, isUnhealthy, needsProbes, STARTUP_SAYS } from '#core/swarm/health-check.ts';
+import {
+  hasStartup,
+  isUnhealthy,
+  needsProbes,
+  STARTUP_SAYS,
+  toldBy,
+} from '#core/swarm/health-check.ts';
+import type { CheckResult } from '#core/swarm/health-check.ts';
 import type { LiveTask } from '#core/swarm/world.ts';
 import { connectionProblem } from '../docker/http-probe.ts';
 import type { SwarmContext } from './context.ts';
@@ -26,13 +33,8 @@ export interface ProbeReasons {
   close(): void;
 }
 
-interface Result {
-  ExitCode: number;
-  Output: string;
-}
-
 interface Inspected {
-  State: { Health?: { Log: Result[] | null } };
+  State: { Health?: { Log: CheckResult[] | null } };
 }
 
 const LONGEST_ANSWER = 200;
@@ -53,7 +55,7 @@ export function createProbeReasons(
     try {
       const { signal } = closing;
       const { State } = await callDocker<Inspected>(docker, { method: 'GET', path, signal });
-      const last = State.Health?.Log?.at(-1);
+      const last = toldBy(State.Health?.Log ?? []);
       if (last === undefined || !asked.has(ID)) return;
       const before = found.get(ID);
       const now = foundIn(last, Spec);
@@ -93,7 +95,7 @@ function isWaiting({ Spec, Status }: ListedTask): boolean {
 }
 
 /** In the words of the docker engine. */
-function foundIn({ ExitCode, Output }: Result, task: ListedTask['Spec']): Found {
+function foundIn({ ExitCode, Output }: CheckResult, task: ListedTask['Spec']): Found {
   // It was not run to its end: Docker tells why.
   const isOwn = ExitCode < 0 || needsProbes({ TaskTemplate: task });
   const lines = Output.split('\n').filter((line) => !(isOwn && CHATTER.test(line)));
