@@ -2,7 +2,6 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { createJobQueue } from '#adapters/queue/job-queue.ts';
 import { QUEUE_PREFIX } from '#adapters/queue/settings.ts';
@@ -26,8 +25,6 @@ let server: Running & { url: string };
 let redis: Redis;
 let runs: RunStore;
 let queue: JobQueue;
-/** The one of the builds, as BullMQ has it. */
-let build: Queue;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'windlass-record-'));
@@ -35,12 +32,9 @@ beforeAll(async () => {
   redis = connectRedis(server.url);
   runs = createRunStore(redis);
   queue = createJobQueue(redis, () => undefined);
-  build = new Queue('build', { connection: redis, prefix: QUEUE_PREFIX });
-  await build.waitUntilReady();
 });
 beforeEach(() => redis.flushall());
 afterAll(async () => {
-  await build.close();
   await queue.close();
   redis.disconnect();
   await server.stop();
@@ -56,86 +50,47 @@ async function ids(): Promise<string[]> {
   return (await runs.list({ limit: 10 })).map(({ id }) => id);
 }
 
-async function addJobs(some: readonly Run[]): Promise<void> {
-  for (const job of some.flatMap(jobsOf)) await queue.add(job);
-}
-
-/** As a worker would. */
-async function begin(): Promise<void> {
-  await redis.lpush(build.toKey('active'), 'some job');
-}
-
-/** All that a queue holds, and what it told. */
-async function asQueued(name: string): Promise<object> {
-  const prefix = `${QUEUE_PREFIX}:${name}:`;
-  const keys = await redis.keys(`${prefix}*`);
-  const told = await redis.xrange(`${prefix}events`, '-', '+');
-  // Whose version it is writes whoever opens a queue, and once.
-  const { version: _version, ...meta } = await redis.hgetall(`${prefix}meta`);
-  return {
-    keys: keys.toSorted(),
-    jobs: await Promise.all(
-      keys
-        .filter((key) => /:(build|deploy)-r/.test(key))
-        .toSorted()
-        .map(asKept),
-    ),
-    told: told.map(([, fields]) => fields),
-    waits: await redis.lrange(`${prefix}wait`, 0, -1),
-    marker: await redis.zrange(`${prefix}marker`, '0', '-1', 'WITHSCORES'),
-    meta,
-    counted: await redis.get(`${prefix}id`),
-  };
-}
-
-async function asKept(key: string): Promise<object> {
-  const { timestamp = '', opts = '', ...rest } = await redis.hgetall(key);
+/** What the queue holds of a job, and what it told of it. */
+async function asQueued(id: string, queueName: string): Promise<object> {
+  const { timestamp = '', ...job } = await redis.hgetall(`${QUEUE_PREFIX}:${queueName}:${id}`);
+  const told = await redis.xrange(`${QUEUE_PREFIX}:${queueName}:events`, '-', '+');
+  const text = JSON.stringify({
+    job: Object.entries(job).map(([field, value]) => [
+      field,
+      field === 'opts' ? sorted(value) : value,
+    ]),
+    told: told.map(([, fields]) => fields).filter((fields) => fields.includes(id)),
+    waits: await redis.lrange(`${QUEUE_PREFIX}:${queueName}:wait`, 0, -1),
+    marker: await redis.zscore(`${QUEUE_PREFIX}:${queueName}:marker`, '0'),
+  });
   const isNow = Math.abs(Number(timestamp) - Date.now()) < 60_000;
-  return { ...rest, opts: JSON.parse(opts) as object, isNow };
+  return { ...(JSON.parse(text.replaceAll(id, 'ID')) as object), isNow };
+}
+
+function sorted(json: string): object {
+  return Object.fromEntries(
+    Object.entries(JSON.parse(json) as object).toSorted(([one], [other]) =>
+      one.localeCompare(other),
+    ),
+  );
 }
 
 describe('record', () => {
-  it.each<[string, () => Promise<unknown>]>([
-    ['an empty queue', async () => undefined],
-    ['one that has some of the jobs', () => addJobs([run('r2')])],
-    ['a paused one', () => build.pause()],
-    ['one where no more may be worked on', () => build.setGlobalConcurrency(1).then(begin)],
-  ])('leaves in %s what the queue itself would', async (_queue, prepare) => {
-    const some = [run('r1'), run('r2', ONE, 'other'), run('r3', TWO)];
-    await prepare();
-    await runs.record(some.map((each) => ({ runs: [each] })));
-    const [job] = jobsOf(run('r3'));
-    expect(job === undefined ? '' : await queue.state(job)).toBe('waiting');
-    const byRecord = await asQueued('build');
+  it.each([
+    ['build', run('r1')],
+    [
+      'cluster-local',
+      { ...run('r2'), steps: run('r2').steps.filter(({ name }) => name !== 'render') },
+    ],
+  ])('adds the job of a run to the queue %s as the queue itself would', async (name, recorded) => {
+    const [job] = jobsOf(recorded);
+    if (job === undefined) throw new Error('it has no job');
+    await runs.record([{ runs: [recorded] }]);
+    const byRecord = await asQueued(job.id, name);
+    expect(await queue.state(job)).toBe('waiting');
     await redis.flushall();
-    await prepare();
-    await addJobs(some);
-    expect(byRecord).toEqual(await asQueued('build'));
-  });
-
-  it('adds the jobs of a batch to the queue of each', async () => {
-    const deploys = {
-      ...run('r2'),
-      steps: run('r2').steps.filter(({ name }) => name !== 'render'),
-    };
-    await runs.record([{ runs: [run('r1'), deploys] }, { runs: [run('r3', TWO)] }]);
-    const byRecord = [await asQueued('build'), await asQueued('cluster-local')];
-    await redis.flushall();
-    await addJobs([run('r1'), deploys, run('r3', TWO)]);
-    expect(byRecord).toEqual([await asQueued('build'), await asQueued('cluster-local')]);
-  });
-
-  it('records more runs at once than a script hands over at once', async () => {
-    const many = Array.from({ length: 4_500 }, (_, index) => run((index + 40_000).toString(36)));
-    expect(await runs.record([{ runs: many, delivery: 'd1' }])).toEqual(['beside']);
-    expect(await redis.llen(`${QUEUE_PREFIX}:build:wait`)).toBe(many.length);
-    expect(await ids()).toEqual(
-      many
-        .slice(-10)
-        .map(({ id }) => id)
-        .toReversed(),
-    );
-    expect(await runs.record([{ runs: many, delivery: 'd1' }])).toEqual(['beside']);
+    await queue.add(job);
+    expect(byRecord).toEqual(await asQueued(job.id, name));
   });
 
   it('leaves a job alone that is there', async () => {
