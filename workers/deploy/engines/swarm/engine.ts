@@ -253,7 +253,7 @@ export function createSwarmEngine(options: SwarmEngineOptions): WorkloadEngine {
       }
     }
 
-    for (const stage of inLanes(steps, observed.world.proxies))
+    for (const stage of inLanes(steps))
       await Promise.all(
         stage.map(async (lane) => {
           for (const batch of lane) await mapAtOnce(AT_ONCE, batch, doStep);
