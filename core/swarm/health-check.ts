@@ -116,7 +116,8 @@ export function healthCheckOf({ startup, liveness }: Checked): HealthCheck {
  */
 function startCheckOf(startup: Probe, liveness: Probe | undefined): HealthCheck {
   const { periodSeconds, initialDelaySeconds } = startup;
-  const Retries = liveness?.failureThreshold ?? 1;
+  // After the start a check without a liveness probe fails only where Docker could not run it, and that is no reason to end.
+  const Retries = liveness?.failureThreshold ?? startup.failureThreshold;
   const first = wordsOf(startup);
   const then = liveness === undefined ? [] : wordsOf(liveness);
   const uncounted = startup.failureThreshold - Retries + 1;

@@ -263,7 +263,7 @@ describe('serviceOf', () => {
       what: 'alone',
       startup: { periodSeconds: 2, timeoutSeconds: 4 },
       livenessProbe: undefined,
-      is: { Interval: 2e9, Timeout: 14e9, StartPeriod: 6e9, Retries: 1 },
+      is: { Interval: 2e9, Timeout: 14e9, StartPeriod: 2e9, Retries: 3 },
     },
   ])('asks by the startup probe first, $what', ({ startup, livenessProbe, is }) => {
     const startupProbe = { exec: { command: ['test', '-f', '/ok'] }, ...startup };
