@@ -37,7 +37,7 @@ export function createLiveObjects(
   const watches = new Map<string, { kind: ApiKind; watched: Watched<KeptObject> }>();
   /** One for each owner: thousands of objects have the same. */
   const claims = new Map<string, Claim>();
-  /** What Jobs were when they were seen to have completed. */
+  /** What Jobs that are wanted were when they were seen to have completed. */
   const completed = new Map<string, string>();
   let problems: ReadonlyMap<string, UserError> = new Map();
   let wantedLists: readonly (readonly Target[])[] = [];
@@ -46,8 +46,8 @@ export function createLiveObjects(
   function keep(object: LiveObject, kind: ApiKind, before?: KeptObject): KeptObject {
     const ref = refOf(object, kind);
     const kept = keptObject(object, ref, context, wanted.get(refId(ref)));
-    if (kind.kind === 'Job' && kept.seen.health.status === 'Healthy')
-      completed.set(kept.id, kept.applied);
+    const isDone = kind.kind === 'Job' && kept.seen.health.status === 'Healthy' && !kept.isGoing;
+    if (isDone && wanted.has(kept.id)) completed.set(kept.id, kept.applied);
     if (kept.asWanted === '' && before?.fingerprint === kept.fingerprint)
       kept.asWanted = before.asWanted;
     if (kept.claim.by === 'owner') {
@@ -93,6 +93,8 @@ export function createLiveObjects(
       if (isSame) return;
       wantedLists = targets;
       wanted = new Map(targets.flat().map((target) => [target.id, target]));
+      // Wanted again later, it is to run again.
+      for (const id of completed.keys()) if (!wanted.has(id)) completed.delete(id);
     },
     problemOf: (kind) => problems.get(nameOf(kind)),
     get,
