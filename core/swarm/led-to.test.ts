@@ -114,6 +114,18 @@ describe('a server that is to be emptied', () => {
     expect(ledTo({ tasks, nodes }, leaving)).toEqual(tasks);
   });
 
+  it('is led to for a pod that none of the others stands in for', () => {
+    const { world } = served(desire('Deployment'));
+    const tasks = world.tasks.map((task, index) => ({
+      ...task,
+      pod: { ...task.pod, published: `web-${index}.web` },
+    }));
+    const nodes = world.nodes.map((node) =>
+      node.id === NODES.a ? { ...node, availability: 'pause' as const } : node,
+    );
+    expect(ledTo({ tasks, nodes }, new Map([[NODES.a, { waits: [] }]]))).toEqual(tasks);
+  });
+
   it('is led to while something there is about to serve elsewhere', () => {
     const { world } = served(desire('Deployment'));
     const nodes = world.nodes.map((node) =>

@@ -23,7 +23,12 @@ export function ledTo(
     return going.has(node);
   }
   const elsewhere = new Set(
-    tasks.filter((task) => isReady(task) && !isGoing(task)).map(({ pod }) => pod.keeper),
+    tasks.filter((task) => isReady(task) && !isGoing(task)).map(({ pod }) => placeOf(pod)),
   );
-  return tasks.filter((task) => !isGoing(task) || !elsewhere.has(task.pod.keeper));
+  return tasks.filter((task) => !isGoing(task) || !elsewhere.has(placeOf(task.pod)));
+}
+
+/** What stands in for it elsewhere: of a StatefulSet no other pod does. */
+function placeOf({ keeper, published = '' }: LiveTask['pod']): string {
+  return `${keeper} ${published}`;
 }
