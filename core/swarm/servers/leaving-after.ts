@@ -14,17 +14,32 @@ const HELD_MS: Readonly<Record<PassFailure, number>> = {
   hopeless: 0,
 };
 
+/** Passes in a row that failed, by a clock in milliseconds. */
+export interface Failing {
+  failure: PassFailure;
+  since: number;
+  /** Of the last ones the first, where those were refused. */
+  refusedSince?: number;
+}
+
+/** One more that failed. */
+export function failingAfter(
+  before: Failing | undefined,
+  failure: PassFailure,
+  now: number,
+): Failing {
+  const since = before?.since ?? now;
+  if (failure !== 'refused') return { failure, since };
+  return { failure, since, refusedSince: before?.refusedSince ?? now };
+}
+
 /**
  * What leaves servers, after a pass over what runs on them that failed. Nothing is known of it, so that no server is
  * drained until a pass tells; where none may for long, nobody moves it, and servers are drained all the same.
  */
-export function leavingAfter({
-  failure,
-  failingMs,
-}: {
-  failure: PassFailure;
-  /** How long ago the first of the passes in a row that failed was. */
-  failingMs: number;
-}): Seen['leaving'] {
-  return failingMs < HELD_MS[failure] ? new Map() : undefined;
+export function leavingAfter(
+  { failure, since, refusedSince = since }: Failing,
+  now: number,
+): Seen['leaving'] {
+  return now - refusedSince < HELD_MS[failure] ? new Map() : undefined;
 }

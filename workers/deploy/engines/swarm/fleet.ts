@@ -4,8 +4,8 @@ import type { Engine, Reconciliation } from '#core/engine.ts';
 import type { Server } from '#core/declarations/cluster-server.ts';
 import { messageOf, UserError } from '#core/errors.ts';
 import { declaredServers } from '#core/swarm/servers/declared-servers.ts';
-import { leavingAfter } from '#core/swarm/servers/leaving-after.ts';
-import type { PassFailure } from '#core/swarm/servers/leaving-after.ts';
+import { failingAfter, leavingAfter } from '#core/swarm/servers/leaving-after.ts';
+import type { Failing, PassFailure } from '#core/swarm/servers/leaving-after.ts';
 import type { Seen } from '#core/swarm/servers/seen.ts';
 import type { FleetStatus } from '#core/swarm/servers/report.ts';
 import { createSwarmEngine } from './engine.ts';
@@ -45,8 +45,8 @@ export function createFleetEngine({ retired, connect, ...options }: FleetEngineO
   const keeper = keeperOf(cluster.spec.servers);
   /** As of the last pass. */
   let leaving: Seen['leaving'] = new Map();
-  /** When the first of the last passes with a manager failed, if they did; of a clock that nobody sets, in milliseconds. */
-  let failingSince: number | undefined;
+  /** The last passes with a manager, if they failed; by a clock that nobody sets. */
+  let failing: Failing | undefined;
   let seat: Seat = { left: new AbortController() };
 
   function keeperOf(servers: readonly Server[]): ServerKeeper {
@@ -102,21 +102,21 @@ export function createFleetEngine({ retired, connect, ...options }: FleetEngineO
     const engine = await turnTo(manager);
     const nothing = { owners: [], orphans: [], done: [], wakeAfterMs, fleet };
     if (engine === undefined) {
-      failingSince = undefined;
+      failing = undefined;
       return { ...nothing, unavailable: whyUnavailable(status) };
     }
     try {
       const result = await engine.reconcile(desired, signal);
       leaving = engine.leaving();
-      failingSince = undefined;
+      failing = undefined;
       const seen = { status: withProblems(status, engine.serverProblems()), done };
       return { ...result, wakeAfterMs: Math.min(wakeAfterMs, result.wakeAfterMs), fleet: seen };
     } catch (error) {
       signal.throwIfAborted();
       const now = performance.now();
-      failingSince ??= now;
       const failure = failureOf(error);
-      leaving = leavingAfter({ failure, failingMs: now - failingSince });
+      failing = failingAfter(failing, failure, now);
+      leaving = leavingAfter(failing, now);
       // Neither how the servers are nor the steps that were taken are to be lost with it.
       log[failure === 'passing' ? 'warn' : 'error'](
         { cluster: cluster.metadata.name, err: error },
