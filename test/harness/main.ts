@@ -47,7 +47,9 @@ async function main(): Promise<void> {
   ];
   const unknown = doors.find(([name]) => !names.includes(name));
   if (unknown !== undefined) throw new Error(`there is no server ${unknown[0]}`);
-  const endSetUp = await setUp((line) => say(`${line}\n`));
+  const stop = new AbortController();
+  void ended.then(() => stop.abort());
+  const endSetUp = await setUp((line) => say(`${line}\n`), stop.signal);
   try {
     const harness = await createHarness(names, Object.fromEntries(doors));
     try {
