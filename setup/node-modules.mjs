@@ -59,7 +59,10 @@ function fits(wanted) {
   return existsSync(node) && existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted;
 }
 
-/** Whether what npm says it installed, by itself or by hand, is what package-lock.json asks for. As npm does, `production` leaves out what is for developers. */
+/**
+ * Whether what npm says it installed, by itself or by hand, is what package-lock.json asks for; in production, as npm does,
+ * without what is for developers.
+ */
 function isInstalled() {
   const installed = join(modules, '.package-lock.json');
   if (!existsSync(installed)) return false;

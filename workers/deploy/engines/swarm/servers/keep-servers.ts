@@ -126,7 +126,8 @@ export function createServerKeeper(options: KeepServersOptions): ServerKeeper {
   async function lookAtKernels(seen: Seen, signal: AbortSignal): Promise<void> {
     if (kernels === undefined) return;
     const nodes = new Set(seen.swarm?.nodes.map(({ id }) => id));
-    const ours = declared.filter(({ name }) => {
+    const ours = declared.filter(({ name, state }) => {
+      if (state === 'absent') return false;
       const engine = seen.servers.find((server) => server.name === name)?.engine;
       return engine?.membership === 'out' || nodes.has(engine?.nodeId ?? '');
     });

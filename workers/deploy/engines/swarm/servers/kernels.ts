@@ -16,8 +16,10 @@ case $config in
 esac
 `;
 const LACKS = 7;
+/** Of a pass, which waits for it. */
 const LOOK_MS = 60_000;
-const RETRY_MS = 60_000;
+/** What could not be looked at holds up no other pass for as long. */
+const RETRY_MS = 600_000;
 
 interface Known {
   lacksEsp: boolean;
@@ -42,10 +44,11 @@ export function createKernels(
   const known = new Map<string, Known>();
 
   async function lookAt(docker: Docker, signal: AbortSignal): Promise<Known> {
+    const until = AbortSignal.any([signal, AbortSignal.timeout(LOOK_MS)]);
     try {
-      if (!(await hasImage(docker, image, signal)))
-        await pullImage(docker, image, await readCredentials(image), signal);
-      return { lacksEsp: (await runOnce(docker, place, image, signal)) === LACKS };
+      if (!(await hasImage(docker, image, until)))
+        await pullImage(docker, image, await readCredentials(image), until);
+      return { lacksEsp: (await runOnce(docker, place, image, { signal, until })) === LACKS };
     } catch (error) {
       signal.throwIfAborted();
       const reason = messageOf(error);
@@ -77,7 +80,7 @@ async function runOnce(
   docker: Docker,
   place: SwarmPlace,
   image: string,
-  signal: AbortSignal,
+  { signal, until }: { signal: AbortSignal; until: AbortSignal },
 ): Promise<number> {
   const name = `kernel.${place.cluster}-${place.installation}`;
   const path = `/containers/${name}`;
@@ -89,10 +92,17 @@ async function runOnce(
     HostConfig: { NetworkMode: 'none' },
   };
   const query = { name };
-  await callDocker(docker, { method: 'POST', path: '/containers/create', query, body, signal });
+  await callDocker(docker, {
+    method: 'POST',
+    path: '/containers/create',
+    query,
+    body,
+    signal: until,
+  });
   try {
-    await callDocker(docker, { method: 'POST', path: `${path}/start`, signal });
-    const request = { method: 'POST', path: `${path}/wait`, timeoutMs: LOOK_MS, signal } as const;
+    await callDocker(docker, { method: 'POST', path: `${path}/start`, signal: until });
+    const waiting = { timeoutMs: LOOK_MS, signal: until };
+    const request = { method: 'POST', path: `${path}/wait`, ...waiting } as const;
     return (await callDocker<{ StatusCode: number }>(docker, request)).StatusCode;
   } finally {
     await remove();
