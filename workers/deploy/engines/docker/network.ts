@@ -1,10 +1,11 @@
+import { readFile } from 'node:fs/promises';
 import { networkInterfaces } from 'node:os';
 import { callDocker, DockerError, isStatus } from '#adapters/docker/call.ts';
 import { messageOf, UserError } from '#core/errors.ts';
 import type { DockerContext } from './context.ts';
 import { agrees, marks } from './marks.ts';
 import { suffix } from './names.ts';
-import { candidateSubnets, layoutOf, type NetworkLayout } from './subnets.ts';
+import { candidateSubnets, layoutOf, routedSubnets, type NetworkLayout } from './subnets.ts';
 
 const OVERLAP = /overlap/i;
 /** For what must go also where the work was given up. */
@@ -194,12 +195,25 @@ async function freeSubnets(context: DockerContext, signal: AbortSignal): Promise
     (IPAM.Config ?? []).map(({ Subnet }) => Subnet ?? ''),
   );
   // Of another host only Docker's own networks are known.
-  const host = (context.isRemote ? [] : Object.values(networkInterfaces()))
-    .flatMap((addresses) => addresses ?? [])
-    .map(({ cidr }) => cidr ?? '');
+  const host = context.isRemote ? [] : await hostSubnets();
   return candidateSubnets(
     [...docker, ...host].filter((cidr) => /^\d+\.\d+\.\d+\.\d+\/\d+$/.test(cidr)),
   );
+}
+
+async function hostSubnets(): Promise<string[]> {
+  const addresses = Object.values(networkInterfaces()).flatMap((each) => each ?? []);
+  return [...addresses.map(({ cidr }) => cidr ?? ''), ...routedSubnets(await readRoutes())];
+}
+
+/** Empty on a host that has no such file. */
+async function readRoutes(): Promise<string> {
+  try {
+    return await readFile('/proc/net/route', 'utf8');
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return '';
+    throw error;
+  }
 }
 
 function taken(name: string): UserError {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { candidateSubnets, layoutOf, overlaps } from './subnets.ts';
+import { candidateSubnets, layoutOf, overlaps, routedSubnets } from './subnets.ts';
 
 describe('layoutOf', () => {
   it.each([
@@ -34,6 +34,24 @@ describe('candidateSubnets', () => {
   it('leaves out what is in use', () => {
     const subnets = candidateSubnets(['10.88.1.0/24', '10.90.0.0/15', '172.17.0.0/16']);
     expect(subnets.slice(0, 2)).toEqual(['10.89.0.0/16', '10.92.0.0/16']);
+  });
+});
+
+describe('routedSubnets', () => {
+  it('are those of networks, be they up or not, and not of wider ways', () => {
+    const rows = [
+      ['Iface', 'Destination', 'Gateway ', 'Flags', 'RefCnt', 'Use', 'Metric', 'Mask', 'MTU'],
+      ['eth0', '00000000', '010200C0', '0003', '0', '0', '0', '00000000', '0'],
+      ['tun0', '0000000A', '00000000', '0001', '0', '0', '0', '000000FF', '0'],
+      ['podman0', '0000580A', '00000000', '0001', '0', '0', '0', '0000FFFF', '0'],
+      ['eth0', '000200C0', '00000000', '0001', '0', '0', '0', '00FFFFFF', '0'],
+    ];
+    const routes = rows.map((row) => `${row.join('\t')}\n`).join('');
+    expect(routedSubnets(routes)).toEqual(['10.88.0.0/16', '192.0.2.0/24']);
+  });
+
+  it('are none where nothing is told', () => {
+    expect(routedSubnets('')).toEqual([]);
   });
 });
 

@@ -48,6 +48,28 @@ export function candidateSubnets(inUse: readonly string[]): string[] {
   return candidates;
 }
 
+/**
+ * The subnets that a host has ways into, by its `/proc/net/route`: also those of bridges that nothing is on, which are in no
+ * list of interfaces that run. Ways wider than a cluster's network are left out: what is narrower goes before them.
+ */
+export function routedSubnets(routes: string): string[] {
+  return routes.split('\n').flatMap((line) => {
+    const [, destination = '', , , , , , mask = ''] = line.split('\t');
+    const bits = bytesOf(mask).reduce(
+      (sum, byte) => sum + byte.toString(2).replaceAll('0', '').length,
+      0,
+    );
+    return bits < WIDEST_PREFIX ? [] : [`${bytesOf(destination).join('.')}/${bits}`];
+  });
+}
+
+/** Of an address as the kernel tells it: eight digits, the last byte first. */
+function bytesOf(hex: string): number[] {
+  return (/^[0-9A-F]{8}$/.test(hex) ? (hex.match(/../g) ?? []) : [])
+    .map((byte) => Number.parseInt(byte, 16))
+    .toReversed();
+}
+
 export function overlaps(left: string, right: string): boolean {
   const [a, b] = [span(left), span(right)];
   return a.first < b.first + b.size && b.first < a.first + a.size;
