@@ -26,6 +26,8 @@ export async function openConnection(url: string): Promise<Connection> {
     received = '';
     pending?.resolve(status);
   });
+  // It closes then, too: who waits for an answer is told, and a connection at rest may end as it likes.
+  socket.on('error', (error) => pending?.reject(error));
   socket.on('close', () => pending?.reject(new Error('the server closed the connection')));
   return {
     ask(request) {

@@ -18,7 +18,7 @@ import { stackFirst, stackOneChange, stackUnchanged } from './stack-deploy.ts';
 import { thousandPipelines } from './thousand-pipelines.ts';
 import { webhooks } from './webhooks.ts';
 import { readFigures, writeFigures } from './readme.ts';
-import { setUp } from '../test/set-up.ts';
+import { withSetUp } from './with-set-up.ts';
 import type { Figure } from './figure.ts';
 
 /** Every benchmark, by the name it is run by. */
@@ -57,7 +57,8 @@ if (!hasCluster)
   );
 const asked = positionals.length === 0 ? Object.keys(BENCHMARKS) : positionals;
 const names = asked.filter((name) => hasCluster || !NEEDS_CLUSTER.includes(name));
-const figures = await measureAll(names.map(benchmarkOf));
+const benchmarks = names.map(benchmarkOf);
+const figures = await withSetUp(() => measureAll(benchmarks));
 process.stdout.write(values.json ? `${JSON.stringify(figures, undefined, 2)}\n` : table(figures));
 
 function benchmarkOf(name: string): () => Promise<Figure> {
@@ -70,20 +71,15 @@ function benchmarkOf(name: string): () => Promise<Figure> {
 }
 
 async function measureAll(benchmarks: readonly (() => Promise<Figure>)[]): Promise<Figure[]> {
-  const end = await setUp((line) => void process.stderr.write(`${line}\n`));
-  try {
-    const all: Figure[] = [];
-    for (const measure of benchmarks) {
-      const [minute = 0] = loadavg();
-      const load = Number((minute / availableParallelism()).toFixed(1));
-      const measured = { ...(await measure()), load };
-      all.push(measured);
-      await keep(measured);
-    }
-    return all;
-  } finally {
-    await end();
+  const all: Figure[] = [];
+  for (const measure of benchmarks) {
+    const [minute = 0] = loadavg();
+    const load = Number((minute / availableParallelism()).toFixed(1));
+    const measured = { ...(await measure()), load };
+    all.push(measured);
+    await keep(measured);
   }
+  return all;
 }
 
 function tellOf(left: readonly string[]): void {

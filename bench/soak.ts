@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { RunView } from '#core/api/run.ts';
-import { setUp } from '../test/set-up.ts';
+import { withSetUp } from './with-set-up.ts';
 import { createApp, pipelineOf } from '../test/support/app.ts';
 import type { App } from '../test/support/app.ts';
 import { startWindlass, waitUntil } from '../test/support/windlass.ts';
@@ -39,12 +39,8 @@ if (!(minutes > 0)) {
   process.stderr.write('--minutes wants a number above 0\n');
   process.exit(2);
 }
-const end = await setUp((line) => void process.stderr.write(`${line}\n`));
-try {
-  process.exitCode = (await (values.load ? soakUnderLoad : soak)(minutes)) ? 0 : 1;
-} finally {
-  await end();
-}
+const isGood = await withSetUp(() => (values.load ? soakUnderLoad : soak)(minutes));
+process.exitCode = isGood ? 0 : 1;
 
 async function soak(lasts: number): Promise<boolean> {
   const windlass = await startWindlass(CONFIG, {

@@ -9,9 +9,11 @@ import { findOnPath } from '#adapters/debian/find-on-path.ts';
 import { runProgram } from '#adapters/debian/run-program.ts';
 import { askSocket } from './ask-socket.ts';
 import { startOf } from './identity.ts';
+import { stopProcess } from './stop-process.ts';
 
 const START_TIMEOUT_MS = 60_000;
 const CHECK_MS = 100;
+const STOP_MS = 30_000;
 const SYSTEMCTL_TIMEOUT_MS = 90_000;
 const PACKAGES = ['docker.io', 'iptables'];
 const INSTALL = 'install Docker Engine (docs.docker.com/engine/install) and start it';
@@ -60,7 +62,13 @@ export async function ensureDockerd(
     return {};
   }
   const startedPid = await spawnDockerd(request, signal);
-  await waitUntilItAnswers(request, startedPid, signal);
+  const started = await startOf(startedPid);
+  try {
+    await waitUntilItAnswers(request, startedPid, signal);
+  } catch (error) {
+    if (started !== undefined) await stopProcess({ pid: startedPid, started }, STOP_MS);
+    throw error;
+  }
   return { startedPid };
 }
 
