@@ -7,12 +7,18 @@ import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import pMap from 'p-map';
 import { pino } from 'pino';
 import { createKubeClient } from '#adapters/kubernetes/client.ts';
 import type { KubeClient } from '#adapters/kubernetes/client.ts';
 import { isApiStatus } from '#adapters/kubernetes/api-error.ts';
+import { discoverKinds } from '#adapters/kubernetes/discovery.ts';
+import { applyObject } from '#adapters/kubernetes/objects.ts';
 import { parseKubeconfig } from '#adapters/kubernetes/kubeconfig.ts';
 import type { DesiredState, Engine, OwnerStatus } from '#core/engine.ts';
+import { apiVersionOf } from '#core/kubernetes/api-kind.ts';
+import type { ApiKind } from '#core/kubernetes/api-kind.ts';
+import type { Resource } from '#core/resources/resource.ts';
 import { createKubernetesEngine } from '../workers/deploy/engines/kubernetes/engine.ts';
 
 const run = promisify(execFile);
@@ -28,6 +34,8 @@ export interface BenchCluster {
   /** One that knows nothing but what the cluster tells; its requests are counted. */
   startEngine(): CountedEngine;
   installation: string;
+  /** Applied by nothing but a request each, so many at once, and none of them put to a dry run before. */
+  applyBare(resources: readonly Resource[], atOnce: number): Promise<void>;
   /** As one types it; both outputs. */
   kubectl(...args: string[]): Promise<string>;
   removeNamespace(name: string): Promise<void>;
@@ -72,6 +80,15 @@ export async function connectBenchCluster(file: string): Promise<BenchCluster> {
       await hand.call({ method: 'POST', path: '/api/v1/namespaces', body }, NEVER);
       made.push(name);
       return name;
+    },
+    async applyBare(resources, atOnce) {
+      const kinds = await discoverKinds(hand, NEVER);
+      const options = { fieldManager: installation };
+      await pMap(
+        resources,
+        (resource) => applyObject(hand, kindOf(kinds, resource), resource, options, NEVER),
+        { concurrency: atOnce },
+      );
     },
     async kubectl(...args) {
       const { stdout, stderr } = await run('kubectl', [`--kubeconfig=${file}`, ...args], {
@@ -185,6 +202,12 @@ async function removeNamespaceOf(hand: KubeClient, name: string): Promise<void> 
     if (performance.now() > end) throw new Error(`namespace ${name} does not go`);
     await sleep(POLL_MS);
   }
+}
+
+function kindOf(kinds: readonly ApiKind[], { apiVersion, kind }: Resource): ApiKind {
+  const found = kinds.find((each) => each.kind === kind && apiVersionOf(each) === apiVersion);
+  if (found === undefined) throw new Error(`the API server has no ${apiVersion} ${kind}`);
+  return found;
 }
 
 async function isThere(hand: KubeClient, namespace: string): Promise<boolean> {

@@ -15,6 +15,8 @@ import { memoryOf, residentMemoryOf } from './memory.ts';
 const OBJECTS = 1_000;
 const ROUNDS = 3;
 const UNCHANGED = 5;
+/** As many as the engine has under way. */
+const AT_ONCE = 32;
 /** As between two places of one country. */
 const AWAY_MS = 20;
 const LIVE_OBJECTS = 10_000;
@@ -33,6 +35,8 @@ interface Measured {
   ours: Times;
   peer: Times;
   requests: { ours: Record<keyof Times, number>; apply: number; diff: number };
+  /** The same objects, a bare request each: what the API server takes for them, whoever asks. */
+  bare: number[];
   /** The first apply from a distance. */
   away: { ours: number; peer: number };
 }
@@ -111,7 +115,7 @@ export async function kubernetesMemory(): Promise<Figure> {
 
 async function told(name: string, part: keyof Times, target: number, how: string): Promise<Figure> {
   measured ??= measure();
-  const { ours, peer, requests, away } = await measured;
+  const { ours, peer, requests, bare, away } = await measured;
   const all = figure(name, { ours: ours[part], peer: peer[part] }, target, how);
   if (part !== 'unchanged') return all;
   const rows = [
@@ -134,6 +138,14 @@ async function told(name: string, part: keyof Times, target: number, how: string
           median(peer[of]),
           requests[command],
         ]),
+        [
+          `a bare request each, ${AT_ONCE} at once and no dry run: what the API server takes`,
+          median(bare),
+          OBJECTS,
+          'apply',
+          median(peer.first),
+          requests.apply,
+        ],
         [
           `first apply, ${AWAY_MS} ms of a round trip away from the API server`,
           away.ours,
@@ -158,11 +170,13 @@ async function measure(): Promise<Measured> {
       apply: 0,
       diff: 0,
     },
+    bare: [],
     away: { ours: 0, peer: 0 },
   };
   try {
     for (let round = 0; round < ROUNDS; round += 1) {
       await measureOurs(cluster, round, all);
+      await measureBare(cluster, round, all);
       await measurePeer(cluster, round, join(folder, FILE), all);
     }
     all.away = await measureAway(folder);
@@ -207,6 +221,17 @@ async function measureOurs(
   await cluster.removeNamespace(namespace);
   await restarted.clear();
   await restarted.engine.close();
+}
+
+async function measureBare(
+  cluster: BenchCluster,
+  round: number,
+  { bare }: Measured,
+): Promise<void> {
+  const namespace = await cluster.namespace(`bare-${round}`);
+  const objects = kubernetesObjects(namespace, OBJECTS, 0);
+  bare.push(await timed(() => cluster.applyBare(objects, AT_ONCE)));
+  await cluster.removeNamespace(namespace);
 }
 
 async function measurePeer(
