@@ -6,7 +6,7 @@ import type { ClusterEvent } from '#core/events/event.ts';
 import type { OwnerKey } from '#core/owner.ts';
 import type { Release, RenderedEntry } from '#core/release/release.ts';
 import type { RunEvent } from '#core/run/events.ts';
-import type { Run } from '#core/run/run.ts';
+import type { Run, Trigger } from '#core/run/run.ts';
 import type { FleetStatus } from '#core/swarm/servers/report.ts';
 
 /** A line of a run's log. `step` is the run step that wrote it. */
@@ -33,24 +33,36 @@ export interface RunFilter {
   limit: number;
 }
 
-/** Runs that are recorded together, with the delivery they come from. */
+/** A push that a webhook told of. */
+export interface Delivery {
+  /** As its sender names it: what has the same name is the same delivery. */
+  name: string;
+  /** When it came, in ms since the epoch. */
+  at: number;
+  trigger: Trigger;
+  pipelines: readonly string[];
+}
+
+/** Runs that are recorded together; with the delivery that they are all the runs of. */
 export interface Recording {
   runs: readonly Run[];
-  delivery?: string;
-  /** Only where none of them is for the commit that is remembered as its branch's head. */
-  unlessHandled?: true;
+  delivery?: Delivery;
 }
 
 /**
- * What became of a recording: `alone`, or other runs of the same branches go on `beside` it. Nothing was written of a
- * delivery that was `seen` before, nor of what is `handled`.
+ * What became of a recording: `alone`, or other runs of the same branches go on `beside` it. Nothing was written where its
+ * delivery is `gone`: its runs were recorded before.
  */
-export type Recorded = 'alone' | 'beside' | 'seen' | 'handled';
+export type Recorded = 'alone' | 'beside' | 'gone';
 
 export interface RunStore {
+  /** Keeps deliveries until their runs are recorded. Answers for each whether it is new: names are remembered for 30 days. */
+  keep(deliveries: readonly Delivery[]): Promise<readonly boolean[]>;
+  /** Deliveries whose runs are not recorded yet, oldest first. */
+  kept(limit: number): Promise<Delivery[]>;
   /**
-   * Records new runs and, in the same transaction, adds their jobs and remembers which deliveries were seen, and each
-   * run's commit as the head it handles. Answers one word a recording.
+   * Records new runs and, in the same transaction, adds their jobs, remembers each run's commit as the head it handles,
+   * and lets go of the delivery they come from. Answers one word a recording.
    */
   record(recordings: readonly Recording[]): Promise<readonly Recorded[]>;
   get(id: string): Promise<Run | undefined>;

@@ -1,5 +1,6 @@
 import { UserError } from '#core/errors.ts';
 import type {
+  Delivery,
   JobQueue,
   LogBatch,
   Recorded,
@@ -20,6 +21,7 @@ export function createMemoryRunStore(queue?: Pick<JobQueue, 'add'>): RunStore & 
   const unarchived = new Set<string>();
   const heads = new Map<string, string>();
   const deliveries = new Set<string>();
+  let kept: Delivery[] = [];
   const followers = new Set<{ id: string | undefined; onNews: (news: RunNews) => void }>();
 
   function tell(id: string, news: RunNews): void {
@@ -34,11 +36,18 @@ export function createMemoryRunStore(queue?: Pick<JobQueue, 'add'>): RunStore & 
     );
   }
 
-  function recordOne({ runs, delivery, unlessHandled }: Recording): Recorded {
-    const isHandled = runs.some((run) => heads.get(`${run.pipeline} ${run.branch}`) === run.commit);
-    if (unlessHandled === true && isHandled) return 'handled';
-    if (delivery !== undefined && deliveries.has(delivery)) return 'seen';
-    if (delivery !== undefined) deliveries.add(delivery);
+  function keepOne(delivery: Delivery): boolean {
+    if (deliveries.has(delivery.name)) return false;
+    deliveries.add(delivery.name);
+    kept.push(delivery);
+    return true;
+  }
+
+  function recordOne({ runs, delivery }: Recording): Recorded {
+    if (delivery !== undefined) {
+      if (!kept.some(({ name }) => name === delivery.name)) return 'gone';
+      kept = kept.filter(({ name }) => name !== delivery.name);
+    }
     for (const run of runs) {
       all.set(run.id, run);
       if (handlesHead(run)) heads.set(`${run.pipeline} ${run.branch}`, run.commit);
@@ -49,6 +58,8 @@ export function createMemoryRunStore(queue?: Pick<JobQueue, 'add'>): RunStore & 
   }
 
   return {
+    keep: async (some) => some.map(keepOne),
+    kept: async (limit) => kept.slice(0, limit),
     record: async (recordings) => recordings.map(recordOne),
     get: async (id) => all.get(id),
     list: async ({ pipeline, branch, since = 0, limit }) =>

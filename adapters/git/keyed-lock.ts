@@ -19,7 +19,7 @@ export function createKeyedLock(): KeyedLock {
 }
 
 /** Until what is before has ended. @throws the signal's reason when aborted sooner */
-export async function awaitTurn(before: Promise<unknown>, signal: AbortSignal): Promise<void> {
+async function awaitTurn(before: Promise<unknown>, signal: AbortSignal): Promise<void> {
   signal.throwIfAborted();
   const { promise: aborted, reject } = Promise.withResolvers<never>();
   function stop(): void {

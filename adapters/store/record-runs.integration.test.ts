@@ -6,12 +6,13 @@ import type { Redis } from 'ioredis';
 import { createJobQueue } from '#adapters/queue/job-queue.ts';
 import { QUEUE_PREFIX } from '#adapters/queue/settings.ts';
 import { PipelineSpec } from '#core/declarations/pipeline.ts';
-import type { JobQueue, RunNews, RunStore } from '#core/ports.ts';
+import type { Delivery, JobQueue, Recording, RunNews, RunStore } from '#core/ports.ts';
 import { jobsOf } from '#core/run/jobs-of.ts';
 import { newRun } from '#core/run/new-run.ts';
 import type { Run } from '#core/run/run.ts';
 import type { Running } from '../../test/tools/process.ts';
 import { startRedis } from '../../test/tools/redis.ts';
+import { keepDeliveries } from './deliveries.ts';
 import { connectRedis } from './redis.ts';
 import { channelOf } from './run-keys.ts';
 import { createAllNews } from './run-news.ts';
@@ -44,6 +45,10 @@ afterAll(async () => {
 function run(id: string, after = ONE, branch = 'main'): Run {
   const trigger = { kind: 'webhook' as const, ref: `refs/heads/${branch}`, after, who: 'ada' };
   return newRun({ id, pipeline: 'hello', spec, trigger, at: Number.parseInt(id, 36) });
+}
+
+function delivery(name: string): Delivery {
+  return { name, at: 1, trigger: run('r1').trigger, pipelines: ['hello'] };
 }
 
 async function ids(): Promise<string[]> {
@@ -114,23 +119,48 @@ describe('record', () => {
     expect(beside.map(({ id }) => id).toSorted()).toEqual(['r1', 'r3']);
   });
 
-  it('writes nothing of a delivery that was seen', async () => {
-    const answers = await runs.record([
-      { runs: [run('r1')], delivery: 'd1' },
-      { runs: [run('r2', TWO)], delivery: 'd1' },
-      { runs: [run('r3', TWO)], delivery: 'd2' },
+  it('lets go of the delivery that the runs are of, also where there are none', async () => {
+    const [one, two, three] = [delivery('d1'), delivery('d2'), delivery('d3')];
+    expect(await runs.keep([one, two, three])).toEqual([true, true, true]);
+    expect(await runs.kept(2)).toEqual([one, two]);
+    await runs.record([
+      { runs: [], delivery: three },
+      { runs: [run('r1')], delivery: one },
     ]);
-    expect(answers).toEqual(['alone', 'seen', 'beside']);
-    expect(await ids()).toEqual(['r3', 'r1']);
-    expect(await redis.llen(`${QUEUE_PREFIX}:build:wait`)).toBe(2);
+    expect(await runs.kept(10)).toEqual([two]);
+    expect(await ids()).toEqual(['r1']);
   });
 
-  it.each([{}, { delivery: 'd1', unlessHandled: true as const }])(
+  it('keeps a delivery once, for its name is remembered', async () => {
+    const [one, two] = [delivery('d1'), delivery('d2')];
+    expect(await runs.keep([one, two, { ...one, pipelines: [] }])).toEqual([true, true, false]);
+    expect(await runs.kept(10)).toEqual([one, two]);
+    await runs.record([{ runs: [run('r1')], delivery: one }]);
+    expect(await runs.keep([one])).toEqual([false]);
+    expect(await runs.kept(10)).toEqual([two]);
+  });
+
+  it('says the same of deliveries that come again since its answer was lost', async () => {
+    const two = [delivery('d1'), delivery('d2')];
+    expect(await keepDeliveries(redis, two, 'call')).toEqual([true, true]);
+    expect(await keepDeliveries(redis, two, 'call')).toEqual([true, true]);
+    expect(await runs.kept(10)).toEqual(two);
+  });
+
+  it('records nothing of a delivery whose runs were recorded before', async () => {
+    await runs.keep([delivery('d1')]);
+    await runs.record([{ runs: [run('r1')], delivery: delivery('d1') }]);
+    expect(await runs.record([{ runs: [run('r2')], delivery: delivery('d1') }])).toEqual(['gone']);
+    expect(await ids()).toEqual(['r1']);
+  });
+
+  it.each([{}, { delivery: delivery('d1') }])(
     'leaves alone what comes again after its answer was lost: %o',
     async (rest) => {
-      const recording = { runs: [run('r1')], ...rest };
+      const recording: Recording = { runs: [run('r1')], ...rest };
       const [job] = jobsOf(run('r1'));
       if (job === undefined) throw new Error('it has no job');
+      if (recording.delivery !== undefined) await runs.keep([recording.delivery]);
       await runs.record([recording]);
       await queue.remove(job);
       await runs.record([{ runs: [run('r2', TWO)] }]);
@@ -142,17 +172,6 @@ describe('record', () => {
       expect(await runs.handledHeads([run('r1')])).toEqual([TWO]);
     },
   );
-
-  it('writes nothing of a head that is handled, where that is asked for', async () => {
-    const answers = await runs.record([
-      { runs: [run('r1')], delivery: 'd1', unlessHandled: true },
-      { runs: [run('r2', ONE, 'other'), run('r3')], delivery: 'd2', unlessHandled: true },
-    ]);
-    expect(answers).toEqual(['alone', 'handled']);
-    expect(await ids()).toEqual(['r1']);
-    expect(await runs.record([{ runs: [run('r4')], delivery: 'd2' }])).toEqual(['beside']);
-    expect(await runs.handledHeads([run('r1'), run('r2', ONE, 'other')])).toEqual([ONE, undefined]);
-  });
 });
 
 describe('news of all runs', () => {

@@ -5,26 +5,20 @@ import type { Recorded, Recording } from '#core/ports.ts';
 import { jobsOf } from '#core/run/jobs-of.ts';
 import { handlesHead } from '#core/run/run.ts';
 import type { Run } from '#core/run/run.ts';
+import { DELIVERIES, textOf } from './deliveries.ts';
 import { HEADS, RUNS, UNFINISHED } from './run-keys.ts';
 
-const DELIVERY_KEPT_SECONDS = 30 * 24 * 3_600;
 /** As the script counts them. */
-const ANSWERS: readonly Recorded[] = ['alone', 'beside', 'seen', 'handled'];
+const ANSWERS: readonly Recorded[] = ['alone', 'beside', 'gone'];
 
 /**
- * ARGV: seconds that deliveries are kept, ms since the epoch, then per recording: delivery or '', '1' where only what is
- * not handled is wanted, how many runs, and per run: id, json, score, pipeline, branch, commit, '1' where that is its
- * branch's head, then queue, name, id and data of its job, or ''. Answers a number for each recording. What comes again, since
- * the connection broke before its answer was read, is recorded already: its runs may have gone on, and are left alone.
+ * ARGV: ms since the epoch, then per recording: the text of its delivery or '', how many runs, and per run: id, json, score,
+ * pipeline, branch, commit, '1' where that is its branch's head, then queue, name, id and data of its job, or ''. Answers a
+ * number for each recording. What comes again, since the connection broke before its answer was read, is recorded already:
+ * its runs may have gone on, and are left alone.
  */
 const RECORD = `${ADD_JOB}
 local FIELDS = 11
-local function isHandled(from, last)
-  for r = from, last, FIELDS do
-    if redis.call('HGET', '${HEADS}', ARGV[r + 3] .. ' ' .. ARGV[r + 4]) == ARGV[r + 5] then return true end
-  end
-  return false
-end
 local function record(r)
   local id, branch = ARGV[r], ARGV[r + 3] .. ' ' .. ARGV[r + 4]
   redis.call('SET', 'windlass:run:' .. id, ARGV[r + 1])
@@ -33,23 +27,21 @@ local function record(r)
   redis.call('ZADD', '${RUNS}', ARGV[r + 2], id)
   redis.call('ZADD', '${RUNS}:' .. ARGV[r + 3], ARGV[r + 2], id)
   if ARGV[r + 6] == '1' then redis.call('HSET', '${HEADS}', branch, ARGV[r + 5]) end
-  if ARGV[r + 7] ~= '' then addJob(ARGV[r + 7], ARGV[r + 8], ARGV[r + 9], ARGV[r + 10], ARGV[2]) end
+  if ARGV[r + 7] ~= '' then addJob(ARGV[r + 7], ARGV[r + 8], ARGV[r + 9], ARGV[r + 10], ARGV[1]) end
   return redis.call('SCARD', '${UNFINISHED}:' .. branch) > 1
 end
 local function isOurs(from, last)
   return from <= last and redis.call('EXISTS', 'windlass:run:' .. ARGV[from]) == 1
 end
 local answers = {}
-local i = 3
+local i = 2
 while i <= #ARGV do
-  local delivery, from = ARGV[i], i + 3
-  local last = from + FIELDS * ARGV[i + 2] - 1
+  local from = i + 2
+  local last = from + FIELDS * ARGV[i + 1] - 1
   local answer = 0
   if isOurs(from, last) then
     answer = 1
-  elseif ARGV[i + 1] == '1' and isHandled(from, last) then
-    answer = 3
-  elseif delivery ~= '' and not redis.call('SET', 'windlass:delivery:' .. delivery, '1', 'NX', 'EX', ARGV[1]) then
+  elseif ARGV[i] ~= '' and redis.call('LREM', '${DELIVERIES}', 1, ARGV[i]) == 0 then
     answer = 2
   else
     for r = from, last, FIELDS do
@@ -67,13 +59,12 @@ export async function recordRuns(
   redis: Redis,
   recordings: readonly Recording[],
 ): Promise<Recorded[]> {
-  const fields = recordings.flatMap(({ runs, delivery = '', unlessHandled = false }) => [
-    delivery,
-    unlessHandled ? '1' : '',
+  const fields = recordings.flatMap(({ runs, delivery }) => [
+    delivery === undefined ? '' : textOf(delivery),
     runs.length,
     ...runs.flatMap(runFields),
   ]);
-  const answers = await evaluate(redis, [DELIVERY_KEPT_SECONDS, Date.now(), ...fields]);
+  const answers = await evaluate(redis, [Date.now(), ...fields]);
   return answers.flatMap((answer) => ANSWERS[answer] ?? []);
 }
 

@@ -17,6 +17,7 @@ import {
   UNFINISHED,
 } from './run-keys.ts';
 import { createAllNews } from './run-news.ts';
+import { keepDeliveries, readDeliveries } from './deliveries.ts';
 import { recordRuns } from './record-runs.ts';
 import { subscribe } from './subscribe.ts';
 
@@ -41,6 +42,8 @@ return 1`;
 export function createRunStore(redis: Redis): RunStore {
   const news = createAllNews(redis);
   return {
+    keep: (deliveries) => keepDeliveries(redis, deliveries),
+    kept: (limit) => readDeliveries(redis, limit),
     record: (recordings) => news.recording(() => record(redis, recordings)),
     get: (id) => get(redis, id),
     list: (filter) => list(redis, filter),
@@ -58,12 +61,8 @@ async function record(
   recordings: readonly Recording[],
 ): Promise<{ fresh: Run[]; answer: Recorded[] }> {
   const answer = await recordRuns(redis, recordings);
-  const written = recordings.filter((_each, index) => isWritten(answer[index]));
+  const written = recordings.filter((_each, index) => answer[index] !== 'gone');
   return { fresh: written.flatMap(({ runs }) => runs), answer };
-}
-
-function isWritten(recorded: Recorded | undefined): boolean {
-  return recorded === 'alone' || recorded === 'beside';
 }
 
 async function handledHeads(

@@ -25,6 +25,7 @@ import { createDirectAnswers } from './direct-answers.ts';
 import { createMetrics } from './metrics/metrics.ts';
 import { openClusterRegistry } from './cluster-registry.ts';
 import { createRepositories } from './git/repositories.ts';
+import { createInbox } from './inbox.ts';
 import { createKnownPipelines } from './known-pipelines.ts';
 import { createOrchestrator } from './orchestrator.ts';
 import type { Orchestrator } from './orchestrator.ts';
@@ -122,6 +123,7 @@ beforeEach(async () => {
     pipelines,
     config,
     orchestrator,
+    inbox: createInbox({ runs, orchestrator, now: Date.now, log }),
     tokens: TOKENS,
     readSecret: createSecretReader({}),
     readStream: async () => undefined,
@@ -236,22 +238,6 @@ describe('runs', () => {
     expect(queue.jobs.size).toBe(0);
     const again = await app.inject({ ...post, url: `/api/v1/runs/${id}/retry` });
     expect(RunView.parse(again.json())).toMatchObject({ attempt: 2, commit: 'a'.repeat(40) });
-  });
-
-  it('does not run a delivery twice', async () => {
-    const trigger: Trigger = {
-      kind: 'webhook',
-      ref: 'refs/heads/main',
-      after: 'a'.repeat(40),
-      who: 'x',
-    };
-    const spec = declarations.pipelines['hello']?.spec;
-    const targets = spec === undefined ? [] : [{ pipeline: 'hello', spec }];
-    expect((await orchestrator.receiveAll(trigger, targets, 'one')).runs).toHaveLength(1);
-    expect(await orchestrator.receiveAll(trigger, targets, 'one')).toEqual({
-      runs: [],
-      seenBefore: true,
-    });
   });
 });
 

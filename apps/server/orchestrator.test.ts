@@ -4,7 +4,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { createMemoryJobQueue } from '#adapters/fake/job-queue.ts';
 import { createMemoryRunStore } from '#adapters/fake/run-store.ts';
 import { PipelineSpec } from '#core/declarations/pipeline.ts';
-import type { RunStore } from '#core/ports.ts';
+import type { Delivery, RunStore } from '#core/ports.ts';
 import type { Run, Trigger } from '#core/run/run.ts';
 import { createOrchestrator } from './orchestrator.ts';
 import type { Orchestrator } from './orchestrator.ts';
@@ -16,6 +16,15 @@ const spec = PipelineSpec.parse({
   deploy: [{ cluster: 'local', manifests: 'deploy' }],
 });
 const TARGET = { pipeline: 'forge', spec };
+const KNOWN = {
+  pipeline: {
+    apiVersion: 'windlass.dev/v1' as const,
+    kind: 'Pipeline' as const,
+    metadata: { name: 'forge' },
+    spec,
+  },
+  declaredIn: 'configuration' as const,
+};
 
 let runs: RunStore;
 let orchestrator: Orchestrator;
@@ -44,20 +53,34 @@ beforeEach(() => {
         },
       }),
     },
-    pipelines: { all: async () => [], find: async () => undefined },
+    pipelines: {
+      all: async () => [],
+      find: async (name) => find(name),
+    },
     now: () => 1,
     log: pino({ level: 'silent' }),
   });
 });
 
+function find(name: string): typeof KNOWN | undefined {
+  if (name === 'broken') throw new Error('it is broken');
+  return name === 'forge' ? KNOWN : undefined;
+}
+
 async function poll(head: string, handled?: string): Promise<Run | undefined> {
   return orchestrator.receiveHead({ branch: 'main', head, handled }, TARGET);
 }
 
-async function webhook(after: string): Promise<readonly Run[]> {
+async function keep(after: string, pipelines = ['forge']): Promise<Delivery> {
   const trigger: Trigger = { kind: 'webhook', ref: 'refs/heads/main', after, who: 'ada' };
   deliveries += 1;
-  return (await orchestrator.receiveAll(trigger, [TARGET], `d${deliveries}`)).runs;
+  const delivery = { name: `d${deliveries}`, at: 1, trigger, pipelines };
+  await runs.keep([delivery]);
+  return delivery;
+}
+
+async function webhook(after: string): Promise<void> {
+  await orchestrator.receiveDeliveries([await keep(after)]);
 }
 
 async function all(): Promise<string[]> {
@@ -73,19 +96,18 @@ describe('a head that was seen at a remote', () => {
   });
 
   it('gets no second run by a webhook that comes later', async () => {
-    const run = await poll(ONE);
-    expect(await webhook(ONE)).toEqual([run]);
+    await poll(ONE);
+    await webhook(ONE);
     expect(await all()).toEqual(['poll 1']);
   });
 
   it('gets no second run by any of many webhooks that come one after the other', async () => {
-    const run = await poll(ONE);
-    async function later(turns: number): Promise<readonly Run[]> {
+    await poll(ONE);
+    async function later(turns: number): Promise<void> {
       for (let turn = 0; turn < turns; turn += 1) await Promise.resolve();
       return webhook(ONE);
     }
-    const found = await Promise.all(Array.from({ length: 40 }, (_, turns) => later(turns)));
-    expect(found.flat()).toEqual(found.map(() => run));
+    await Promise.all(Array.from({ length: 40 }, (_, turns) => later(turns)));
     expect(await all()).toEqual(['poll 1']);
   });
 
@@ -105,6 +127,14 @@ describe('a head that was seen at a remote', () => {
     expect(await all()).toEqual(['webhook 1', 'poll 2', 'webhook 1']);
   });
 
+  it('waits where a webhook of the branch has no run yet, which would come after its own', async () => {
+    const kept = await keep(ONE);
+    expect(await poll(TWO)).toBeUndefined();
+    await orchestrator.receiveDeliveries([kept]);
+    expect(await poll(TWO, ONE)).toMatchObject({ commit: TWO });
+    expect(await all()).toEqual(['poll 2', 'webhook 1']);
+  });
+
   it('is old news where the branch got another run meanwhile', async () => {
     await webhook(ONE);
     await webhook(TWO);
@@ -112,7 +142,8 @@ describe('a head that was seen at a remote', () => {
   });
 
   it('is built already where it was found in the place of what a webhook told', async () => {
-    const [run] = await webhook(ONE);
+    await webhook(ONE);
+    const [run] = await runs.list({ limit: 1 });
     await runs.apply(run?.id ?? '', { kind: 'started', at: 2 });
     await runs.apply(run?.id ?? '', { kind: 'resolved', commit: TWO, subject: 'two', at: 3 });
     expect(await poll(TWO, ONE)).toBeUndefined();
@@ -128,6 +159,43 @@ describe('a head that was seen at a remote', () => {
     await webhook(ONE);
     await webhook(TWO);
     expect(await poll(ONE, TWO)).toMatchObject({ commit: ONE });
+  });
+});
+
+describe('a delivery', () => {
+  it('is let go of with its run', async () => {
+    const kept = await keep(ONE);
+    expect(await runs.kept(10)).toEqual([kept]);
+    await orchestrator.receiveDeliveries([kept]);
+    expect(await runs.kept(10)).toEqual([]);
+  });
+
+  it('has no run on a branch that the pipeline was taken from, nor a second one', async () => {
+    const other = { ...(await keep(ONE)), name: 'other' };
+    other.trigger = { ...other.trigger, ref: 'refs/heads/other' };
+    await runs.keep([other]);
+    const both = await runs.kept(10);
+    await orchestrator.receiveDeliveries(both);
+    await orchestrator.receiveDeliveries(both);
+    expect(await all()).toEqual(['webhook 1']);
+  });
+
+  it('holds up none that is recorded with it, where its run cannot be made', async () => {
+    const kept = await keep(ONE, ['broken']);
+    const trigger: Trigger = { kind: 'push', ref: 'refs/heads/other', after: TWO, who: 'ada' };
+    const received = orchestrator.receiveDeliveries([kept]);
+    const pushed = orchestrator.receive(trigger, TARGET);
+    await expect(received).rejects.toThrow('broken');
+    expect(await pushed).toMatchObject({ commit: TWO });
+  });
+
+  it('has no run of a pipeline that is declared no longer', async () => {
+    await orchestrator.receiveDeliveries([
+      await keep(ONE, ['gone', 'forge']),
+      await keep(TWO, ['gone']),
+    ]);
+    expect(await all()).toEqual(['webhook 1']);
+    expect(await runs.kept(10)).toEqual([]);
   });
 });
 

@@ -4,21 +4,21 @@ import type { BareRepository } from '#adapters/git/bare.ts';
 import { entryName } from '#core/declarations/pipeline.ts';
 import type { PipelineSpec } from '#core/declarations/pipeline.ts';
 import { UserError } from '#core/errors.ts';
-import type { JobQueue, Recorded, Recording, RunJob, RunStore } from '#core/ports.ts';
+import type { Delivery, JobQueue, Recording, RunJob, RunStore } from '#core/ports.ts';
 import { jobsOf } from '#core/run/jobs-of.ts';
 import { branchOf, newRun } from '#core/run/new-run.ts';
 import { handlesHead, isFinished } from '#core/run/run.ts';
 import type { Run, Trigger } from '#core/run/run.ts';
 import { isDeploying, isSupersededBy } from '#core/run/transition.ts';
+import { createKeyedLock } from '#adapters/git/keyed-lock.ts';
 import { createBatches } from './batches.ts';
 import type { KnownPipelines } from './known-pipelines.ts';
 import type { Releases } from './releases/releases.ts';
-import { createSharedLock } from './shared-lock.ts';
 
 const RECORD_TIMEOUT_MS = 60_000;
 const RECENT_RUNS = 20;
-/** Redis writes some while the next are read: one batch of all that come in would have each wait for the other. */
-const DELIVERIES = { atOnce: 4, most: 8 };
+/** There are a few for less than a second, unless Redis was away. */
+const MOST_KEPT = 1_000;
 /** The first ones of a UUID are all random. */
 const ID_DIGITS = 12;
 
@@ -33,10 +33,10 @@ interface Branch {
 }
 
 /** Runs to make and to record; none where there is nothing to record after all. */
-interface Wanted extends Omit<Recording, 'runs'> {
+interface Wanted {
   /** Branches of which `make` wants to know the state. */
   of: readonly Branch[];
-  make: (state: BranchState) => Promise<readonly Run[]>;
+  make: (state: BranchState) => Promise<readonly Recording[]>;
 }
 
 /** As it is while one batch is made: nobody else records meanwhile. */
@@ -47,23 +47,18 @@ interface BranchState {
   earlier: readonly Run[];
 }
 
-interface Made {
-  runs: readonly Run[];
-  recorded: Recorded;
-}
-
 /** Makes runs of triggers and sees to it that each unfinished run has its job. */
 export interface Orchestrator {
-  /** A new run, recorded and queued; with a delivery that was seen before, nothing. */
+  /** A new run, recorded and queued. */
   receive(trigger: Trigger, target: Target): Promise<Run>;
-  receiveAll(
-    trigger: Trigger,
-    targets: readonly Target[],
-    delivery: string,
-  ): Promise<{ runs: readonly Run[]; seenBefore: boolean }>;
   /**
-   * A run for the head that a branch was seen to have. None where it has one already, or where the branch was given
-   * another run since `handled` was asked for: what was seen may be older than that.
+   * Records the runs of deliveries that were kept, all or none of them, and lets go of them. No run of what a look at the
+   * remote was faster with, nor where the pipeline runs on the branch no more.
+   */
+  receiveDeliveries(deliveries: readonly Delivery[]): Promise<void>;
+  /**
+   * A run for the head that a branch was seen to have. None where it has one already, where a webhook of the branch waits
+   * for its run, or where the branch was given another one since `handled` was asked for: what was seen may be older.
    */
   receiveHead(
     seen: { branch: string; head: string; handled: string | undefined },
@@ -90,7 +85,7 @@ export interface OrchestratorDependencies {
 
 export function createOrchestrator(dependencies: OrchestratorDependencies): Orchestrator {
   const { runs, queue, releases, pipelines, log } = dependencies;
-  const lock = createSharedLock();
+  const lock = createKeyedLock();
   let firstAt: Promise<number> | undefined;
   let lastAt = 0;
 
@@ -123,64 +118,52 @@ export function createOrchestrator(dependencies: OrchestratorDependencies): Orch
   }
 
   function alone<T>(use: () => Promise<T>): Promise<T> {
-    return lock.alone(AbortSignal.timeout(RECORD_TIMEOUT_MS), use);
+    return lock('record', AbortSignal.timeout(RECORD_TIMEOUT_MS), use);
   }
 
+  /** Answers the runs that were made; what cannot be made fails alone. */
   const record = createBatches((batch: readonly Wanted[]) =>
-    alone(async () => write(await makeAll(batch))),
+    alone(async () => {
+      const made = await makeAll(batch);
+      await write(made.flatMap((each) => (each.status === 'fulfilled' ? each.value : [])));
+      return made.map((each) =>
+        each.status === 'fulfilled'
+          ? { status: each.status, value: each.value.flatMap(({ runs: own }) => own) }
+          : each,
+      );
+    }),
   );
-  /** Only of what asks for no branch's state, so that it matters to none what the others record. */
-  const recordDelivery = createBatches(
-    (batch: readonly Wanted[]) =>
-      lock.beside(AbortSignal.timeout(RECORD_TIMEOUT_MS), () => inOrder(batch)),
-    DELIVERIES,
-  );
-  let sent: Promise<unknown> = Promise.resolve();
 
-  /** Made and sent when those that came before are; not when they are written. */
-  async function inOrder(batch: readonly Wanted[]): Promise<Made[]> {
-    const before = sent;
-    const sending = (async () => {
-      await before;
-      const recordings = await makeAll(batch);
-      return { made: write(recordings) };
-    })();
-    sent = sending.catch(() => undefined);
-    return (await sending).made;
-  }
-
-  async function makeAll(batch: readonly Wanted[]): Promise<Recording[]> {
-    const recordings: Recording[] = [];
+  async function makeAll(
+    batch: readonly Wanted[],
+  ): Promise<PromiseSettledResult<readonly Recording[]>[]> {
+    const all: PromiseSettledResult<readonly Recording[]>[] = [];
     const earlier: Run[] = [];
     const handled = await readHandled(batch.flatMap(({ of }) => of));
     const state = { earlier, handled: (of: Branch) => handled.get(keyOf(of)) };
-    // One after the other, so that a later run never builds an earlier head.
-    for (const { of: _of, make, ...rest } of batch) {
-      const own = await make(state);
-      recordings.push({ ...rest, runs: own });
-      // Whether others are recorded, is known only later.
-      if (rest.unlessHandled === undefined) earlier.push(...own);
-      for (const run of own.filter(handlesHead)) handled.set(keyOf(run), run.commit);
+    function note(made: readonly Run[]): void {
+      earlier.push(...made);
+      for (const run of made.filter(handlesHead)) handled.set(keyOf(run), run.commit);
     }
-    return recordings;
+    // One after the other, so that a later run never builds an earlier head.
+    for (const { make } of batch) {
+      const [made] = await Promise.allSettled([make(state)]);
+      if (made.status === 'fulfilled') for (const { runs: own } of made.value) note(own);
+      all.push(made);
+    }
+    return all;
   }
 
-  async function write(recordings: readonly Recording[]): Promise<Made[]> {
+  async function write(recordings: readonly Recording[]): Promise<void> {
     const answers = await runs.record(recordings);
-    const made = recordings.map((each, index) => ({
-      runs: each.runs,
-      recorded: answers[index] ?? 'seen',
-    }));
-    const beside = made
-      .filter(({ recorded }) => recorded === 'beside')
-      .flatMap((each) => each.runs);
-    if (beside.length > 0) {
-      // Whoever waits need not wait for this; were it lost, the sweep would do it.
-      supersedeAmong(beside).catch((error: unknown) =>
-        log.error({ err: error }, 'older runs were not superseded; the sweep tries again'),
-      );
-    }
-    return made;
+    const beside = recordings.flatMap((each, index) =>
+      answers[index] === 'beside' ? each.runs : [],
+    );
+    if (beside.length === 0) return;
+    // Whoever waits need not wait for this; were it lost, the sweep would do it.
+    supersedeAmong(beside).catch((error: unknown) =>
+      log.error({ err: error }, 'older runs were not superseded; the sweep tries again'),
+    );
   }
 
   async function supersedeAmong(branches: readonly Run[]): Promise<void> {
@@ -201,8 +184,7 @@ export function createOrchestrator(dependencies: OrchestratorDependencies): Orch
   }
 
   async function recordOne(make: () => Promise<Run>): Promise<Run> {
-    const { runs: made } = await record({ of: [], make: async () => [await make()] });
-    const [run] = made;
+    const [run] = await record({ of: [], make: async () => [{ runs: [await make()] }] });
     if (run === undefined) throw new Error('no run was made');
     return run;
   }
@@ -249,41 +231,17 @@ export function createOrchestrator(dependencies: OrchestratorDependencies): Orch
 
   async function receive(trigger: Trigger, target: Target): Promise<Run> {
     let found: Run | undefined;
-    const { runs: made } = await record({
+    const [made] = await record({
       of: [branchIn(trigger, target)],
       async make(state) {
         const now = await ofHead(trigger, target);
         found = await foundAlready(now, target, state);
-        return found === undefined ? [await freshRun(target, now)] : [];
+        return found === undefined ? [{ runs: [await freshRun(target, now)] }] : [];
       },
     });
-    const run = made[0] ?? found;
+    const run = made ?? found;
     if (run === undefined) throw new Error('no run was made');
     return run;
-  }
-
-  /** Of what some branch's newest run is for already: it may be that somebody who looked was faster. */
-  async function receiveHandled(
-    trigger: Trigger,
-    targets: readonly Target[],
-    delivery: string,
-  ): Promise<{ runs: readonly Run[]; seenBefore: boolean }> {
-    const found: Run[] = [];
-    const { runs: made, recorded } = await record({
-      of: targets.map((target) => branchIn(trigger, target)),
-      async make(state) {
-        const fresh: Run[] = [];
-        for (const target of targets) {
-          const already = await foundAlready(trigger, target, state);
-          if (already === undefined) fresh.push(await freshRun(target, trigger));
-          else found.push(already);
-        }
-        return fresh;
-      },
-      delivery,
-    });
-    const isSeen = recorded === 'seen';
-    return { runs: isSeen ? [] : [...found, ...made], seenBefore: isSeen };
   }
 
   /** Hooks of two pushes may come in the wrong order: what the branch has by now is what is to be built. */
@@ -307,6 +265,31 @@ export function createOrchestrator(dependencies: OrchestratorDependencies): Orch
     return same !== undefined && (wasLookedUp(trigger) || wasLookedUp(same.trigger))
       ? same
       : undefined;
+  }
+
+  async function runsOf(
+    { name, trigger, pipelines: names }: Delivery,
+    state: BranchState,
+  ): Promise<Run[]> {
+    const made: Run[] = [];
+    for (const pipeline of names) {
+      const spec = (await pipelines.find(pipeline))?.pipeline.spec;
+      if (spec === undefined || !spec.source.branches.includes(branchOf(trigger.ref))) {
+        log.warn({ delivery: name, pipeline, ref: trigger.ref }, 'it runs on this no more');
+      } else if ((await foundAlready(trigger, { pipeline, spec }, state)) === undefined) {
+        made.push(await freshRun({ pipeline, spec }, trigger));
+      }
+    }
+    return made;
+  }
+
+  /** Whether a webhook of the branch was kept that has no run yet. */
+  async function isToldOf(of: Branch): Promise<boolean> {
+    const kept = await runs.kept(MOST_KEPT);
+    return kept.some(
+      ({ trigger, pipelines: names }) =>
+        names.includes(of.pipeline) && branchOf(trigger.ref) === of.branch,
+    );
   }
 
   async function knownRun(id: string): Promise<Run> {
@@ -339,7 +322,7 @@ export function createOrchestrator(dependencies: OrchestratorDependencies): Orch
         if (await isReleased(target, head, handled(of))) return [];
         const run = await freshRun(target, { kind: 'sweep', ref, after: head, who: 'windlass' });
         log.info({ run: run.id, pipeline: target.pipeline, branch }, 'a pushed head had no run');
-        return [run];
+        return [{ runs: [run] }];
       },
     });
   }
@@ -355,34 +338,37 @@ export function createOrchestrator(dependencies: OrchestratorDependencies): Orch
 
   return {
     receive,
-    async receiveAll(trigger, targets, delivery) {
-      const { runs: made, recorded } = await recordDelivery({
-        of: [],
-        make: () => Promise.all(targets.map((target) => freshRun(target, trigger))),
-        delivery,
-        unlessHandled: true,
+    async receiveDeliveries(deliveries) {
+      await record({
+        of: deliveries.flatMap(({ pipelines: names, trigger }) =>
+          names.map((pipeline) => ({ pipeline, branch: branchOf(trigger.ref) })),
+        ),
+        async make(state) {
+          const made: Recording[] = [];
+          for (const delivery of deliveries)
+            made.push({ runs: await runsOf(delivery, state), delivery });
+          return made;
+        },
       });
-      if (recorded === 'handled') return receiveHandled(trigger, targets, delivery);
-      return recorded === 'seen'
-        ? { runs: [], seenBefore: true }
-        : { runs: made, seenBefore: false };
     },
     async receiveHead({ branch, head, handled }, target) {
       const of = { pipeline: target.pipeline, branch };
-      const { runs: made } = await record({
+      const [made] = await record({
         of: [of],
         async make(state) {
           const now = state.handled(of);
           if (now !== handled || now === head) return [];
+          // What it tells was pushed before: a run of its own would come after that of the head.
+          if (await isToldOf(of)) return [];
           if (await isReleased(target, head, now)) return [];
           // A webhook's commit that was not on the branch: its head was built instead.
           const newest = (await recentRuns(of, state)).find(handlesHead);
           if (newest?.commit === head) return [];
           const trigger = { ref: `refs/heads/${branch}`, after: head, who: 'windlass' };
-          return [await freshRun(target, { kind: 'poll', ...trigger })];
+          return [{ runs: [await freshRun(target, { kind: 'poll', ...trigger })] }];
         },
       });
-      return made[0];
+      return made;
     },
     async retry(id, who) {
       const run = await knownRun(id);

@@ -321,12 +321,12 @@ describe('a server', () => {
     ['what is no push', 'push', { repository: PUSH.repository }, 'd6', 400, undefined],
     ['no delivery id', 'push', PUSH, '', 400, undefined],
     ['a ping', 'ping', { repository: PUSH.repository }, 'd7', 200, undefined],
-  ])('answers a webhook with %s', async (_case, event, payload, delivery, status, runs) => {
+  ])('answers a webhook with %s', async (_case, event, payload, delivery, status, count) => {
     const body = JSON.stringify(payload);
     const answer = await webhook(body, event, delivery, 'shared secret');
     expect(answer.status).toBe(status);
-    const { runs: started } = (await answer.json()) as { runs?: string[] };
-    expect(started?.length).toBe(runs);
+    const { pipelines } = (await answer.json()) as { pipelines?: string[] };
+    expect(pipelines?.length).toBe(count);
   });
 
   const GENERIC = {
@@ -342,11 +342,11 @@ describe('a server', () => {
     ['another branch', { ...GENERIC, ref: 'refs/heads/x' }, 200, 0],
     ['an unknown repository', { ...GENERIC, url: elsewhere.clone_url }, 401, undefined],
     ['a misspelt field', { ...GENERIC, sha: '1' }, 400, undefined],
-  ])('answers a generic webhook with %s', async (_case, payload, status, runs) => {
+  ])('answers a generic webhook with %s', async (_case, payload, status, count) => {
     const answer = await genericWebhook(JSON.stringify(payload), 'shared secret');
     expect(answer.status).toBe(status);
-    const { runs: started } = (await answer.json()) as { runs?: string[] };
-    expect(started?.length).toBe(runs);
+    const { pipelines } = (await answer.json()) as { pipelines?: string[] };
+    expect(pipelines?.length).toBe(count);
   });
 
   it('tells a generic delivery by its id, where it has one', async () => {
@@ -354,8 +354,32 @@ describe('a server', () => {
     expect((await genericWebhook(body, 'shared secret', '1')).status).toBe(202);
     expect((await genericWebhook(body, 'shared secret', '1')).status).toBe(200);
     expect((await genericWebhook(body, 'wrong', '2')).status).toBe(401);
-    expect((await newestRun('forge'))?.trigger).toMatchObject({ kind: 'webhook', who: 'nightly' });
+    const run = await until(() => runOf('c'.repeat(40)));
+    expect(run.trigger).toMatchObject({ kind: 'webhook', who: 'nightly' });
   });
+
+  it('makes runs of webhooks that were kept when it was killed', async () => {
+    await server.close();
+    const trigger = { ref: 'refs/heads/main', after: 'e'.repeat(40), who: 'ann' };
+    await createRunStore(store).keep([
+      {
+        name: 'github:k1',
+        at: Date.now(),
+        trigger: { kind: 'webhook', ...trigger },
+        pipelines: ['forge'],
+      },
+    ]);
+    server = await startServer(options);
+    expect((await until(() => runOf(trigger.after))).trigger).toMatchObject(trigger);
+    expect(await createRunStore(store).kept(10)).toEqual([]);
+    const body = JSON.stringify({ ...PUSH, after: trigger.after });
+    expect((await webhook(body, 'push', 'k1', 'shared secret')).status).toBe(200);
+  });
+
+  async function runOf(wanted: string): Promise<RunView | undefined> {
+    const newest = await newestRun('forge');
+    return newest?.commit === wanted ? newest : undefined;
+  }
 
   it('refuses webhooks that are signed wrongly, and those that are too long', async () => {
     const body = JSON.stringify(PUSH);

@@ -39,6 +39,7 @@ import { createRepositories } from './git/repositories.ts';
 import type { Repositories } from './git/repositories.ts';
 import { readKeep } from './keep.ts';
 import { createDirectAnswers } from './direct-answers.ts';
+import { createInbox } from './inbox.ts';
 import { createKnownPipelines } from './known-pipelines.ts';
 import { createOrchestrator } from './orchestrator.ts';
 import { createMetrics } from './metrics/metrics.ts';
@@ -180,6 +181,8 @@ async function start(
     log,
   });
 
+  const inbox = createInbox({ runs, orchestrator, now: Date.now, log });
+
   const readSecret = createSecretReader(machine);
   const remotes = createRemotePolls({
     declared: () => config.declarations().pipelines,
@@ -264,6 +267,7 @@ async function start(
     pipelines,
     config,
     orchestrator,
+    inbox,
     tokens,
     readSecret,
     remotes,
@@ -304,6 +308,7 @@ async function start(
   await lock.tell(url);
   const background = Promise.all([
     orchestrator.watch(signal),
+    inbox.run(signal),
     archive.watch(signal),
     every(SWEEP_MS, () => archive.sweep(), signal, log),
     every(config.pollMs, () => refreshConfig(signal), signal, log),

@@ -520,6 +520,7 @@ describe.sequential('from push to running', () => {
     const good = `sha256=${createHmac('sha256', 'webhook secret').update(body).digest('hex')}`;
     expect((await send(`sha256=${'0'.repeat(64)}`, 'd0')).status).toBe(401);
     expect((await send(good, 'd1')).status).toBe(202);
+    await expect.poll(() => windlass.lastRun('hooked')).toMatchObject({ commit });
     const run = await windlass.lastRun('hooked');
     expect((await windlass.runUntil(run.id, ({ endedAt }) => endedAt !== undefined)).state).toBe(
       'succeeded',

@@ -3,7 +3,8 @@ import { z } from 'zod';
 import type { Pipeline } from '#core/declarations/pipeline.ts';
 import { UserError } from '#core/errors.ts';
 import { branchOf } from '#core/run/new-run.ts';
-import type { Orchestrator } from '../orchestrator.ts';
+import type { Trigger } from '#core/run/run.ts';
+import type { Inbox } from '../inbox.ts';
 import { readInput } from '../read-input.ts';
 import { findSigner } from './webhook-signature.ts';
 import type { SignatureDependencies } from './webhook-signature.ts';
@@ -12,7 +13,7 @@ const COMMIT = /^[0-9a-f]{40}(?:[0-9a-f]{24})?$/;
 const BODY_BYTES = 5 * 1_024 * 1_024;
 
 export type WebhookDependencies = SignatureDependencies & {
-  orchestrator: Pick<Orchestrator, 'receiveAll'>;
+  inbox: Pick<Inbox, 'accept'>;
 };
 
 const Repository = z.object({
@@ -35,6 +36,12 @@ interface Pushed {
   after: string;
   isDeleted: boolean;
   who: string;
+}
+
+/** Those that a run was or will be recorded of, or why there are none. */
+interface Received {
+  pipelines: readonly string[];
+  ignored?: string;
 }
 
 const DeliveryId = z.string().min(1).max(200);
@@ -62,7 +69,7 @@ export async function webhookRoutes(
     if (event !== 'push') {
       signer.pipelinesAt(Object.values(readInput(Event, payload).repository));
       if (event === 'ping') return { answer: 'pong' };
-      return { runs: [], ignored: `events of the kind ${event} start nothing` };
+      return { pipelines: [], ignored: `events of the kind ${event} start nothing` };
     }
     const { repository, ref, before, after, deleted, pusher } = readInput(Push, payload);
     const pipelines = signer.pipelinesAt(Object.values(repository));
@@ -91,30 +98,27 @@ async function receivePush(
   push: Pushed,
   pipelines: readonly Pipeline[],
   delivery: string,
-  { orchestrator }: WebhookDependencies,
-): Promise<{ runs: string[]; ignored?: string }> {
-  if (push.isDeleted) return { runs: [], ignored: `${push.ref} was deleted` };
+  { inbox }: WebhookDependencies,
+): Promise<Received> {
+  if (push.isDeleted) return { pipelines: [], ignored: `${push.ref} was deleted` };
   if (!push.ref.startsWith('refs/heads/'))
-    return { runs: [], ignored: `${push.ref} is not a branch` };
+    return { pipelines: [], ignored: `${push.ref} is not a branch` };
   const branch = branchOf(push.ref);
-  const targets = pipelines
+  const names = pipelines
     .filter(({ spec }) => spec.source.branches.includes(branch))
-    .map(({ metadata, spec }) => ({ pipeline: metadata.name, spec }));
-  if (targets.length === 0)
-    return { runs: [], ignored: `no pipeline of this repository runs on ${branch}` };
-  const { runs, seenBefore } = await orchestrator.receiveAll(
-    {
-      kind: 'webhook',
-      ref: push.ref,
-      ...(push.before === undefined || isZero(push.before) ? {} : { before: push.before }),
-      after: push.after,
-      who: push.who,
-    },
-    targets,
-    delivery,
-  );
-  const ids = runs.map(({ id }) => id);
-  return seenBefore ? { runs: ids, ignored: 'this delivery was received before' } : { runs: ids };
+    .map(({ metadata }) => metadata.name);
+  if (names.length === 0)
+    return { pipelines: [], ignored: `no pipeline of this repository runs on ${branch}` };
+  const trigger: Trigger = {
+    kind: 'webhook',
+    ref: push.ref,
+    ...(push.before === undefined || isZero(push.before) ? {} : { before: push.before }),
+    after: push.after,
+    who: push.who,
+  };
+  return (await inbox.accept({ name: delivery, trigger, pipelines: names }))
+    ? { pipelines: names }
+    : { pipelines: [], ignored: 'this delivery was received before' };
 }
 
 function parseJson(body: Buffer): unknown {
