@@ -263,6 +263,31 @@ describe('a Pod', () => {
       'Degraded',
       'web in x: CrashLoopBackOff: OOMKilled, 3 restarts',
     ],
+    [
+      'that crashes again and again, while it waits to be started once more',
+      pod({
+        restartCount: 3,
+        state: { terminated: { exitCode: 3, reason: 'Error', message: 'no database' } },
+        lastState: { terminated: { exitCode: 4, reason: 'Error' } },
+      }),
+      'Degraded',
+      'web in x: CrashLoopBackOff: exit code 3, 3 restarts; last lines: no database',
+    ],
+    [
+      'that has crashed after it had run for long',
+      pod({
+        restartCount: 3,
+        state: {
+          terminated: {
+            exitCode: 3,
+            startedAt: '2026-01-01T00:00:00Z',
+            finishedAt: '2026-01-01T00:10:00Z',
+          },
+        },
+      }),
+      'Progressing',
+      'is not ready yet',
+    ],
     ['that has completed', pod({}, { phase: 'Succeeded' }), 'Healthy', ''],
     ['that was evicted', pod({}, { phase: 'Failed', reason: 'Evicted' }), 'Degraded', 'Evicted'],
     [

@@ -42,6 +42,7 @@ function pod(name: string, template: string, createdAt: number, reason?: string)
     resourceVersion: '1',
     template,
     isEnding: false,
+    backingOff: [],
     ready: reason === undefined,
     createdAt,
     containers: [

@@ -15,6 +15,8 @@ import type { ResourceKey } from '#core/resources/resource.ts';
 const CRASHES = 3;
 /** Characters of what a container said at its end. */
 const MOST_SAID = 500;
+/** What has run for so long before it ended is started again at once; Kubernetes waits ever longer with all else. */
+const BACK_OFF_RESET_MS = 600_000;
 /** Kubernetes goes on trying, but no try will do: what they name has to change. */
 const HOPELESS = new Set([
   'ImagePullBackOff',
@@ -36,10 +38,12 @@ export interface KeptPod extends PodStatus {
   unschedulable?: string;
   /** What Kubernetes has met with in starting it. */
   warning?: string;
+  /** Its containers that have ended again, and wait to be started. */
+  backingOff: readonly string[];
 }
 
 export function podHealth(object: LiveObject): Seen {
-  const pod = keptPod(object);
+  const pod = withBackOff(keptPod(object));
   const trouble = troubleOf(pod);
   if (trouble !== undefined)
     return { health: { status: 'Degraded', reason: trouble }, summary: trouble, isFinal: true };
@@ -54,6 +58,24 @@ export function podHealth(object: LiveObject): Seen {
     return { health: { status: 'Healthy', reason: '' }, summary: 'ready', isRunning: true };
   const reason = pod.unschedulable ?? 'is not ready yet';
   return { health: { status: 'Progressing', reason }, summary: reason };
+}
+
+/**
+ * Kubernetes tells CrashLoopBackOff either for as long as it waits or, as 1.36 does, for a moment at the end of that, and how
+ * the container has ended before: here it is told all the time.
+ */
+export function withBackOff(pod: KeptPod): KeptPod {
+  if (pod.backingOff.length === 0) return pod;
+  return {
+    ...pod,
+    containers: pod.containers.map((container) => {
+      if (!pod.backingOff.includes(container.name)) return container;
+      const { reason = '', exitCode = 0, message, last: _last, ...others } = container;
+      const said = message === undefined ? {} : { message };
+      const last = { reason, exitCode, ...said };
+      return { ...others, state: 'waiting', reason: 'CrashLoopBackOff', last };
+    }),
+  };
 }
 
 /** Why a pod will not get well by itself, with its container. */
@@ -95,6 +117,8 @@ export function keptPod(object: LiveObject): KeptPod {
   const { metadata } = object;
   const status = fieldsOf(object['status']);
   const phase = textAt(status, 'phase');
+  const isAtEnd = phase === 'Succeeded' || phase === 'Failed';
+  const isEnding = metadata.deletionTimestamp !== undefined;
   const conditions = conditionsOf(status);
   const unschedulable = conditions.find(
     (each) => each.type === 'PodScheduled' && each.status === 'False',
@@ -108,9 +132,9 @@ export function keptPod(object: LiveObject): KeptPod {
     namespace: metadata.namespace ?? '',
     owner: keeperOf(object),
     template: metadata.labels?.['pod-template-hash'] ?? '',
-    isEnding: metadata.deletionTimestamp !== undefined,
+    isEnding,
     ...(ip === '' ? {} : { ip }),
-    ...(phase === 'Succeeded' || phase === 'Failed' ? { phase } : {}),
+    ...(isAtEnd ? { phase } : {}),
     ...(reason === '' ? {} : { reason }),
     ready: conditions.some((each) => each.type === 'Ready' && each.status === 'True'),
     createdAt: Date.parse(metadata.creationTimestamp ?? ''),
@@ -118,10 +142,43 @@ export function keptPod(object: LiveObject): KeptPod {
       ...listAt(status, 'initContainerStatuses'),
       ...listAt(status, 'containerStatuses'),
     ].map(containerStatus),
+    backingOff: isEnding || isAtEnd ? [] : backingOffIn(fieldsOf(object['spec']), status),
     ...(unschedulable === undefined
       ? {}
       : { unschedulable: `no node takes it: ${unschedulable.message}` }),
   };
+}
+
+function backingOffIn(spec: Fields, status: Fields): string[] {
+  const policy = textAt(spec, 'restartPolicy') || 'Always';
+  const init = policy === 'Always' ? 'OnFailure' : policy;
+  return [
+    ...namesBackingOff(
+      listAt(status, 'initContainerStatuses'),
+      listAt(spec, 'initContainers'),
+      init,
+    ),
+    ...namesBackingOff(listAt(status, 'containerStatuses'), listAt(spec, 'containers'), policy),
+  ];
+}
+
+/** The first time it is started again at once. */
+function namesBackingOff(
+  statuses: readonly Fields[],
+  containers: readonly Fields[],
+  policy: string,
+): string[] {
+  return statuses.flatMap((each) => {
+    const name = textAt(each, 'name');
+    const ended = fieldsOf(each['state'])['terminated'];
+    if (ended === undefined || (numberAt(each, 'restartCount') ?? 0) === 0) return [];
+    const own = containers.find((container) => textAt(container, 'name') === name) ?? {};
+    const rule = textAt(own, 'restartPolicy') || policy;
+    const { exitCode, startedAt, finishedAt } = fieldsOf(ended);
+    const isStartedAgain = rule === 'Always' || (rule === 'OnFailure' && exitCode !== 0);
+    const ranMs = Date.parse(String(finishedAt)) - Date.parse(String(startedAt));
+    return isStartedAgain && !(ranMs >= BACK_OFF_RESET_MS) ? [name] : [];
+  });
 }
 
 /** The workload that keeps it: a Deployment's ReplicaSet has its name and the hash that is on the pod too. */

@@ -10,6 +10,7 @@ export function keptPod(fields: Partial<KeptPod> = {}): KeptPod {
     owner: 'Deployment/shop/web',
     template: 'x',
     isEnding: false,
+    backingOff: [],
     ready: false,
     createdAt: 0,
     containers: [],

@@ -2,7 +2,7 @@ import { PODS } from '#adapters/kubernetes/pod-logs.ts';
 import type { PodStatus } from '#core/engine.ts';
 import type { UserError } from '#core/errors.ts';
 import { cronJobOf } from '#core/kubernetes/cron-job.ts';
-import { keptPod } from '#core/kubernetes/pod-health.ts';
+import { keptPod, withBackOff } from '#core/kubernetes/pod-health.ts';
 import type { KeptPod } from '#core/kubernetes/pod-health.ts';
 import type { ResourceKey } from '#core/resources/resource.ts';
 import type { KubernetesContext } from './context.ts';
@@ -67,7 +67,7 @@ export function createLivePods(
     byKeeper() {
       const found = new Map<ResourceKey, KeptPod[]>();
       for (const pod of all()) {
-        const told = warnings.told(lastLines.told(pod));
+        const told = withBackOff(warnings.told(lastLines.told(pod)));
         for (const keeper of keepersOf(pod)) {
           const others = found.get(keeper);
           if (others === undefined) found.set(keeper, [told]);
@@ -95,6 +95,7 @@ export function shownPod({
   isEnding: _isEnding,
   unschedulable: _unschedulable,
   warning: _warning,
+  backingOff: _backingOff,
   ...pod
 }: KeptPod): PodStatus {
   return pod;
