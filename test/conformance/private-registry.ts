@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connectDocker } from '#adapters/docker/connect.ts';
-import { pushImage, tagImage } from '#adapters/docker/push.ts';
+import { pushImage } from '#adapters/docker/push.ts';
 import { startRegistry } from '../tools/registry.ts';
 
 /** Of `secret`, by bcrypt. */
@@ -27,14 +27,16 @@ export async function startPrivateRegistry(): Promise<PrivateRegistry> {
     const [name, tag = ''] = image.split(':');
     const target = { repository: `${registry.host}/${name}`, tag };
     const login = { username: 'ann', password: 'secret', serveraddress: registry.host };
-    const signal = AbortSignal.timeout(PUSH_MS);
-    await tagImage(docker, 'busybox:1.36', target, signal);
+    // An image of its own: a kubelet that has pulled one with a login asks for that login whatever the image is called.
+    const container = await docker.createContainer({ Image: 'busybox:1.36' });
+    await container.commit({ repo: target.repository, tag });
+    await container.remove();
     await pushImage(
       docker,
       target,
       () => Promise.resolve(login),
       () => undefined,
-      signal,
+      AbortSignal.timeout(PUSH_MS),
     );
     await docker.getImage(`${target.repository}:${tag}`).remove();
     pushed.push(`${target.repository}:${tag}`);
