@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { isApiStatus } from '#adapters/kubernetes/api-error.ts';
 import type { KubeClient } from '#adapters/kubernetes/client.ts';
 import { listObjects } from '#adapters/kubernetes/objects.ts';
+import { PODS } from '#adapters/kubernetes/pod-logs.ts';
 import { pathOf } from '#core/kubernetes/api-kind.ts';
 import type { ApiKind } from '#core/kubernetes/api-kind.ts';
 import { MARK } from '#core/kubernetes/marks.ts';
@@ -56,16 +57,19 @@ export async function enterCluster(
       .map(({ metadata }) => metadata.name);
     await Promise.all(own.map((name) => free(hand, name)));
     const defined = await listObjects(hand, DEFINITIONS, {}, NEVER);
+    const areLeft = await removeInventories(hand, isOwner);
     const gone = [
       ...own.map((name) => [NAMESPACES, name] as const),
       ...defined
         .map(({ metadata }) => metadata.name)
         .filter((name) => name.endsWith(`.${group}`))
         .map((name) => [DEFINITIONS, name] as const),
-      ...(hadInventories ? [] : [[NAMESPACES, INVENTORIES] as const]),
+      // Somebody else may have come to use it.
+      ...(hadInventories || areLeft ? [] : [[NAMESPACES, INVENTORIES] as const]),
     ];
-    if (hadInventories) await removeInventories(hand, isOwner);
     await Promise.all(gone.map(([kind, name]) => remove(hand, kind, name)));
+    await Promise.all(own.map((name) => endPods(hand, name)));
+    await Promise.all(gone.map(([kind, name]) => untilGone(hand, kind, name)));
   }
 
   return { namespace, group, leave };
@@ -87,15 +91,29 @@ async function free(hand: KubeClient, namespace: string): Promise<void> {
   }
 }
 
+/** Whether there are others'. */
 async function removeInventories(
   hand: KubeClient,
   isOwner: (owner: string) => boolean,
-): Promise<void> {
-  for (const object of await listObjects(hand, CONFIG_MAPS, { namespace: INVENTORIES }, NEVER)) {
+): Promise<boolean> {
+  const scope = { namespace: INVENTORIES, labelSelector: 'windlass.dev/inventory' };
+  let areLeft = false;
+  for (const object of await listObjects(hand, CONFIG_MAPS, scope, NEVER)) {
     const { owner = '' } = (object['data'] ?? {}) as { owner?: string };
-    if (!isOwner(owner)) continue;
     const path = pathOf(CONFIG_MAPS, INVENTORIES, object.metadata.name);
-    await hand.call({ method: 'DELETE', path }, NEVER);
+    if (isOwner(owner)) await hand.call({ method: 'DELETE', path }, NEVER);
+    else areLeft = true;
+  }
+  return areLeft;
+}
+
+/** At once: a pod may have minutes to end. None is made again in a namespace that goes. */
+async function endPods(hand: KubeClient, namespace: string): Promise<void> {
+  const body = { gracePeriodSeconds: 0 };
+  try {
+    await hand.call({ method: 'DELETE', path: pathOf(PODS, namespace), body }, NEVER);
+  } catch (error) {
+    if (!isApiStatus(error, 404)) throw error;
   }
 }
 
@@ -106,6 +124,9 @@ async function remove(hand: KubeClient, kind: ApiKind, name: string): Promise<vo
     // It is gone, or going.
     if (!isApiStatus(error, 404) && !isApiStatus(error, 409)) throw error;
   }
+}
+
+async function untilGone(hand: KubeClient, kind: ApiKind, name: string): Promise<void> {
   const end = Date.now() + GONE_MS;
   while (await isThere(hand, kind, name)) {
     if (Date.now() > end) throw new Error(`${kind.kind} ${name} does not go`);
