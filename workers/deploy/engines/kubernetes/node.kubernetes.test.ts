@@ -3,7 +3,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { KubeClient } from '#adapters/kubernetes/client.ts';
-import type { DesiredState, Engine, OwnerStatus, Reconciliation } from '#core/engine.ts';
+import type {
+  DesiredState,
+  Engine,
+  OwnerStatus,
+  Reconciliation,
+  SessionTarget,
+} from '#core/engine.ts';
 import type { Resource } from '#core/resources/resource.ts';
 import { createKubernetesEngine } from './engine.ts';
 import { enterCluster } from './testing/cluster-guest.ts';
@@ -89,21 +95,22 @@ describe('pods on a node', () => {
     return failure !== undefined;
   }
 
-  async function logsOf(name: string): Promise<string[]> {
-    const workload = `Deployment/${guest.namespace}/${name}`;
-    const target = { namespace: guest.namespace, workload };
+  function targetOf(name: string, kind = 'Deployment'): SessionTarget {
+    return { namespace: guest.namespace, workload: `${kind}/${guest.namespace}/${name}` };
+  }
+
+  async function logsOf(target: SessionTarget): Promise<string[]> {
     const lines: string[] = [];
     for await (const { line } of engine.logs(target, { follow: false }, NEVER)) lines.push(line);
     return lines;
   }
 
   async function run(
-    name: string,
+    target: SessionTarget,
     command: string[],
     input = '',
   ): Promise<{ output: string; exitCode: number }> {
-    const workload = `Deployment/${guest.namespace}/${name}`;
-    const place = await engine.locate({ namespace: guest.namespace, workload }, NEVER);
+    const place = await engine.locate(target, NEVER);
     const session = await engine.exec(place, { command }, NEVER);
     if (input !== '') await session.write(Buffer.from(input));
     session.end();
@@ -116,7 +123,7 @@ describe('pods on a node', () => {
     it('are rolled out, and what they write is told', async () => {
       const first = web('rolled', 'echo first; sleep 100000');
       await passesUntil(engine, desire('rolled', first), serves);
-      expect(await logsOf('rolled')).toEqual(['first']);
+      expect(await logsOf(targetOf('rolled'))).toEqual(['first']);
       const second = web('rolled', 'echo second; sleep 100000');
       const status = await passesUntil(
         engine,
@@ -124,13 +131,13 @@ describe('pods on a node', () => {
         ({ serving, resources }) => serving && resources[0]?.pods?.length === 1,
       );
       expect(status.resources[0]).toMatchObject({ summary: '1 of 1 ready' });
-      expect(await logsOf('rolled')).toEqual(['second']);
+      expect(await logsOf(targetOf('rolled'))).toEqual(['second']);
     });
 
     it('run commands with input, and tell how they ended', async () => {
       await passesUntil(engine, desire('runs', web('runs', 'sleep 100000')), serves);
       const script = 'read word; echo "got $word"; exit 7';
-      expect(await run('runs', ['sh', '-c', script], 'it\n')).toEqual({
+      expect(await run(targetOf('runs'), ['sh', '-c', script], 'it\n')).toEqual({
         output: 'got it\n',
         exitCode: 7,
       });
@@ -177,9 +184,52 @@ describe('pods on a node', () => {
       );
       const { body } = await hand.call({ method: 'GET', path }, NEVER);
       expect(body).toMatchObject({ status: { succeeded: 1 } });
-      await run('beside-gated', ['touch', '/ready']);
+      await run(targetOf('beside-gated'), ['touch', '/ready']);
       const { resources } = await passesUntil(engine, desired, serves);
       expect(resources.map(({ health }) => health.status)).toEqual(['Healthy', 'Healthy']);
+    });
+
+    it('of a hook beside them that fails let the one for a failure run before that is told', async () => {
+      const script = 'echo disk is full; exit 5';
+      const beside = job('spoils', script, { 'argocd.argoproj.io/hook': 'Sync' });
+      const tells = job('tells', 'sleep 1', { 'argocd.argoproj.io/hook': 'SyncFail' });
+      const late = web('spoils-late', 'sleep 100000');
+      late.metadata.annotations = { 'windlass.dev/wave': '1' };
+      const desired = desire('spoils', beside, tells, web('spoils-beside', 'sleep 100000'), late);
+      const { failure, resources } = await passesUntil(engine, desired, fails);
+      expect(failure).toMatch(/spoils.*hook, sync.*exit code 5.*disk is full/);
+      const path = `/apis/batch/v1/namespaces/${guest.namespace}/jobs/tells`;
+      const { body } = await hand.call({ method: 'GET', path }, NEVER);
+      expect(body).toMatchObject({ status: { succeeded: 1 } });
+      const missing = resources.find(({ key }) => key.endsWith('/spoils-late'));
+      expect(missing?.health.status).toBe('Missing');
+    });
+
+    it('of a CronJob are those of the Jobs that it has started', async () => {
+      const containers = [
+        { name: 'main', image: IMAGE, command: ['sh', '-c', 'echo tick; sleep 30'] },
+      ];
+      const template = {
+        spec: { restartPolicy: 'Never', terminationGracePeriodSeconds: 1, containers },
+      };
+      const cronJob: Resource = {
+        apiVersion: 'batch/v1',
+        kind: 'CronJob',
+        metadata: { name: 'ticks', namespace: guest.namespace },
+        spec: { schedule: '* * * * *', jobTemplate: { spec: { template } } },
+      };
+      const desired = desire('ticks', cronJob);
+      await passesUntil(
+        engine,
+        desired,
+        ({ resources }) => resources[0]?.pods?.[0]?.containers[0]?.state === 'running',
+      );
+      const target = targetOf('ticks', 'CronJob');
+      expect(await logsOf(target)).toEqual(['tick']);
+      expect(await run(target, ['echo', 'in it'])).toEqual({ output: 'in it\n', exitCode: 0 });
+      const { pod } = await engine.locate(target, NEVER);
+      const found = await engine.find(pod, NEVER);
+      expect(found).toMatchObject({ owner: desired.owner, resource: target.workload });
     });
 
     it('are put back when somebody has changed their workload', async () => {
@@ -209,7 +259,7 @@ describe('pods on a node', () => {
         desired,
         ({ serving, resources }) => serving && resources[0]?.pods?.length === 1,
       );
-      expect(await logsOf('drifts')).toEqual(['ours']);
+      expect(await logsOf(targetOf('drifts'))).toEqual(['ours']);
     });
 
     it('that are not ready hold the release up until they are', async () => {
@@ -222,7 +272,7 @@ describe('pods on a node', () => {
       );
       expect(waiting).toMatchObject({ serving: false });
       expect(waiting.failure).toBeUndefined();
-      await run('gated', ['touch', '/ready']);
+      await run(targetOf('gated'), ['touch', '/ready']);
       const { resources } = await passesUntil(engine, desired, serves);
       expect(resources[0]?.pods?.[0]?.ready).toBe(true);
     });

@@ -88,9 +88,17 @@ export function describeKubernetesEngine(
       };
     }
 
-    async function read(plural: string, key: string): Promise<LiveObject | undefined> {
+    function pathOf(plural: string, key: string, api: string): string {
+      return `/${api}/namespaces/${namespace}/${plural}/${key}`;
+    }
+
+    async function read(
+      plural: string,
+      key: string,
+      api = 'api/v1',
+    ): Promise<LiveObject | undefined> {
       try {
-        const path = `/api/v1/namespaces/${namespace}/${plural}/${key}`;
+        const path = pathOf(plural, key, api);
         return (await hand.call<LiveObject>({ method: 'GET', path }, NEVER)).body;
       } catch (error) {
         if (isApiStatus(error, 404)) return undefined;
@@ -388,6 +396,47 @@ export function describeKubernetesEngine(
       await settle(engine, [next]);
       expect(await read(CONFIG_MAPS, 'one')).toBeUndefined();
       expect(await read(CONFIG_MAPS, 'kept')).toBeDefined();
+    });
+
+    it('makes a NetworkPolicy, puts it right, and takes it away', async () => {
+      const engine = await start();
+      const api = 'apis/networking.k8s.io/v1';
+      function policy(port: number): Resource {
+        return {
+          apiVersion: 'networking.k8s.io/v1',
+          kind: 'NetworkPolicy',
+          metadata: { name: 'few', namespace },
+          spec: { podSelector: { matchLabels: { app: 'web' } }, ingress: [{ ports: [{ port }] }] },
+        };
+      }
+      async function port(): Promise<unknown> {
+        const spec = (await read('networkpolicies', 'few', api))?.['spec'];
+        return (spec as { ingress?: { ports: { port: number }[] }[] }).ingress?.[0]?.ports[0]?.port;
+      }
+      await settle(engine, [desire('a', [policy(80)])]);
+      expect(await port()).toBe(80);
+      const [change] = await engine.plan(desire('a', [policy(81)]), NEVER);
+      expect(change).toMatchObject({
+        action: 'update',
+        fields: [{ path: expect.stringContaining('ingress') }],
+      });
+      await settle(engine, [desire('a', [policy(81)])]);
+      await hand.call(
+        {
+          method: 'PATCH',
+          path: pathOf('networkpolicies', 'few', api),
+          query: { fieldManager: 'kubectl-edit' },
+          contentType: 'application/merge-patch+json',
+          body: { spec: { ingress: [{ ports: [{ port: 82 }] }] } },
+        },
+        NEVER,
+      );
+      await until(async () => {
+        await engine.reconcile([desire('a', [policy(81)])], NEVER);
+        return (await port()) === 81;
+      });
+      await settle(engine, [desire('a', [])]);
+      expect(await read('networkpolicies', 'few', api)).toBeUndefined();
     });
 
     it('holds back deletions that are many', async () => {
