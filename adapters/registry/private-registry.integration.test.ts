@@ -96,6 +96,14 @@ describe.each(['a password', 'a token'])('a registry that asks for %s', (wanted)
     });
   });
 
+  it('tells who has none but wrong ones that they are not taken', async () => {
+    await push(await loggedIn(LOGIN.password));
+    const name = `${image.repository}:c1`;
+    const wrong = [{ ...LOGIN, password: 'wrong' }];
+    const asking = resolveWithAny(docker, name, wrong, () => Promise.resolve(undefined), NEVER);
+    await expect(asking).rejects.toThrow(/unauthorized|does not take the login/);
+  });
+
   it('refuses a wrong password once and for all', async () => {
     const credentials = await loggedIn('wrong');
     const refused = { code: 'unauthorized', transient: false };

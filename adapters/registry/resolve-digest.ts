@@ -17,15 +17,26 @@ export async function resolveWithAny(
   credentials: ReadCredentials,
   signal: AbortSignal,
 ): Promise<string> {
+  let refused: UserError | undefined;
   for (const login of logins) {
     const auth = { ...login, serveraddress: registryOf(image) };
     try {
       return await resolveDigest(docker, image, () => Promise.resolve(auth), signal);
     } catch (error) {
-      if (!(error instanceof UserError) || error.code !== 'unauthorized') throw error;
+      if (!isRefusal(error)) throw error;
+      refused = error;
     }
   }
-  return resolveDigest(docker, image, credentials, signal);
+  try {
+    return await resolveDigest(docker, image, credentials, signal);
+  } catch (error) {
+    // That none is known would not be so.
+    throw isRefusal(error) ? (refused ?? error) : error;
+  }
+}
+
+function isRefusal(error: unknown): error is UserError {
+  return error instanceof UserError && error.code === 'unauthorized';
 }
 
 /**
