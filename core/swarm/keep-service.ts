@@ -54,7 +54,7 @@ interface Beside {
 
 /** What the record of a workload says beside the resource. */
 export interface Remembered {
-  /** Hash of the service that was last written and has not served yet. */
+  /** Hash of the service that was last updated to and has not served yet: from one that is new Swarm goes back to none. */
   tried?: string;
   /** Of a Job: the run that has completed. */
   done?: string;
@@ -207,13 +207,14 @@ export function isWritten(kept: Kept): boolean {
 
 /** Of a workload that has one service. */
 export function rememberedOf(kept: Kept): Remembered {
-  const { record, wanted } = kept;
+  const { record, wanted, live } = kept;
   const why = isCompleted(kept) ? undefined : whyFailed(kept);
   const run = wanted.Labels[MARK.run] ?? '';
   const failed = why === undefined ? record?.failed : { run, why };
   const done = isCompleted(kept) ? wanted.Labels[MARK.run] : record?.done;
   const tried = isToWrite(kept) ? contentHash(wanted) : record?.tried;
-  const isOver = kept.workload.job !== undefined || (!isToWrite(kept) && isServing(kept));
+  const isOver =
+    live === undefined || kept.workload.job !== undefined || (!isToWrite(kept) && isServing(kept));
   return {
     ...(tried === undefined || isOver ? {} : { tried }),
     ...(done === undefined ? {} : { done }),

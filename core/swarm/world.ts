@@ -81,7 +81,7 @@ export interface SwarmClaim {
 
 /** A resource as it was last recorded, in the labels of a config of Swarm. It is the inventory. */
 export interface SwarmRecord extends LiveRecord {
-  /** Hash of the service that was last written and has not served yet. */
+  /** Hash of the service that was last updated to and has not served yet. */
   tried?: string;
   /** Of a Job: the run that has completed. */
   done?: string;
