@@ -51,12 +51,12 @@ const OWN_PORT_RETRY_MS = 250;
 function addressScript(addresses: readonly string[]): string {
   return `
 want=" ${addresses.join(' ')} "
-for have in $(ip -4 -o addr show dev eth0 | awk '{print $4}'); do
-  case "$have" in */32) ;; *) continue ;; esac
-  case "$want" in *" \${have%/*} "*) ;; *) ip addr del "$have" dev eth0 ;; esac
+have=" $(ip -4 -o addr show dev eth0 | awk '$4 ~ "/32$" { sub("/32", "", $4); print $4 }' | tr '\\n' ' ')"
+for address in $have; do
+  case "$want" in *" $address "*) ;; *) ip addr del "$address/32" dev eth0 ;; esac
 done
 for address in $want; do
-  ip -4 -o addr show dev eth0 | grep -q " $address/32 " || ip addr add "$address/32" dev eth0
+  case "$have" in *" $address "*) ;; *) ip addr add "$address/32" dev eth0 ;; esac
 done
 `;
 }
