@@ -7,19 +7,23 @@ import { messageOf } from '#core/errors.ts';
 import { marksOf } from '#core/swarm/marks.ts';
 import type { SwarmPlace } from '#core/swarm/marks.ts';
 
-/** What the kernel was built with, where it tells; without ESP it cannot encrypt. */
-const LOOK = `
-config=$(zcat /proc/config.gz 2>/dev/null | grep -e CONFIG_XFRM -e CONFIG_INET_ESP)
-case $config in
-'' | *CONFIG_INET_ESP=[ym]*) exit 0 ;;
-*) exit 7 ;;
-esac
-`;
-const LACKS = 7;
+export const LACKS = 7;
+const CONFIG = '/proc/config.gz';
 /** Of a pass, which waits for it. */
 const LOOK_MS = 60_000;
 /** What could not be looked at holds up no other pass for as long. */
 const RETRY_MS = 600_000;
+
+/** A script that ends with `LACKS` where the file says that the kernel was built without ESP: it cannot encrypt. */
+export function lookAtKernel(config: string): string {
+  return `
+config=$(zcat ${config} 2>/dev/null | grep -e CONFIG_XFRM -e CONFIG_INET_ESP)
+case $config in
+'' | *CONFIG_INET_ESP=[ym]*) exit 0 ;;
+*) exit ${LACKS} ;;
+esac
+`;
+}
 
 interface Known {
   lacksEsp: boolean;
@@ -87,7 +91,7 @@ async function runOnce(
   await remove();
   const body = {
     Image: image,
-    Entrypoint: ['sh', '-c', LOOK],
+    Entrypoint: ['sh', '-c', lookAtKernel(CONFIG)],
     Labels: marksOf(place, 'kernel'),
     HostConfig: { NetworkMode: 'none' },
   };
