@@ -19,6 +19,8 @@ const CHANGES = 3;
 const POLL_MS = 100;
 const PATIENCE_MS = 600_000;
 const STACK = 'bench';
+/** It listens, as what a Service leads to does: a proxy asks what does not answer ten times a second. */
+const COMMAND = ['httpd', '-f', '-p', '80'];
 
 interface Times {
   first: number[];
@@ -170,7 +172,7 @@ function resources(change: number): Resource[] {
     const container = {
       name: 'main',
       image: SYSTEM_IMAGES.sandbox,
-      command: ['sleep', '86400'],
+      command: COMMAND,
       env: [{ name: 'CHANGE', value: index === 0 ? String(change) : 'none' }],
     };
     const pod = { terminationGracePeriodSeconds: 0, containers: [container] };
@@ -200,7 +202,7 @@ function stack(change: number): string {
       `app-${index}`,
       {
         image: SYSTEM_IMAGES.sandbox,
-        command: ['sleep', '86400'],
+        command: COMMAND,
         environment: { CHANGE: index === 0 ? String(change) : 'none' },
         stop_grace_period: '0s',
         deploy: { endpoint_mode: 'dnsrr', update_config: { order: 'start-first' } },
