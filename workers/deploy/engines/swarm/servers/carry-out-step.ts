@@ -82,9 +82,10 @@ const EXECUTORS: Executors = {
       query: { force: true },
       signal,
     }),
-  clean: async (_step, { server, ours, signal }) => {
+  clean: async (_step, { server, ours, probes, signal }) => {
     await removeContainers(server, ours, signal);
     await post(server, '/swarm/leave', signal, { query: { force: true }, timeoutMs: JOIN_MS });
+    await removeProbes({ docker: server, ...probes }, signal);
   },
 };
 

@@ -100,9 +100,13 @@ describe('the servers of a swarm, as their file changes', { timeout: TEST_MS }, 
 
   it('clean one that comes back after it was removed, and take it in anew', async () => {
     await server('s5').start();
+    const before = await probesMadeAt('s5');
+    expect(before).toBeDefined();
     declare({ s1: 'manager', s2: 'manager', s3: 'manager', s4: 'worker', s5: 'worker' });
     await untilAsDeclared();
     expect(steps).toEqual(['clean s5', 'join s5', 'label s5']);
+    // Nothing of before was left there.
+    expect(await probesMadeAt('s5')).not.toBe(before);
   });
 
   it('take a worker out on which tasks are, and leave nothing of theirs there', async () => {
@@ -282,6 +286,15 @@ async function volumesOf(name: string): Promise<string[]> {
     '/volumes',
   );
   return (Volumes ?? []).map(({ Name }) => Name);
+}
+
+/** Of the server's volume. */
+async function probesMadeAt(name: string): Promise<string | undefined> {
+  const { Volumes } = await get<{ Volumes: { Name: string; CreatedAt: string }[] | null }>(
+    server(name).client,
+    '/volumes',
+  );
+  return (Volumes ?? []).find(({ Name }) => Name === probesVolume(PLACE))?.CreatedAt;
 }
 
 /** Of the container that filled the server's volume. */
