@@ -15,6 +15,9 @@ export default defineConfig({
             'test/malformed/**/*.test.ts',
           ],
           exclude: ['**/*.{integration,kubernetes}.test.ts'],
+          // None of them leaves anything behind for the next: to make a process for each took longer than they do.
+          isolate: false,
+          maxWorkers: 2,
           // Generated cases take seconds, on a machine that has other things to do many.
           testTimeout: 60_000,
           hookTimeout: 60_000,
