@@ -101,9 +101,10 @@ export async function createApp(dependencies: AppDependencies): Promise<FastifyI
     const message = `there is nothing at ${request.method} ${request.url.split('?')[0]}`;
     await reply.status(404).send({ error: { code: 'not-found', message } });
   });
-  app.addHook('onRequest', async (_request, reply) => {
+  app.addHook('onRequest', (_request, reply, done) => {
     reply.headers(HEADERS);
     if (tls !== undefined) reply.header('strict-transport-security', 'max-age=31536000');
+    done();
   });
 
   app.get('/healthz', async () => ({ ok: true }));

@@ -95,7 +95,8 @@ export function createInbox({ runs, orchestrator, now, log }: InboxDependencies)
       } finally {
         comingIn -= 1;
         lastAt = performance.now();
-        arrival.abort();
+        // Without a reason an error is made of each, with its stack.
+        if (!arrival.signal.aborted) arrival.abort('a webhook came');
       }
     },
     async run(signal) {

@@ -106,15 +106,23 @@ async function isSigned(
   return given.length === digest.length && timingSafeEqual(given, digest);
 }
 
+const PLACES_KEPT = 10_000;
+const places = new Map<string, string>();
+
 /** Host and path, however the remote is spelt: `https://host/a/b.git` and `git@host:a/b` are one place. */
 function placeOf(url: string): string {
-  return url
+  const known = places.get(url);
+  if (known !== undefined) return known;
+  if (places.size >= PLACES_KEPT) places.clear();
+  const place = url
     .replace(/^[a-z+]+:\/\//i, '')
     .replace(/^[^@/]*@/, '')
     .replace(/^([^:/]+):(?!\d+\/)/, '$1/')
     .replace(/\/+$/, '')
     .replace(/\.git$/, '')
     .toLowerCase();
+  places.set(url, place);
+  return place;
 }
 
 function unauthorized(): UserError {
