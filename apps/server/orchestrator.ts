@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { BareRepository } from '#adapters/git/bare.ts';
+import { createKeyedLock } from '#adapters/git/keyed-lock.ts';
 import { entryName } from '#core/declarations/pipeline.ts';
 import type { PipelineSpec } from '#core/declarations/pipeline.ts';
 import { UserError } from '#core/errors.ts';
@@ -10,7 +11,6 @@ import { branchOf, newRun } from '#core/run/new-run.ts';
 import { handlesHead, isFinished } from '#core/run/run.ts';
 import type { Run, Trigger } from '#core/run/run.ts';
 import { isDeploying, isSupersededBy } from '#core/run/transition.ts';
-import { createKeyedLock } from '#adapters/git/keyed-lock.ts';
 import { createBatches } from './batches.ts';
 import type { KnownPipelines } from './known-pipelines.ts';
 import type { Releases } from './releases/releases.ts';
@@ -275,7 +275,7 @@ export function createOrchestrator(dependencies: OrchestratorDependencies): Orch
     for (const pipeline of names) {
       const spec = (await pipelines.find(pipeline))?.pipeline.spec;
       if (spec === undefined || !spec.source.branches.includes(branchOf(trigger.ref))) {
-        log.warn({ delivery: name, pipeline, ref: trigger.ref }, 'it runs on this no more');
+        log.warn({ delivery: name, pipeline, ref: trigger.ref }, 'a webhook has no run: the pipeline runs on its branch no more');
       } else if ((await foundAlready(trigger, { pipeline, spec }, state)) === undefined) {
         made.push(await freshRun({ pipeline, spec }, trigger));
       }
