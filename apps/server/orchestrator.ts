@@ -275,7 +275,10 @@ export function createOrchestrator(dependencies: OrchestratorDependencies): Orch
     for (const pipeline of names) {
       const spec = (await pipelines.find(pipeline))?.pipeline.spec;
       if (spec === undefined || !spec.source.branches.includes(branchOf(trigger.ref))) {
-        log.warn({ delivery: name, pipeline, ref: trigger.ref }, 'a webhook has no run: the pipeline runs on its branch no more');
+        log.warn(
+          { delivery: name, pipeline, ref: trigger.ref },
+          'a webhook has no run: the pipeline runs on its branch no more',
+        );
       } else if ((await foundAlready(trigger, { pipeline, spec }, state)) === undefined) {
         made.push(await freshRun({ pipeline, spec }, trigger));
       }
