@@ -1,9 +1,9 @@
 import { MARK } from '#core/swarm/marks.ts';
 import type { ServiceSpec } from '#core/swarm/service.ts';
-import type { LiveService, LiveTask, TaskState } from '#core/swarm/world.ts';
+import { isUnderWay } from '#core/swarm/task-words.ts';
+import type { LiveService, LiveTask } from '#core/swarm/world.ts';
 
 export const WAITS_IN_VAIN = 'its update waits for a task whose server died';
-const UNDER_WAY: readonly TaskState[] = ['assigned', 'accepted', 'preparing', 'ready', 'starting'];
 
 /**
  * The task that an update waits for and that will never run: its server died before it did, and another task has its
@@ -15,8 +15,7 @@ export function vainTask(
 ): LiveTask | undefined {
   if (live?.update?.state !== 'updating') return undefined;
   return tasks.find(
-    ({ state, desired, createdAt }) =>
-      UNDER_WAY.includes(state) && desired === 'shutdown' && createdAt >= live.updatedAt,
+    (task) => isUnderWay(task) && task.desired === 'shutdown' && task.createdAt >= live.updatedAt,
   );
 }
 

@@ -4,12 +4,18 @@ import type { ResourceKey } from '#core/resources/resource.ts';
 import type { LiveTask } from '#core/swarm/world.ts';
 
 const ENDED = new Set(['complete', 'shutdown', 'failed', 'rejected', 'remove', 'orphaned']);
+const UNDER_WAY = new Set(['assigned', 'accepted', 'preparing', 'ready', 'starting']);
 /** Swarm names the image of a task that it could not make in several ways. */
 const IMAGE =
   /no such image|manifest unknown|pull access denied|repository .*not found|not found: manifest|error pulling/i;
 
 export function hasEnded({ state }: LiveTask): boolean {
   return ENDED.has(state);
+}
+
+/** On its way to run: it has a server. */
+export function isUnderWay({ state }: LiveTask): boolean {
+  return UNDER_WAY.has(state);
 }
 
 export function hasFailed({ state }: LiveTask): boolean {

@@ -18,6 +18,8 @@ import type { OwnerKey } from '#core/owner.ts';
 import type { Plan } from '#core/plan/change.ts';
 import { decide } from '#core/swarm/decide.ts';
 import { inLanes } from '#core/swarm/in-lanes.ts';
+import { leftAlone } from '#core/swarm/leave-alone.ts';
+import type { LeftAlone } from '#core/swarm/leave-alone.ts';
 import type { ServerProxies, SwarmDecision, SwarmStep } from '#core/swarm/world.ts';
 import { ordersOf } from '#core/docker/acme.ts';
 import { ingressesIn } from '#core/docker/ingress-routes.ts';
@@ -59,7 +61,7 @@ const AT_ONCE = 8;
 const LONGEST_WAKE_MS = 60_000;
 /** Tasks tell nothing of their own accord; while something is under way they are looked at. */
 const LOOK_AGAIN_MS = 1_000;
-const DEBOUNCE_MS = 250;
+const DEBOUNCE_MS = 100;
 
 export interface SwarmEngineOptions {
   cluster: Cluster;
@@ -97,6 +99,8 @@ export function createSwarmEngine(options: SwarmEngineOptions): WorkloadEngine {
   const { subnet, encrypted = false, endpointMode = 'dnsrr' } = cluster.spec.network ?? {};
   const rules = { place: context, seal, endpointMode };
   let leaving: SwarmDecision['leaving'] = new Map();
+  /** What the next pass waits for, rather than for the next event; as of the last look. */
+  let alone: LeftAlone | undefined;
   const listeners = new Set<(what: string) => void>();
   const {
     httpPort: http,
@@ -186,24 +190,25 @@ export function createSwarmEngine(options: SwarmEngineOptions): WorkloadEngine {
       const decision = decide(desired, observed.world, now, rules);
       pullReasons.want(decision.pulls);
       leaving = decision.leaving;
+      alone = leftAlone(observed.world.tasks);
       const outcome =
         round < MOST_ROUNDS
           ? await carryOutAll(decision, { observed, network, done }, signal)
           : NOTHING;
-      if (outcome === undefined) continue;
+      if (outcome === undefined && alone === undefined) continue;
       const { records, services } = observed.world;
       if (!hasWork && network !== undefined && records.length + services.length === 0) {
         await proxies.removeAll(signal);
         await certificates.removeAll(signal);
         await removeNetwork(context, signal);
       }
-      const owners = decision.owners.map((status) => withOutcome(status, outcome));
+      const owners = decision.owners.map((status) => withOutcome(status, outcome ?? NOTHING));
       const taken = takenPorts(observed.world.proxies, desired, [http, https]);
       return {
         owners: withFailures(withWaits(owners, taken.waits), taken.failures),
         orphans: decision.orphans,
         done: [...done].map(([owner, changes]) => ({ owner, plan: changes })),
-        wakeAfterMs: wakeAfter(decision, observed.retryAt, now),
+        wakeAfterMs: alone?.ms ?? wakeAfter(decision, observed.retryAt, now),
       };
     }
   }
@@ -319,7 +324,14 @@ export function createSwarmEngine(options: SwarmEngineOptions): WorkloadEngine {
       const debounced = debounce(onEvent, DEBOUNCE_MS);
       listeners.add(onEvent);
       try {
-        await followSwarm(context, debounced.ring, signal);
+        await followSwarm(
+          context,
+          (what) => {
+            if (alone !== undefined && what.startsWith('container start')) alone.starts -= 1;
+            if (alone === undefined || alone.starts <= 0) debounced.ring(what);
+          },
+          signal,
+        );
       } finally {
         listeners.delete(onEvent);
         debounced.stop();
