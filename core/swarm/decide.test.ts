@@ -201,6 +201,7 @@ describe('decide', () => {
       place: { cluster: 'c', installation: 'i' },
       seal: (value) => `sealed-${contentHash(value)}`,
       endpointMode: 'dnsrr',
+      declared: false,
     });
     expect(steps).toEqual([]);
     expect(pulls).toEqual(
@@ -221,7 +222,11 @@ describe('decide', () => {
     expect(owners[0]?.resources.at(-1)?.summary).toBe(`2 of 2 ready; ${told}`);
     swarm.world.tasks = swarm.world.tasks.map((task) => ({ ...task, state: 'pending' }));
     swarm.now += 700_000;
-    const rules = { place: { cluster: 'c', installation: 'i' }, endpointMode: 'dnsrr' as const };
+    const rules = {
+      place: { cluster: 'c', installation: 'i' },
+      endpointMode: 'dnsrr' as const,
+      declared: false,
+    };
     const later = decide(wanted, swarm.world, swarm.now, { ...rules, seal: (value) => value });
     expect(later.owners[0]?.failure).toMatch(new RegExp(`^Deployment web: not ready .*; ${told}$`));
   });

@@ -46,6 +46,8 @@ export interface SwarmRules {
   place: SwarmPlace;
   seal: Seal;
   endpointMode: EndpointMode;
+  /** Servers have the network, proxies and name servers also while nothing runs on them. */
+  declared: boolean;
 }
 
 /**
@@ -73,7 +75,7 @@ export function decide(
       .filter(({ clear }) => clear.kind === 'Secret'),
   );
   const leaving = leavingNodes(owners, world);
-  const traffic = trafficOf(records, secrets, world, { leaving, now });
+  const traffic = trafficOf(records, secrets, world, { leaving, now, declared: rules.declared });
   const placing = placeProbes(acting.flatMap(specsOf), world);
   const waiting = new Set([...traffic.waiting, ...placing.flatMap((step) => step.owners)]);
   const steps = [

@@ -53,6 +53,7 @@ function look(
     place: { cluster: 'c', installation: 'i' },
     seal: (value) => `sealed-${contentHash(value)}`,
     endpointMode: 'dnsrr',
+    declared: false,
   });
   const step = steps.find(({ kind }) => kind === 'updateService');
   if (step?.kind !== 'updateService') return { tells: undefined, leaving };

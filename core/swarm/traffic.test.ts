@@ -4,6 +4,7 @@ import { ingressesIn } from '#core/docker/ingress-routes.ts';
 import type { DesiredState } from '#core/engine.ts';
 import type { Resource } from '#core/resources/resource.ts';
 import { simulateSwarm } from '#core/swarm/testing/simulated-swarm.ts';
+import { trafficOf } from '#core/swarm/traffic.ts';
 import type { SwarmStep } from '#core/swarm/world.ts';
 
 const DEPLOYMENT: Resource = {
@@ -74,6 +75,19 @@ describe('traffic of a swarm', () => {
     swarm.world.proxies = swarm.world.proxies.map((each) => ({ ...each, leftAside: [] }));
     expect(told(swarm.settle([desire(udp)]).done, 'one')).toEqual(['configureUdp']);
   });
+
+  it.each([
+    [true, ['configureProxy', 'configureDns']],
+    [false, []],
+  ])(
+    'is ready before anything is to be led, of a cluster that is declared (%s)',
+    (declared, kinds) => {
+      const { world } = simulateSwarm();
+      const { steps, settled } = trafficOf([], [], world, { leaving: new Map(), now: 0, declared });
+      expect(steps.map(({ kind }) => kind)).toEqual(kinds);
+      expect(settled).toBe(!declared);
+    },
+  );
 
   it('leads nowhere where no server can be looked at', () => {
     const swarm = simulateSwarm();

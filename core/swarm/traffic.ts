@@ -69,9 +69,9 @@ export function trafficOf(
   records: readonly SwarmRecord[],
   secrets: TrafficScope['secrets'],
   world: SwarmWorld,
-  { leaving, now }: { leaving: SwarmDecision['leaving']; now: number },
+  { leaving, now, declared }: { leaving: SwarmDecision['leaving']; now: number; declared: boolean },
 ): Traffic {
-  const isNeeded = records.length > 0 || world.services.length > 0;
+  const isNeeded = declared || records.length > 0 || world.services.length > 0;
   if (!isNeeded)
     return {
       steps: [],

@@ -18,6 +18,7 @@ const RULES = {
   place: { cluster: 'c', installation: 'i' },
   seal: (value: string) => `sealed-${contentHash(value)}`,
   endpointMode: 'dnsrr' as const,
+  declared: false,
 };
 
 /** An update that waits so long goes on when it is told. */

@@ -47,19 +47,32 @@ beforeAll(async () => {
   if (first === undefined) throw new Error('three servers are needed');
   [manager, workers] = [first, others];
   await joinSwarm(manager, workers);
-  engine = createTestEngine(manager.client, {
-    connect: (name) => harness.servers.find((server) => server.name === name)?.client,
-  });
+  engine = startEngine();
 });
 afterAll(async () => {
   await engine?.close();
   await harness?.stop();
 });
 
+function startEngine(declared = true): WorkloadEngine {
+  return createTestEngine(manager.client, {
+    installation: 'edges',
+    declared,
+    connect: (name) => harness.servers.find((server) => server.name === name)?.client,
+  });
+}
+
 function app(replicas: number): Resource[] {
   const labels = { app: 'web' };
   const script = 'mkdir /www; echo hello > /www/index.html; exec httpd -f -p 8080 -h /www';
-  const container = { name: 'web', image: sandbox, command: ['sh', '-c', script] };
+  const httpGet = { path: '/', port: 8080 };
+  const container = {
+    name: 'web',
+    image: sandbox,
+    command: ['sh', '-c', script],
+    livenessProbe: { httpGet, periodSeconds: 1 },
+    readinessProbe: { httpGet, periodSeconds: 1 },
+  };
   const backend = { service: { name: 'web', port: { number: 80 } } };
   const paths = [{ path: '/', pathType: 'Prefix', backend }];
   return [
@@ -135,6 +148,7 @@ async function startSick(): Promise<{ client: Docker; stop: () => void }> {
 it('goes on without a server whose Docker can do nothing, and tells of it', async () => {
   const sick = await startSick();
   const other = createTestEngine(manager.client, {
+    declared: false,
     connect: (name) =>
       name === 'b' ? sick.client : harness.servers.find((server) => server.name === name)?.client,
   });
@@ -172,26 +186,32 @@ it('goes on with another server when one dies, with nobody to tell it anything',
     .toEqual({ '200 hello': 1 });
 });
 
-async function ours({ client }: HarnessServer): Promise<number> {
+async function ours({ client }: HarnessServer): Promise<string[]> {
   const filters = JSON.stringify({ label: ['windlass.dev/installation'] });
   const request = { method: 'GET', path: '/containers/json', signal: never } as const;
-  const found = await callDocker<object[]>(client, { ...request, query: { all: true, filters } });
-  return found.length;
+  const found = await callDocker<{ Names: string[]; Status: string }[]>(client, {
+    ...request,
+    query: { all: true, filters },
+  });
+  return found.map(({ Names, Status }) => `${Names.join(' ')}: ${Status}`);
 }
 
-it('takes its own containers away where servers are there, and from one that comes back', async () => {
+it('takes its own containers away where it is declared no more, and from a server that comes back', async () => {
   const [dead, left] = workers;
   if (dead === undefined || left === undefined) throw new Error('two workers are needed');
   await dead.kill();
   await settle(engine, desire([]), undefined, 120_000);
+  expect(await ours(left)).not.toEqual([]);
+  const retired = startEngine(false);
+  const patience = { timeout: 120_000, interval: 500 };
+  async function leftOn(server: HarnessServer): Promise<string[]> {
+    await retired.reconcile([], never);
+    return ours(server);
+  }
   for (const server of [manager, left])
-    await expect.poll(() => ours(server), { timeout: 60_000, interval: 500 }).toBe(0);
+    await expect.poll(() => leftOn(server), patience).toEqual([]);
   await dead.start();
-  expect(await ours(dead)).toBeGreaterThan(0);
-  await expect
-    .poll(() => engine.reconcile([], never).then(() => ours(dead)), {
-      timeout: 120_000,
-      interval: 500,
-    })
-    .toBe(0);
+  expect(await ours(dead)).not.toEqual([]);
+  await expect.poll(() => leftOn(dead), patience).toEqual([]);
+  await retired.close();
 }, 300_000);

@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { callDocker } from '#adapters/docker/call.ts';
+import { messageOf } from '#core/errors.ts';
+import { SYSTEM_IMAGES } from '#core/images.ts';
 import type { Resource } from '#core/resources/resource.ts';
 import type { ListedService, ListedTask } from './listed.ts';
-import { desire, never, settle, startOwnSwarm } from './testing/swarm-cluster.ts';
+import { createTestEngine, desire, never, settle, startOwnSwarm } from './testing/swarm-cluster.ts';
 import type { OwnSwarm } from './testing/swarm-cluster.ts';
 
 let swarm: OwnSwarm;
@@ -259,4 +261,63 @@ it('runs a Job once, and tells one that fails', async () => {
   );
   expect(failed.failure).toMatch(/Job migrate: it has failed: exit code 4/);
   await settle(engine, desire([]));
+});
+
+it('has a network, a proxy and a name server from when it is declared until it is no more', async () => {
+  const installation = 'early';
+  async function names(): Promise<string[]> {
+    const all = await swarm.list<{ Names: string[]; State: string }>('/containers/json?all=true');
+    return all
+      .filter(({ Names }) => Names.some((name) => name.endsWith(installation)))
+      .map(({ Names, State }) => `${Names.join()} ${State}`)
+      .toSorted();
+  }
+  /** Of its networks. */
+  async function encryptions(): Promise<boolean[]> {
+    const all = await swarm.list<{ Name: string; Options: object }>('/networks');
+    return all
+      .filter(({ Name }) => Name.endsWith(installation))
+      .map(({ Options }) => 'encrypted' in Options);
+  }
+  const [plain, encrypted, retired] = [
+    swarm.startEngine({ installation }),
+    createTestEngine(swarm.docker, { installation, encrypted: true }),
+    swarm.startEngine({ installation, declared: false }),
+  ];
+  const running = ['name-server', 'proxy-sandbox', 'proxy'].map(
+    (role) => `/${role}.test-${installation} running`,
+  );
+  for (const engine of [plain, encrypted]) {
+    await expect
+      .poll(() => engine.reconcile([], never).then(names, messageOf), { timeout: 60_000 })
+      .toEqual(running);
+    expect(await encryptions()).toEqual([engine === encrypted]);
+  }
+  const web = deployment('web', SLEEP);
+  await settle(encrypted, desire([web]));
+  await expect(plain.reconcile([desire([web])], never)).rejects.toThrow(
+    'is encrypted and ought not to be',
+  );
+  await settle(encrypted, desire([]));
+  await expect
+    .poll(() => retired.reconcile([], never).then(names), { timeout: 60_000 })
+    .toEqual([]);
+  await expect
+    .poll(() => retired.reconcile([], never).then(encryptions), { timeout: 60_000 })
+    .toEqual([]);
+  for (const engine of [plain, encrypted, retired]) await engine.close();
+});
+
+it('tells what keeps it from that though there is nobody else to tell', async () => {
+  const lacking = createTestEngine(swarm.docker, {
+    installation: 'lacking',
+    images: { ...SYSTEM_IMAGES, proxy: '127.0.0.1:1/nothing:1' },
+  });
+  await expect
+    .poll(() => lacking.reconcile([], never).then(() => 'nothing', messageOf), { timeout: 60_000 })
+    .toContain('127.0.0.1:1/nothing:1');
+  await lacking.close();
+  const retired = swarm.startEngine({ installation: 'lacking', declared: false });
+  await retired.reconcile([], never);
+  await retired.close();
 });

@@ -20,7 +20,7 @@ import { decide } from '#core/swarm/decide.ts';
 import { inLanes } from '#core/swarm/in-lanes.ts';
 import { leftAlone } from '#core/swarm/leave-alone.ts';
 import type { LeftAlone } from '#core/swarm/leave-alone.ts';
-import type { ServerProxies, SwarmDecision, SwarmStep } from '#core/swarm/world.ts';
+import type { ServerProxies, SwarmDecision, SwarmStep, SwarmWorld } from '#core/swarm/world.ts';
 import { ordersOf } from '#core/docker/acme.ts';
 import { ingressesIn } from '#core/docker/ingress-routes.ts';
 import { waitsForPorts } from '#core/docker/kinds-service.ts';
@@ -76,6 +76,12 @@ export interface SwarmEngineOptions {
   log: Logger;
   /** Absent: the swarm is that one server. */
   connect?: Connect;
+  /**
+   * Servers of a cluster that is declared have its network, proxies and name servers before anything runs on them: the first
+   * release waits for none of that, and what keeps a server from having them is told when it joins. Of one that is declared no
+   * longer they go with the last of what ran.
+   */
+  declared: boolean;
 }
 
 /** All but the servers themselves. */
@@ -88,7 +94,7 @@ export interface WorkloadEngine extends Omit<Engine, 'planServers' | 'recover'> 
 
 /** The engine of what runs on a fleet of Docker servers in Swarm mode. */
 export function createSwarmEngine(options: SwarmEngineOptions): WorkloadEngine {
-  const { cluster, docker, installation, images, log, readCredentials } = options;
+  const { cluster, docker, installation, images, log, readCredentials, declared } = options;
   const context: SwarmContext = {
     docker,
     cluster: cluster.metadata.name,
@@ -97,7 +103,7 @@ export function createSwarmEngine(options: SwarmEngineOptions): WorkloadEngine {
     log,
   };
   const { subnet, encrypted = false, endpointMode = 'dnsrr' } = cluster.spec.network ?? {};
-  const rules = { place: context, seal, endpointMode };
+  const rules = { place: context, seal, endpointMode, declared };
   let leaving: SwarmDecision['leaving'] = new Map();
   /** What the next pass waits for, rather than for the next event; as of the last look. */
   let alone: LeftAlone | undefined;
@@ -173,6 +179,29 @@ export function createSwarmEngine(options: SwarmEngineOptions): WorkloadEngine {
     return [...status.plan, ...status.held];
   }
 
+  /** One that was made otherwise than it is declared now is made anew where nothing runs on the cluster. */
+  async function readyNetwork(signal: AbortSignal): Promise<SwarmNetwork> {
+    const wanted = { subnet, encrypted };
+    const found = await findNetwork(context, signal);
+    if (found === undefined || found.encrypted === encrypted)
+      return found ?? (await ensureNetwork(context, wanted, signal));
+    const { world } = await look(found, signal);
+    if (isEmpty(world)) {
+      await removeAll(signal);
+      if ((await findNetwork(context, signal)) !== undefined)
+        throw new UserError('unavailable', `the network ${found.name} is still to be removed`, {
+          transient: true,
+        });
+    }
+    return ensureNetwork(context, wanted, signal);
+  }
+
+  async function removeAll(signal: AbortSignal): Promise<void> {
+    await proxies.removeAll(signal);
+    await certificates.removeAll(signal);
+    await removeNetwork(context, signal);
+  }
+
   async function reconcile(
     desired: readonly DesiredState[],
     signal: AbortSignal,
@@ -180,9 +209,8 @@ export function createSwarmEngine(options: SwarmEngineOptions): WorkloadEngine {
     const hasWork = desired.some(
       ({ suspended, resources }) => suspended !== true && resources.length > 0,
     );
-    const network = hasWork
-      ? await ensureNetwork(context, { subnet, encrypted }, signal)
-      : await findNetwork(context, signal);
+    const network =
+      hasWork || declared ? await readyNetwork(signal) : await findNetwork(context, signal);
     const done = new Map<OwnerKey, Plan>();
     for (let round = 0; ; round += 1) {
       const observed = await look(network, signal);
@@ -196,12 +224,9 @@ export function createSwarmEngine(options: SwarmEngineOptions): WorkloadEngine {
           ? await carryOutAll(decision, { observed, network, done }, signal)
           : NOTHING;
       if (outcome === undefined && alone === undefined) continue;
-      const { records, services } = observed.world;
-      if (!hasWork && network !== undefined && records.length + services.length === 0) {
-        await proxies.removeAll(signal);
-        await certificates.removeAll(signal);
-        await removeNetwork(context, signal);
-      }
+      if (!declared && !hasWork && network !== undefined && isEmpty(observed.world))
+        await removeAll(signal);
+      tellUntold(decision, outcome);
       const owners = decision.owners.map((status) => withOutcome(status, outcome ?? NOTHING));
       const taken = takenPorts(observed.world.proxies, desired, [http, https]);
       return {
@@ -224,6 +249,8 @@ export function createSwarmEngine(options: SwarmEngineOptions): WorkloadEngine {
         done.set(owner, changes);
     const failures: StepFailure[] = [];
     const waiting: StepFailure[] = [];
+    /** Servers of which a step failed that is everybody's: those after it build on it. */
+    const lacking = new Set<string>();
     const writing = {
       observed,
       network,
@@ -239,6 +266,7 @@ export function createSwarmEngine(options: SwarmEngineOptions): WorkloadEngine {
       const owned = ownersOf(step);
       // What comes later of an owner builds on what comes before.
       if (owned.some((owner) => failures.some((failure) => failure.owner === owner))) return;
+      if ('node' in step && lacking.has(step.node)) return;
       try {
         if (await carryOut(context, step, writing)) changed = true;
       } catch (error) {
@@ -246,6 +274,7 @@ export function createSwarmEngine(options: SwarmEngineOptions): WorkloadEngine {
         const message = messageOf(error);
         const waits = error instanceof StepWaits;
         if ('node' in step) {
+          if (!isOfSome(step)) lacking.add(step.node);
           // A server that dies under a release fails none: the next look is without it.
           if (!waits && !(await proxies.answers(step.node, signal))) return;
           if (proxies.setAside(step, message)) {
@@ -358,6 +387,18 @@ export function createSwarmEngine(options: SwarmEngineOptions): WorkloadEngine {
       await orders.close();
     },
   };
+}
+
+/** Nothing is recorded or runs, of any owner. */
+function isEmpty({ records, services }: SwarmWorld): boolean {
+  return records.length + services.length === 0;
+}
+
+/** What a cluster without an owner lacks has nobody else to be told to. */
+function tellUntold({ owners }: SwarmDecision, outcome: Outcome | undefined): void {
+  const [failure] = outcome?.failures ?? [];
+  if (owners.length > 0 || failure === undefined) return;
+  throw new UserError('unavailable', failure.message, { transient: true });
 }
 
 interface Pass {

@@ -17,7 +17,9 @@ import type { KeepServersOptions, ServerKeeper } from './servers/keep-servers.ts
 const NO_MANAGER = 'no manager of the swarm can be asked';
 
 export interface FleetEngineOptions
-  extends Omit<SwarmEngineOptions, 'docker' | 'connect'>, Pick<KeepServersOptions, 'connect'> {
+  extends
+    Omit<SwarmEngineOptions, 'docker' | 'connect' | 'declared'>,
+    Pick<KeepServersOptions, 'connect'> {
   /** It is declared no longer: its servers are looked at and stay as they are. */
   retired: boolean;
 }
@@ -77,6 +79,7 @@ export function createFleetEngine({ retired, connect, ...options }: FleetEngineO
               ...options,
               docker: manager,
               connect: (server) => keeper.clientOf(server),
+              declared: !retired,
             }),
           }),
     };

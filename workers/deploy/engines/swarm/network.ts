@@ -95,7 +95,7 @@ function checkEncryption({ name, encrypted }: SwarmNetwork, wanted: boolean): vo
     'conflict',
     `spec.network.encrypted: the network ${name} ${is} encrypted and ought ${ought}: Docker cannot change that`,
     {
-      hint: 'put it back as it was; or delete what runs on the cluster, which removes the network, and release it again',
+      hint: 'put it back as it was; or delete what runs on the cluster, so that the network is made anew, and release it again',
     },
   );
 }

@@ -114,7 +114,7 @@ it('goes on with what serves where the new never becomes ready', async () => {
 });
 
 it('waits for what is not ready after the worker was started anew', async () => {
-  const first = swarm.startEngine('anew');
+  const first = swarm.startEngine({ installation: 'anew' });
   await settle(first, desire(app('one')), undefined, SETTLE_MS);
   const bad = desire(app('two', { ready: false }));
   function isRunning({ resources }: OwnerStatus): boolean {
@@ -122,7 +122,7 @@ it('waits for what is not ready after the worker was started anew', async () => 
   }
   await settle(first, bad, isRunning, SETTLE_MS);
   await first.close();
-  const second = swarm.startEngine('anew');
+  const second = swarm.startEngine({ installation: 'anew' });
   await settle(second, bad, isRunning, SETTLE_MS);
   expect(await ask()).toEqual(['200 one']);
   const { services } = await second.fleet(never);

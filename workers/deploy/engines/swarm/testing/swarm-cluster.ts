@@ -26,8 +26,10 @@ export interface OwnSwarm {
   docker: Docker;
   /** Of its Docker, for this machine. */
   socket: string;
-  /** An engine of that installation, or of one of its own. */
-  startEngine(installation?: string): WorkloadEngine;
+  /** An engine of an installation of its own, and a cluster that is declared, unless told otherwise. */
+  startEngine(
+    options?: Partial<Pick<SwarmEngineOptions, 'installation' | 'declared'>>,
+  ): WorkloadEngine;
   /** Of the path, e.g. `/services`: all there are. */
   list<T>(path: string): Promise<T[]>;
   /** Runs a command on the server; answers what it prints. */
@@ -50,8 +52,7 @@ export async function startOwnSwarm(): Promise<OwnSwarm> {
   return {
     docker,
     socket: dockerd.socket,
-    startEngine: (installation) =>
-      createTestEngine(docker, installation === undefined ? {} : { installation }),
+    startEngine: (options) => createTestEngine(docker, options),
     list: async (path) => (await callDocker(docker, { method: 'GET', path, signal: never })) ?? [],
     run: (args) => dockerd.run(args),
     lead: (from, to) => dockerd.lead(from, to),
@@ -122,7 +123,7 @@ export function createTestEngine(
     issuers = [],
     encrypted = false,
     ...more
-  }: Partial<Pick<SwarmEngineOptions, 'connect' | 'installation'>> & {
+  }: Partial<Pick<SwarmEngineOptions, 'connect' | 'installation' | 'declared' | 'images'>> & {
     issuers?: object[];
     encrypted?: boolean;
   } = {},
@@ -152,6 +153,7 @@ export function createTestEngine(
     images: SYSTEM_IMAGES,
     readCredentials: () => Promise.resolve(undefined),
     log: pino({ level: 'silent' }),
+    declared: true,
     ...more,
   });
 }
