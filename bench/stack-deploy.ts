@@ -9,21 +9,24 @@ import type { OwnSwarm } from '../workers/deploy/engines/swarm/testing/swarm-clu
 import { docker } from './docker-command.ts';
 import { driveEngine } from './engine.ts';
 import type { DrivenEngine } from './engine.ts';
-import { figure } from './figure.ts';
+import { figure, median } from './figure.ts';
 import type { Figure } from './figure.ts';
 
 const SERVICES = 50;
-const ROUNDS = 3;
+const ROUNDS = 5;
 const UNCHANGED = 7;
-const CHANGES = 3;
+const CHANGES = 2;
 const POLL_MS = 100;
 const PATIENCE_MS = 600_000;
 const STACK = 'bench';
+const INSTALLATION = 'bench';
 /** It listens, as what a Service leads to does: a proxy asks what does not answer ten times a second. */
 const COMMAND = ['httpd', '-f', '-p', '80'];
 
 interface Times {
   first: number[];
+  /** With everything that Docker makes of itself for it. */
+  bare: number[];
   unchanged: number[];
   change: number[];
 }
@@ -34,14 +37,28 @@ interface Measured {
 
 let measured: Promise<Measured> | undefined;
 
-/** All services from nothing until their tasks run, beside `docker stack deploy` of the same. */
-export function stackFirst(): Promise<Figure> {
-  return told(
+/** All services from nothing until they serve, beside `docker stack deploy` of the same. */
+export async function stackFirst(): Promise<Figure> {
+  const found = await told(
     'stack-first',
     'first',
     1,
-    `${SERVICES} Deployments with a Service each from nothing until all serve, with the cluster's network, proxy and name server, beside \`docker stack deploy\` of ${SERVICES} services of the same until all their tasks run`,
+    `${SERVICES} Deployments with a Service each from nothing until all serve, on a cluster as it is once it is declared, beside \`docker stack deploy\` of ${SERVICES} services of the same until all their tasks run. Below, the same where the cluster's network, proxy and name server are made with them, too`,
   );
+  const { ours, peer } = await measure();
+  const [first, bare] = [median(ours.first), median(ours.bare)];
+  const beside = median(peer.first);
+  return {
+    ...found,
+    beside: {
+      head: ['what', 'ms', 'beside `docker stack deploy`'],
+      rows: [
+        ['Windlass, on a cluster as declared', first, (first / beside).toFixed(2)],
+        ['Windlass, with its network, proxy and name server', bare, (bare / beside).toFixed(2)],
+        ['`docker stack deploy`, with its network', beside, '1.00'],
+      ],
+    },
+  };
 }
 
 export function stackUnchanged(): Promise<Figure> {
@@ -63,23 +80,38 @@ export function stackOneChange(): Promise<Figure> {
 }
 
 async function told(name: string, part: keyof Times, target: number, how: string): Promise<Figure> {
-  measured ??= measure();
-  const { ours, peer } = await measured;
+  const { ours, peer } = await measure();
   return figure(name, { ours: ours[part], peer: peer[part] }, target, how);
 }
 
-async function measure(): Promise<Measured> {
+function measure(): Promise<Measured> {
+  measured ??= measureAll();
+  return measured;
+}
+
+async function measureAll(): Promise<Measured> {
   const swarm = await startOwnSwarm();
-  const engine = driveEngine(swarm.startEngine());
+  const declared = driveEngine(swarm.startEngine({ installation: INSTALLATION }));
+  const retired = driveEngine(swarm.startEngine({ installation: INSTALLATION, declared: false }));
   const folder = await mkdtemp(join(tmpdir(), 'windlass-bench-'));
   const all: Measured = { ours: none(), peer: none() };
+  async function clear(): Promise<void> {
+    await declared.settle([]);
+    await retired.settle([]);
+    await untilGone(swarm);
+  }
   try {
     for (let round = 0; round < ROUNDS; round += 1) {
-      await measureOurs(engine, swarm, all.ours);
+      await declared.settle([]);
+      await measureOurs(declared, all.ours);
+      await clear();
       await measurePeer(swarm, join(folder, 'stack.yaml'), all.peer);
+      all.ours.bare.push(await timed(() => declared.settle(resources(0))));
+      await clear();
     }
   } finally {
-    await engine.end();
+    await declared.end();
+    await retired.end();
     await rm(folder, { recursive: true });
     await swarm.stop();
   }
@@ -87,17 +119,15 @@ async function measure(): Promise<Measured> {
 }
 
 function none(): Times {
-  return { first: [], unchanged: [], change: [] };
+  return { first: [], bare: [], unchanged: [], change: [] };
 }
 
-async function measureOurs(engine: DrivenEngine, swarm: OwnSwarm, times: Times): Promise<void> {
+async function measureOurs(engine: DrivenEngine, times: Times): Promise<void> {
   times.first.push(await timed(() => engine.settle(resources(0))));
   for (let round = 0; round < UNCHANGED; round += 1)
     times.unchanged.push(await timed(() => engine.settle(resources(0))));
   for (let change = 1; change <= CHANGES; change += 1)
     times.change.push(await timed(() => engine.settle(resources(change))));
-  await engine.settle([]);
-  await untilGone(swarm);
 }
 
 async function measurePeer(swarm: OwnSwarm, file: string, times: Times): Promise<void> {
