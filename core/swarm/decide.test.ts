@@ -201,7 +201,7 @@ describe('decide', () => {
       place: { cluster: 'c', installation: 'i' },
       seal: (value) => `sealed-${contentHash(value)}`,
       endpointMode: 'dnsrr',
-      declared: false,
+      declared: true,
     });
     expect(steps).toEqual([]);
     expect(pulls).toEqual(
@@ -225,7 +225,7 @@ describe('decide', () => {
     const rules = {
       place: { cluster: 'c', installation: 'i' },
       endpointMode: 'dnsrr' as const,
-      declared: false,
+      declared: true,
     };
     const later = decide(wanted, swarm.world, swarm.now, { ...rules, seal: (value) => value });
     expect(later.owners[0]?.failure).toMatch(new RegExp(`^Deployment web: not ready .*; ${told}$`));
@@ -322,6 +322,7 @@ describe('decide', () => {
 
   it('does nothing for a suspended owner', () => {
     const swarm = simulateSwarm();
+    swarm.settle([]);
     const { done, owners } = swarm.settle([
       { ...desire([web({ files: false })]), suspended: true },
     ]);

@@ -12,7 +12,7 @@ function tasks(count: number, node: string, state: TaskState = 'starting'): Live
     state,
     desired: 'running',
     createdAt: 0,
-    at: 0,
+    at: 100_000,
     message: '',
     error: '',
     node,
@@ -39,6 +39,14 @@ it.each([
     tasks(50, 'one').map((task) => ({ ...task, desired: 'shutdown' as const })),
     undefined,
   ],
-])('leaves servers alone until half of the tasks are up that start there: %s', (_, all, alone) => {
-  expect(leftAlone(all)).toEqual(alone);
-});
+  [
+    'many that wait for something else',
+    tasks(50, 'one').map((task) => ({ ...task, at: 60_000 })),
+    undefined,
+  ],
+])(
+  'looks at nothing until half of the tasks are up that start on a server: %s',
+  (_, all, alone) => {
+    expect(leftAlone(all, 100_000)).toEqual(alone);
+  },
+);

@@ -58,7 +58,7 @@ function look(swarm: SimulatedSwarm, state: DesiredState): SwarmDecision {
     place: { cluster: 'c', installation: 'i' },
     seal: (value) => `sealed-${contentHash(value)}`,
     endpointMode: 'dnsrr',
-    declared: false,
+    declared: true,
   });
 }
 

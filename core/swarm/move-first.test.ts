@@ -53,7 +53,7 @@ function look(
     place: { cluster: 'c', installation: 'i' },
     seal: (value) => `sealed-${contentHash(value)}`,
     endpointMode: 'dnsrr',
-    declared: false,
+    declared: true,
   });
   const step = steps.find(({ kind }) => kind === 'updateService');
   if (step?.kind !== 'updateService') return { tells: undefined, leaving };

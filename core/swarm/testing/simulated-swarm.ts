@@ -18,7 +18,7 @@ const RULES = {
   place: { cluster: 'c', installation: 'i' },
   seal: (value: string) => `sealed-${contentHash(value)}`,
   endpointMode: 'dnsrr' as const,
-  declared: false,
+  declared: true,
 };
 
 /** An update that waits so long goes on when it is told. */

@@ -13,6 +13,7 @@ beforeAll(async () => {
 });
 afterAll(() => swarm?.stop());
 
+const PATIENCE = { timeout: 60_000 };
 const SLEEP = 'trap exit TERM; while true; do sleep 1 & wait; done';
 
 function deployment(
@@ -289,7 +290,7 @@ it('has a network, a proxy and a name server from when it is declared until it i
   );
   for (const engine of [plain, encrypted]) {
     await expect
-      .poll(() => engine.reconcile([], never).then(names, messageOf), { timeout: 60_000 })
+      .poll(() => engine.reconcile([], never).then(names, messageOf), PATIENCE)
       .toEqual(running);
     expect(await encryptions()).toEqual([engine === encrypted]);
   }
@@ -298,12 +299,17 @@ it('has a network, a proxy and a name server from when it is declared until it i
   await expect(plain.reconcile([desire([web])], never)).rejects.toThrow(
     'is encrypted and ought not to be',
   );
-  await settle(encrypted, desire([]));
+  // What runs may be deleted all the same.
+  await settle(plain, desire([]));
+  expect(await swarm.list('/services')).toEqual([]);
   await expect
-    .poll(() => retired.reconcile([], never).then(names), { timeout: 60_000 })
+    .poll(() => plain.reconcile([], never).then(encryptions, messageOf), PATIENCE)
+    .toEqual([false]);
+  await expect
+    .poll(() => retired.reconcile([], never).then(names, messageOf), PATIENCE)
     .toEqual([]);
   await expect
-    .poll(() => retired.reconcile([], never).then(encryptions), { timeout: 60_000 })
+    .poll(() => retired.reconcile([], never).then(encryptions, messageOf), PATIENCE)
     .toEqual([]);
   for (const engine of [plain, encrypted, retired]) await engine.close();
 });
@@ -314,10 +320,12 @@ it('tells what keeps it from that though there is nobody else to tell', async ()
     images: { ...SYSTEM_IMAGES, proxy: '127.0.0.1:1/nothing:1' },
   });
   await expect
-    .poll(() => lacking.reconcile([], never).then(() => 'nothing', messageOf), { timeout: 60_000 })
+    .poll(() => lacking.reconcile([], never).then(() => 'nothing', messageOf), PATIENCE)
     .toContain('127.0.0.1:1/nothing:1');
   await lacking.close();
   const retired = swarm.startEngine({ installation: 'lacking', declared: false });
   await retired.reconcile([], never);
+  const left = await swarm.list<{ Names: string[] }>('/containers/json?all=true');
+  expect(left.filter(({ Names }) => Names.some((name) => name.endsWith('lacking')))).toEqual([]);
   await retired.close();
 });

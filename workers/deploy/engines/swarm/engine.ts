@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createHmac } from 'node:crypto';
 import type Docker from 'dockerode';
 import type { Logger } from 'pino';
@@ -19,7 +20,6 @@ import type { Plan } from '#core/plan/change.ts';
 import { decide } from '#core/swarm/decide.ts';
 import { inLanes } from '#core/swarm/in-lanes.ts';
 import { leftAlone } from '#core/swarm/leave-alone.ts';
-import type { LeftAlone } from '#core/swarm/leave-alone.ts';
 import type { ServerProxies, SwarmDecision, SwarmStep, SwarmWorld } from '#core/swarm/world.ts';
 import { ordersOf } from '#core/docker/acme.ts';
 import { ingressesIn } from '#core/docker/ingress-routes.ts';
@@ -40,12 +40,12 @@ import { displayKey } from '#core/present/display.ts';
 import type { Start } from '#core/tunnel/frame.ts';
 import type { Observed } from './observe.ts';
 import { dockerOf, findMovedClaims } from './moved-claims.ts';
+import { createPace } from './pace.ts';
 import { createProbeReasons } from './probe-reasons.ts';
 import { createPullReasons } from './pull-reasons.ts';
 import { readFleet } from './read-fleet.ts';
 import { createServerProxies } from './server-proxies.ts';
 import type { Connect, SeenProxies } from './server-proxies.ts';
-import { debounce } from '../debounce.ts';
 import { usersOfPort, withFailures, withWaits } from '../docker/carry-out-all.ts';
 import type { StepFailure as OwnedFailure } from '../docker/carry-out-all.ts';
 import { createCertificateOrders } from '../docker/certificate-orders.ts';
@@ -61,7 +61,8 @@ const AT_ONCE = 8;
 const LONGEST_WAKE_MS = 60_000;
 /** Tasks tell nothing of their own accord; while something is under way they are looked at. */
 const LOOK_AGAIN_MS = 1_000;
-const DEBOUNCE_MS = 100;
+const NETWORK_TRIES = 20;
+const NETWORK_RETRY_MS = 250;
 
 export interface SwarmEngineOptions {
   cluster: Cluster;
@@ -105,8 +106,6 @@ export function createSwarmEngine(options: SwarmEngineOptions): WorkloadEngine {
   const { subnet, encrypted = false, endpointMode = 'dnsrr' } = cluster.spec.network ?? {};
   const rules = { place: context, seal, endpointMode, declared };
   let leaving: SwarmDecision['leaving'] = new Map();
-  /** What the next pass waits for, rather than for the next event; as of the last look. */
-  let alone: LeftAlone | undefined;
   const listeners = new Set<(what: string) => void>();
   const {
     httpPort: http,
@@ -131,6 +130,8 @@ export function createSwarmEngine(options: SwarmEngineOptions): WorkloadEngine {
     { issuers, accountKey: derivePrivateKey(options.sealKey, 'ACME account') },
     tell,
   );
+
+  const pace = createPace(tell);
 
   function tell(what: string): void {
     for (const listener of listeners) listener(what);
@@ -180,26 +181,31 @@ export function createSwarmEngine(options: SwarmEngineOptions): WorkloadEngine {
   }
 
   /** One that was made otherwise than it is declared now is made anew where nothing runs on the cluster. */
-  async function readyNetwork(signal: AbortSignal): Promise<SwarmNetwork> {
-    const wanted = { subnet, encrypted };
+  async function readyNetwork(hasWork: boolean, signal: AbortSignal): Promise<SwarmNetwork> {
     const found = await findNetwork(context, signal);
-    if (found === undefined || found.encrypted === encrypted)
-      return found ?? (await ensureNetwork(context, wanted, signal));
-    const { world } = await look(found, signal);
-    if (isEmpty(world)) {
-      await removeAll(signal);
-      if ((await findNetwork(context, signal)) !== undefined)
-        throw new UserError('unavailable', `the network ${found.name} is still to be removed`, {
-          transient: true,
-        });
+    if (found !== undefined && found.encrypted !== encrypted) {
+      const { world } = await look(found, signal);
+      if (isEmpty(world)) await removeStanding(found, signal);
+      // What runs on it may be deleted there.
+      else if (!hasWork) return found;
     }
-    return ensureNetwork(context, wanted, signal);
+    return ensureNetwork(context, { subnet, encrypted }, signal);
   }
 
-  async function removeAll(signal: AbortSignal): Promise<void> {
-    await proxies.removeAll(signal);
-    await certificates.removeAll(signal);
-    await removeNetwork(context, signal);
+  /** The network, with the proxies and name servers on it. Throws where some of it stays. */
+  async function removeStanding({ name }: SwarmNetwork, signal: AbortSignal): Promise<void> {
+    const unasked = await proxies.removeAll(signal);
+    // Swarm lets go of what was on it some time later.
+    for (let tries = 1; ; tries += 1) {
+      await removeNetwork(context, signal);
+      if ((await findNetwork(context, signal)) === undefined && unasked.length === 0) return;
+      if (tries === NETWORK_TRIES || unasked.length > 0) break;
+      await sleep(NETWORK_RETRY_MS, undefined, { signal });
+    }
+    const why = unasked.length === 0 ? '' : `: it cannot be done on ${unasked.join(', ')}`;
+    throw new UserError('unavailable', `the network ${name} is still to be removed${why}`, {
+      transient: true,
+    });
   }
 
   async function reconcile(
@@ -210,47 +216,58 @@ export function createSwarmEngine(options: SwarmEngineOptions): WorkloadEngine {
       ({ suspended, resources }) => suspended !== true && resources.length > 0,
     );
     const network =
-      hasWork || declared ? await readyNetwork(signal) : await findNetwork(context, signal);
+      hasWork || declared
+        ? await readyNetwork(hasWork, signal)
+        : await findNetwork(context, signal);
     const done = new Map<OwnerKey, Plan>();
     for (let round = 0; ; round += 1) {
+      pace.looks();
       const observed = await look(network, signal);
+      await proxies.removeLost(new Set(observed.tasks.map(({ ID }) => ID)), signal);
       const now = Date.now();
       const decision = decide(desired, observed.world, now, rules);
       pullReasons.want(decision.pulls);
       leaving = decision.leaving;
-      alone = leftAlone(observed.world.tasks);
+      const alone = leftAlone(observed.world.tasks, now);
+      pace.looked(alone);
       const outcome =
         round < MOST_ROUNDS
           ? await carryOutAll(decision, { observed, network, done }, signal)
           : NOTHING;
-      if (outcome === undefined && alone === undefined) continue;
-      if (!declared && !hasWork && network !== undefined && isEmpty(observed.world))
-        await removeAll(signal);
-      tellUntold(decision, outcome);
-      const owners = decision.owners.map((status) => withOutcome(status, outcome ?? NOTHING));
+      const isOfTraffic = decision.steps.every((step) => 'node' in step);
+      if (outcome.changed && !(alone !== undefined && isOfTraffic)) continue;
+      if (!hasWork && network !== undefined && isEmpty(observed.world)) {
+        await certificates.removeAll(signal);
+        if (!declared) await removeStanding(network, signal);
+      }
+      checkUnowned(decision, outcome);
+      const owners = decision.owners.map((status) => withOutcome(status, outcome));
       const taken = takenPorts(observed.world.proxies, desired, [http, https]);
       return {
         owners: withFailures(withWaits(owners, taken.waits), taken.failures),
         orphans: decision.orphans,
         done: [...done].map(([owner, changes]) => ({ owner, plan: changes })),
-        wakeAfterMs: alone?.ms ?? wakeAfter(decision, observed.retryAt, now),
+        wakeAfterMs: wakeAfter(decision, {
+          retryAt: observed.retryAt,
+          lookAfterMs: alone?.ms ?? LOOK_AGAIN_MS,
+          now,
+        }),
       };
     }
   }
 
-  /** Answers what could not be done, or not yet; absent where something was, so that the world is to be looked at again. */
   async function carryOutAll(
     { steps, owners, acting }: SwarmDecision,
     { observed, network, done }: Pass,
     signal: AbortSignal,
-  ): Promise<Outcome | undefined> {
+  ): Promise<Outcome> {
     for (const { owner, plan: changes } of owners)
       if (steps.length > 0 && changes.length > 0 && acting.has(owner) && !done.has(owner))
         done.set(owner, changes);
     const failures: StepFailure[] = [];
     const waiting: StepFailure[] = [];
-    /** Servers of which a step failed that is everybody's: those after it build on it. */
-    const lacking = new Set<string>();
+    /** Servers without a proxy, which gives the name server its address. */
+    const withoutProxy = new Set<string>();
     const writing = {
       observed,
       network,
@@ -266,7 +283,7 @@ export function createSwarmEngine(options: SwarmEngineOptions): WorkloadEngine {
       const owned = ownersOf(step);
       // What comes later of an owner builds on what comes before.
       if (owned.some((owner) => failures.some((failure) => failure.owner === owner))) return;
-      if ('node' in step && lacking.has(step.node)) return;
+      if (step.kind === 'configureDns' && withoutProxy.has(step.node)) return;
       try {
         if (await carryOut(context, step, writing)) changed = true;
       } catch (error) {
@@ -274,7 +291,8 @@ export function createSwarmEngine(options: SwarmEngineOptions): WorkloadEngine {
         const message = messageOf(error);
         const waits = error instanceof StepWaits;
         if ('node' in step) {
-          if (!isOfSome(step)) lacking.add(step.node);
+          if (step.kind === 'configureProxy' && !hasProxy(observed.world, step.node))
+            withoutProxy.add(step.node);
           // A server that dies under a release fails none: the next look is without it.
           if (!waits && !(await proxies.answers(step.node, signal))) return;
           if (proxies.setAside(step, message)) {
@@ -293,7 +311,7 @@ export function createSwarmEngine(options: SwarmEngineOptions): WorkloadEngine {
           for (const batch of lane) await mapAtOnce(AT_ONCE, batch, doStep);
         }),
       );
-    return changed && failures.length === 0 ? undefined : { failures, waiting };
+    return { changed: changed && failures.length === 0, failures, waiting };
   }
 
   async function exec(
@@ -349,21 +367,11 @@ export function createSwarmEngine(options: SwarmEngineOptions): WorkloadEngine {
     plan,
     reconcile,
     async watch(onEvent, signal) {
-      // Where many tasks start at once, a look at each would take their processors from them.
-      const debounced = debounce(onEvent, DEBOUNCE_MS);
       listeners.add(onEvent);
       try {
-        await followSwarm(
-          context,
-          (what) => {
-            if (alone !== undefined && what.startsWith('container start')) alone.starts -= 1;
-            if (alone === undefined || alone.starts <= 0) debounced.ring(what);
-          },
-          signal,
-        );
+        await followSwarm(context, (happening) => pace.happened(happening), signal);
       } finally {
         listeners.delete(onEvent);
-        debounced.stop();
       }
     },
     logs: (target, logOptions, signal) => followTasks(context, target, logOptions, signal),
@@ -381,6 +389,7 @@ export function createSwarmEngine(options: SwarmEngineOptions): WorkloadEngine {
     serverProblems: () => proxies.problems(),
     leaving: () => leaving,
     async close() {
+      pace.stop();
       proxies.close();
       pullReasons.close();
       probeReasons.close();
@@ -394,10 +403,14 @@ function isEmpty({ records, services }: SwarmWorld): boolean {
   return records.length + services.length === 0;
 }
 
-/** What a cluster without an owner lacks has nobody else to be told to. */
-function tellUntold({ owners }: SwarmDecision, outcome: Outcome | undefined): void {
-  const [failure] = outcome?.failures ?? [];
-  if (owners.length > 0 || failure === undefined) return;
+function hasProxy({ proxies }: SwarmWorld, server: string): boolean {
+  return proxies.some(({ node, proxy }) => node === server && proxy !== undefined);
+}
+
+/** What keeps a cluster from being ready on which nothing is yet has nobody else to be told to. */
+function checkUnowned({ owners, orphans }: SwarmDecision, { failures }: Outcome): void {
+  const [failure] = failures;
+  if (owners.length + orphans.length > 0 || failure === undefined) return;
   throw new UserError('unavailable', failure.message, { transient: true });
 }
 
@@ -413,12 +426,14 @@ interface StepFailure {
 }
 
 interface Outcome {
+  /** Something was done, so that the world is to be looked at again. */
+  changed: boolean;
   failures: readonly StepFailure[];
   /** What waits for something that comes by itself. */
   waiting: readonly StepFailure[];
 }
 
-const NOTHING: Outcome = { failures: [], waiting: [] };
+const NOTHING: Outcome = { changed: false, failures: [], waiting: [] };
 
 /** Whom alone it holds up where it fails; nobody: everybody. */
 function ownersOf(step: SwarmStep): OwnerKey[] {
@@ -465,14 +480,13 @@ function withOutcome(status: OwnerStatus, { failures, waiting }: Outcome): Owner
 
 function wakeAfter(
   { owners, wakeAt = Infinity }: SwarmDecision,
-  retryAt = Infinity,
-  now: number,
+  {
+    retryAt = Infinity,
+    lookAfterMs,
+    now,
+  }: { retryAt: number | undefined; lookAfterMs: number; now: number },
 ): number {
   const isUnderWay = owners.some(({ serving, failure }) => !serving && failure === undefined);
-  const soonest = Math.min(
-    wakeAt - now,
-    retryAt - now,
-    isUnderWay ? LOOK_AGAIN_MS : LONGEST_WAKE_MS,
-  );
+  const soonest = Math.min(wakeAt - now, retryAt - now, isUnderWay ? lookAfterMs : LONGEST_WAKE_MS);
   return Math.max(0, Math.min(LONGEST_WAKE_MS, soonest));
 }

@@ -125,7 +125,8 @@ export function createFleetEngine({ retired, connect, ...options }: FleetEngineO
         { cluster: cluster.metadata.name, err: error },
         'what runs on the fleet could not be kept',
       );
-      const told = { ...nothing, unavailable: messageOf(error) };
+      const seen = { status: withProblems(status, engine.serverProblems()), done };
+      const told = { ...nothing, fleet: seen, unavailable: messageOf(error) };
       return isHopeless(error) ? { ...told, isHopeless: true } : told;
     }
   }

@@ -1,11 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { followEvents } from '#adapters/docker/events.ts';
 import { messageOf } from '#core/errors.ts';
+import { MARK } from '#core/swarm/marks.ts';
 import type { SwarmContext } from './context.ts';
+import type { Happening } from './pace.ts';
 
 const FIRST_RETRY_MS = 500;
 const LONGEST_RETRY_MS = 10_000;
-/** Of the swarm, which carry no labels, and of containers of the manager's own server. */
+/** Of the swarm, which carry no labels, and of containers of the manager's own server: of those only ours are told. */
 const FILTERS = {
   type: ['service', 'node', 'container'],
   event: ['create', 'update', 'remove', 'start', 'die', 'oom'],
@@ -14,18 +16,27 @@ const FILTERS = {
 /** Tells of changes until aborted; connects again when Docker hangs up. */
 export async function followSwarm(
   context: SwarmContext,
-  onChange: (what: string) => void,
+  onChange: (happening: Happening) => void,
   signal: AbortSignal,
 ): Promise<void> {
   let failures = 0;
   function connected(): void {
     failures = 0;
-    onChange('events are followed');
+    onChange({ what: 'events are followed' });
   }
   while (!signal.aborted) {
     try {
-      for await (const event of followEvents(context.docker, FILTERS, connected, signal))
-        onChange(`${event.Type} ${event.Action} ${event.Actor.Attributes['name'] ?? ''}`);
+      for await (const { Type, Action, Actor } of followEvents(
+        context.docker,
+        FILTERS,
+        connected,
+        signal,
+      )) {
+        const what = `${Type} ${Action} ${Actor.Attributes['name'] ?? ''}`;
+        if (Type !== 'container') onChange({ what });
+        else if (Actor.Attributes[MARK.installation] === context.installation)
+          onChange({ what, container: Action === 'start' ? 'start' : 'other' });
+      }
     } catch (error) {
       const reason = messageOf(error);
       if (!signal.aborted)

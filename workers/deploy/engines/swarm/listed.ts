@@ -2,6 +2,9 @@ import { SERVER_LABEL } from '#core/swarm/servers/labels.ts';
 
 /** Objects of Swarm as Docker's API lists them, as far as we read them. */
 
+/** Of containers that are Swarm's own: its task. */
+export const TASK_LABEL = 'com.docker.swarm.task.id';
+
 type Labels = Record<string, string> | null;
 
 export interface ListedNode {

@@ -81,7 +81,7 @@ function webOf({ resources }: OwnerStatus): object[] {
 }
 
 it('makes a task anew that does not answer, and no other, where the image has a server and nothing else', async () => {
-  const engine = swarm.startEngine();
+  const engine = swarm.startEngine({ declared: false });
   const wanted = desire([deployment('web', { httpGet: { path: '/alive', port: 8080 } }, 2)]);
   await settle(engine, wanted);
   const before = await running();

@@ -25,6 +25,7 @@ import { createAside } from './aside.ts';
 import type { SwarmContext } from './context.ts';
 import { serverName } from './listed.ts';
 import type { ListedNode, ListedTask } from './listed.ts';
+import { createLostContainers } from './lost-containers.ts';
 import type { SwarmNetwork } from './network.ts';
 import { placeProbes, removeProbes, saysFilled } from './probes.ts';
 import type { ListedContainer } from './probes.ts';
@@ -54,8 +55,10 @@ export interface ServerProxies {
   answers(node: string, signal: AbortSignal): Promise<boolean>;
   /** The sandbox on the manager's own server, in which connections begin; absent before there is one. */
   sandboxId(): string | undefined;
-  /** From every server that can be asked now; a later call from those that come back. */
-  removeAll(signal: AbortSignal): Promise<void>;
+  /** Containers of tasks that were found ended; of those that are not among these, after a while. */
+  removeLost(tasks: ReadonlySet<string>, signal: AbortSignal): Promise<void>;
+  /** From every server that can be asked now; answers which cannot. A later call removes from those that come back. */
+  removeAll(signal: AbortSignal): Promise<string[]>;
   close(): void;
 }
 
@@ -120,6 +123,7 @@ export function createServerProxies(
   /** Since the last look: what was to come next there builds on what is gone. */
   const cleared = new Set<string>();
   let looked: readonly ToLookAt[] = [];
+  const lost = createLostContainers();
 
   function serverOf(node: string, docker: Docker): Server {
     const known = servers.get(node);
@@ -139,26 +143,33 @@ export function createServerProxies(
     return server;
   }
 
-  async function nodes(signal: AbortSignal): Promise<ToLookAt[]> {
+  /** Those that can be asked, and the names of the others. */
+  async function nodes(signal: AbortSignal): Promise<{ there: ToLookAt[]; away: string[] }> {
     const { connect, edges } = options;
-    if (connect === undefined) return [{ node: LOCAL, isEdge: true }];
+    if (connect === undefined) return { there: [{ node: LOCAL, isEdge: true }], away: [] };
     const get = { method: 'GET', signal } as const;
     const [listed, info] = await Promise.all([
       callDocker<ListedNode[]>(context.docker, { path: '/nodes', ...get }),
       callDocker<{ Swarm: { NodeID: string } }>(context.docker, { path: '/info', ...get }),
     ]);
     const isEdge = edgesOf(listed, edges);
-    return listed.flatMap((node) => {
+    const away: string[] = [];
+    const there: ToLookAt[] = [];
+    for (const node of listed) {
       const name = serverName(node);
       const isOwn = node.ID === info.Swarm.NodeID;
       const docker = isOwn ? context.docker : connect(name);
-      if (docker === undefined || node.Status.State !== 'ready') return [];
+      if (docker === undefined || node.Status.State !== 'ready') {
+        away.push(name);
+        continue;
+      }
       if (isOwn) {
         ownName = name;
         servers.set(name, own);
       } else serverOf(name, docker);
-      return [{ node: name, isEdge: isEdge(node) }];
-    });
+      there.push({ node: name, isEdge: isEdge(node) });
+    }
+    return { there, away };
   }
 
   /**
@@ -226,6 +237,7 @@ export function createServerProxies(
       query: { all: true, filters: filterOurs(server.context) },
       signal,
     });
+    lost.found(server.context, listed);
     const roles: readonly string[] = SYSTEM_ROLES;
     const found = await Promise.all(
       listed
@@ -280,7 +292,8 @@ export function createServerProxies(
       const now = Date.now();
       aside.expire(now);
       cleared.clear();
-      const there = (await nodes(signal)).filter(({ node }) => !aside.isLeft(node));
+      const { there: all } = await nodes(signal);
+      const there = all.filter(({ node }) => !aside.isLeft(node));
       looked = there;
       const looks = (
         await Promise.all(
@@ -337,17 +350,20 @@ export function createServerProxies(
     setAside,
     problems: () => aside.problems(),
     sandboxId: () => own.shell.sandboxId(),
+    removeLost: (tasks, signal) => lost.remove(tasks, Date.now(), signal),
     async removeAll(signal) {
-      const there = await nodes(signal);
-      await Promise.all(
-        there.map(({ node }) =>
-          ifThere(node, signal, (until) => {
-            const { shell, system, context: there } = servers.get(node) ?? own;
+      const { there, away } = await nodes(signal);
+      const unasked = await Promise.all(
+        there.map(async ({ node }) => {
+          const removed = await ifThere(node, signal, (until) => {
+            const { shell, system, context: its } = servers.get(node) ?? own;
             shell.use(undefined);
-            return Promise.all([system.removeAll(until), removeProbes(there, until)]);
-          }),
-        ),
+            return Promise.all([system.removeAll(until), removeProbes(its, until)]);
+          });
+          return removed.length === 0 ? [node] : [];
+        }),
       );
+      return [...away, ...unasked.flat()];
     },
     close() {
       prober.close();

@@ -8,6 +8,7 @@ import { checkPulls } from './check-pulls.ts';
 import type { ServersContext } from './context.ts';
 import type { NodeAnswer } from './observe-servers.ts';
 import { prepareProbes } from './prepare-probes.ts';
+import { TASK_LABEL } from '../listed.ts';
 import { removeProbes } from '../probes.ts';
 import type { ProbesContext } from '../probes.ts';
 
@@ -15,8 +16,6 @@ const LISTEN = '0.0.0.0:2377';
 /** Docker itself gives a join 20 s, and then goes on with it. */
 const JOIN_MS = 40_000;
 const FIRST_GENERATION = 1;
-/** Of containers that are Swarm's own. */
-const TASK_LABEL = 'com.docker.swarm.task.id';
 
 interface Work {
   /** Of the step's server. */
