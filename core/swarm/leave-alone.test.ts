@@ -30,8 +30,8 @@ function tasks(count: number, node: string, state: TaskState = 'starting'): Live
 it.each([
   ['few', tasks(8, 'one'), undefined],
   ['few on each of several servers', [...tasks(8, 'one'), ...tasks(8, 'two')], undefined],
-  ['many on one', [...tasks(12, 'one'), ...tasks(3, 'two')], { starts: 6, ms: 960 }],
-  ['very many', tasks(50, 'one'), { starts: 25, ms: 2_000 }],
+  ['many on one', [...tasks(12, 'one'), ...tasks(3, 'two')], { starts: 6, ms: 1_200 }],
+  ['very many', tasks(50, 'one'), { starts: 25, ms: 3_000 }],
   ['many that run', tasks(50, 'one', 'running'), undefined],
   ['many without a server', tasks(50, 'one', 'pending'), undefined],
   [

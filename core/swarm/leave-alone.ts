@@ -11,8 +11,8 @@ export interface LeftAlone {
 
 /** Of so few on a server each is led to as soon as it is up. */
 const FEW = 8;
-const EACH_MS = 80;
-const LONGEST_MS = 2_000;
+const EACH_MS = 100;
+const LONGEST_MS = 3_000;
 /** What stays as it is for so long waits for something else: an image, a probe, a server that does nothing. */
 const STARTS_FOR_MS = 30_000;
 
