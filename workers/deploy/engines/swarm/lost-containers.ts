@@ -53,10 +53,10 @@ async function removeOne(context: DockerContext, id: string, signal: AbortSignal
   const { docker, cluster, log } = context;
   try {
     const path = `/containers/${id}`;
-    await callDocker(docker, { method: 'DELETE', path, query: { v: true }, signal });
+    await callDocker(docker, { method: 'DELETE', path, query: { v: true, force: true }, signal });
     log.info({ cluster, container: id }, 'removed what ended of a task that is no more');
   } catch (error) {
     signal.throwIfAborted();
-    log.debug({ cluster, container: id, reason: messageOf(error) }, 'not removed yet');
+    log.info({ cluster, container: id, reason: messageOf(error) }, 'what ended is not removed');
   }
 }
