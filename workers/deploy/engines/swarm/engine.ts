@@ -195,11 +195,10 @@ export function createSwarmEngine(options: SwarmEngineOptions): WorkloadEngine {
   /** The network, with the proxies and name servers on it. Throws where some of it stays. */
   async function removeStanding({ name }: SwarmNetwork, signal: AbortSignal): Promise<void> {
     const unasked = await proxies.removeAll(signal);
-    // Swarm lets go of what was on it some time later.
-    for (let tries = 1; ; tries += 1) {
+    // It tells later passes that something is left: it goes last. Swarm lets go of what was on it some time later.
+    for (let tries = 0; unasked.length === 0 && tries < NETWORK_TRIES; tries += 1) {
       await removeNetwork(context, signal);
-      if ((await findNetwork(context, signal)) === undefined && unasked.length === 0) return;
-      if (tries === NETWORK_TRIES || unasked.length > 0) break;
+      if ((await findNetwork(context, signal)) === undefined) return;
       await sleep(NETWORK_RETRY_MS, undefined, { signal });
     }
     const why = unasked.length === 0 ? '' : `: it cannot be done on ${unasked.join(', ')}`;
