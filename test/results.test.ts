@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { count, filesToRepeat } from './results.ts';
+import { count, filesToRepeat, testsToRepeat } from './results.ts';
 import type { FileResult, ProjectRun } from './results.ts';
 
 /** A file of which these tests failed, beside one that passed. */
@@ -45,6 +45,25 @@ describe('the counts of npm test', () => {
     });
     const again = count(first, run(file('a.test.ts', 'serves', 'ends')));
     expect(again).toMatchObject({ failed: 2, flaky: [] });
+  });
+
+  it('are those of the first run for tests that the second left out', () => {
+    const first = run(file('a.test.ts', 'serves', 'ends (now)'));
+    const pattern = new RegExp(testsToRepeat(first) ?? '');
+    expect(
+      ['serves', 'ends (now)', 'serves twice', 'is well'].map((name) => pattern.test(name)),
+    ).toEqual([true, true, false, false]);
+    const again: FileResult = {
+      ...file('a.test.ts'),
+      assertionResults: [
+        { status: 'skipped', fullName: 'is well' },
+        { status: 'passed', fullName: 'serves' },
+        { status: 'passed', fullName: 'ends (now)' },
+      ],
+    };
+    expect(count(first, run(again))).toMatchObject({ passed: 3, failed: 0, skipped: 0 });
+    const broken: FileResult = { ...file('a.test.ts'), status: 'failed', message: 'no module' };
+    expect(testsToRepeat(run(broken))).toBeUndefined();
   });
 
   it('have a failure where a file cannot be loaded, or the run broke', () => {

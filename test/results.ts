@@ -21,6 +21,7 @@ const Report = z.object({
   ),
 });
 export type FileResult = z.infer<typeof Report>['testResults'][number];
+type TestResult = FileResult['assertionResults'][number];
 
 /** How one run of vitest ended. */
 export interface ProjectRun {
@@ -60,15 +61,25 @@ export function filesToRepeat({ files = [], hasSucceeded }: ProjectRun): string[
 }
 
 /**
- * Counts a run, with the second run of its failed files where there was one: that one counts for them. A run that failed
- * without a failed test, as where a file cannot be loaded, counts as one failure.
+ * A pattern of vitest's for the names of the failed tests. Absent where a file failed as a whole.
+ */
+export function testsToRepeat({ files = [] }: ProjectRun): string | undefined {
+  const failed = files.filter((file) => failuresOf(file).length > 0);
+  if (failed.some((file) => failedTestsOf(file).length === 0)) return undefined;
+  const names = failed.flatMap(failedTestsOf).map(({ fullName }) => escape(fullName));
+  return `^(${names.join('|')})$`;
+}
+
+/**
+ * Counts a run, with the second run of its failed files, or of their failed tests, where there was one: that one counts
+ * for what it ran. A run that failed without a failed test, as where a file cannot be loaded, counts as one failure.
  */
 export function count(first: ProjectRun, again?: ProjectRun): Counts {
   const last = again ?? first;
   if (first.files === undefined || last.files === undefined)
     return oneFailure(`${first.project}: ended without a report`);
   const repeated = new Map(again?.files?.map((file) => [file.name, file]));
-  const files = first.files.map((file) => repeated.get(file.name) ?? file);
+  const files = first.files.map((file) => replaced(file, repeated.get(file.name)));
   const states = files.flatMap(({ assertionResults }) => assertionResults.map((one) => one.status));
   const failures = files.flatMap(failuresOf);
   if (!last.hasSucceeded && failures.length === 0)
@@ -82,18 +93,41 @@ export function count(first: ProjectRun, again?: ProjectRun): Counts {
   };
 }
 
+/** The second run's file, with the first run's results of what the second left out. */
+function replaced(file: FileResult, again: FileResult | undefined): FileResult {
+  if (again === undefined) return file;
+  const before = new Map(file.assertionResults.map((test) => [test.fullName, test]));
+  const assertionResults = again.assertionResults.map((test) =>
+    hasRun(test) ? test : (before.get(test.fullName) ?? test),
+  );
+  return { ...again, assertionResults };
+}
+
+function hasRun({ status }: TestResult): boolean {
+  return status === 'passed' || status === 'failed';
+}
+
 function isGood(file: FileResult | undefined): boolean {
   return file !== undefined && failuresOf(file).length === 0;
 }
 
-function failuresOf({ name, status, message, assertionResults }: FileResult): string[] {
+function failuresOf(file: FileResult): string[] {
+  const { name, status, message } = file;
   const path = relative(process.cwd(), name);
-  const failed = assertionResults.filter((each) => each.status === 'failed');
+  const failed = failedTestsOf(file);
   if (failed.length === 0 && status === 'failed') return [`${path}: ${firstLine(message)}`];
   return failed.map(
     ({ fullName, failureMessages }) =>
       `${path}: ${fullName}: ${firstLine(failureMessages?.[0] ?? '')}`,
   );
+}
+
+function failedTestsOf({ assertionResults }: FileResult): TestResult[] {
+  return assertionResults.filter(({ status }) => status === 'failed');
+}
+
+function escape(text: string): string {
+  return text.replaceAll(/[\\^$.*+?()[\]{}|/]/g, String.raw`\$&`);
 }
 
 function firstLine(text: string): string {

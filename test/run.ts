@@ -4,7 +4,15 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { messageOf, UserError } from '#core/errors.ts';
-import { count, filesToRepeat, lastLine, oneFailure, readFiles, sum } from './results.ts';
+import {
+  count,
+  filesToRepeat,
+  lastLine,
+  oneFailure,
+  readFiles,
+  sum,
+  testsToRepeat,
+} from './results.ts';
 import type { Counts, ProjectRun } from './results.ts';
 import { setUp } from './set-up.ts';
 
@@ -15,6 +23,8 @@ const CHECKS = [
   ['unused code', 'knip'],
 ] as const;
 const PROJECTS = ['unit', 'integration', 'conformance', 'e2e'];
+/** Those whose tests need nothing of the ones before them in their file. */
+const APART = ['conformance'];
 
 const stop = new AbortController();
 for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => stop.abort());
@@ -48,22 +58,29 @@ async function testAll(): Promise<boolean> {
   return total.failed === 0;
 }
 
-/** What fails beside real engines and processes may be chance: its files are run once more, and that is told. */
+/**
+ * What fails beside real engines and processes may be chance: its files, or these tests alone where they stand apart,
+ * are run once more, and that is told.
+ */
 async function runProject(project: string, folder: string): Promise<Counts> {
   const first = await runVitest(project, join(folder, `${project}.json`), []);
   const repeat = project === 'unit' ? [] : filesToRepeat(first);
   if (repeat.length === 0) return count(first);
-  return count(first, await runVitest(project, join(folder, `${project}-again.json`), repeat));
+  const tests = APART.includes(project) ? testsToRepeat(first) : undefined;
+  const report = join(folder, `${project}-again.json`);
+  return count(first, await runVitest(project, report, repeat, tests));
 }
 
 async function runVitest(
   project: string,
   report: string,
   files: readonly string[],
+  tests?: string,
 ): Promise<ProjectRun> {
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
   const name = `${project} tests${files.length === 0 ? '' : ' that failed, once more'}`;
-  const args = ['run', '--project', project, ...reporters, ...files];
+  const names = tests === undefined ? [] : ['-t', tests];
+  const args = ['run', '--project', project, ...reporters, ...names, ...files];
   const hasSucceeded = await run(name, 'vitest', args);
   return { project, hasSucceeded, files: await readFiles(report) };
 }
