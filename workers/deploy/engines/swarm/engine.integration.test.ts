@@ -305,6 +305,16 @@ it('has a network, a proxy and a name server from when it is declared until it i
   await expect
     .poll(() => plain.reconcile([], never).then(encryptions, messageOf), PATIENCE)
     .toEqual([false]);
+  const guest = await swarm.docker.createContainer({
+    Image: SYSTEM_IMAGES.sandbox,
+    Cmd: ['sleep', '1000000'],
+    HostConfig: { NetworkMode: `test-${installation}` },
+  });
+  await guest.start();
+  await expect
+    .poll(() => retired.reconcile([], never).then(names, messageOf), PATIENCE)
+    .toContain(`still to be removed: container ${guest.id.slice(0, 12)} of server `);
+  await guest.remove({ force: true });
   await expect
     .poll(() => retired.reconcile([], never).then(names, messageOf), PATIENCE)
     .toEqual([]);

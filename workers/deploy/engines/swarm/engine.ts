@@ -195,14 +195,14 @@ export function createSwarmEngine(options: SwarmEngineOptions): WorkloadEngine {
   /** The network, with the proxies and name servers on it. Throws where some of it stays. */
   async function removeStanding({ name }: SwarmNetwork, signal: AbortSignal): Promise<void> {
     const unasked = await proxies.removeAll(signal);
+    let why = `it cannot be done on ${unasked.join(', ')}`;
     // It tells later passes that something is left: it goes last. Swarm lets go of what was on it some time later.
     for (let tries = 0; unasked.length === 0 && tries < NETWORK_TRIES; tries += 1) {
-      await removeNetwork(context, signal);
+      why = (await removeNetwork(context, signal)) ?? 'Docker has still to do it';
       if ((await findNetwork(context, signal)) === undefined) return;
       await sleep(NETWORK_RETRY_MS, undefined, { signal });
     }
-    const why = unasked.length === 0 ? '' : `: it cannot be done on ${unasked.join(', ')}`;
-    throw new UserError('unavailable', `the network ${name} is still to be removed${why}`, {
+    throw new UserError('unavailable', `the network ${name} is still to be removed: ${why}`, {
       transient: true,
     });
   }

@@ -22,9 +22,10 @@ export interface LostContainers {
 }
 
 export function createLostContainers(): LostContainers {
+  /** What the servers that were looked at have since the last removal. */
   const ended = new Map<DockerContext, Found[]>();
-  /** Since when (ms since the epoch), by their ids. */
-  let lostSince = new Map<string, number>();
+  /** Since when (ms since the epoch), by their ids. One server may not be looked at for a while. */
+  const lostSince = new Map<DockerContext, ReadonlyMap<string, number>>();
 
   return {
     found(context, containers) {
@@ -35,15 +36,19 @@ export function createLostContainers(): LostContainers {
       );
     },
     async remove(known, now, signal) {
-      const lost = [...ended].flatMap(([context, containers]) =>
-        containers
-          .filter(({ Labels }) => !known.has(Labels[TASK_LABEL] ?? ''))
-          .map(({ Id }) => ({ context, id: Id, since: lostSince.get(Id) ?? now })),
-      );
+      const due: { context: DockerContext; id: string }[] = [];
+      for (const [context, containers] of ended) {
+        const before = lostSince.get(context);
+        const since = new Map(
+          containers
+            .filter(({ Labels }) => !known.has(Labels[TASK_LABEL] ?? ''))
+            .map(({ Id }) => [Id, before?.get(Id) ?? now]),
+        );
+        lostSince.set(context, since);
+        for (const [id, at] of since) if (now - at >= LOST_AFTER_MS) due.push({ context, id });
+      }
       ended.clear();
-      lostSince = new Map(lost.map(({ id, since }) => [id, since]));
-      for (const { context, id, since } of lost)
-        if (now - since >= LOST_AFTER_MS) await removeOne(context, id, signal);
+      for (const { context, id } of due) await removeOne(context, id, signal);
     },
   };
 }

@@ -1,11 +1,12 @@
 import { callDocker, DockerError, isStatus } from '#adapters/docker/call.ts';
-import { UserError } from '#core/errors.ts';
+import { messageOf, UserError } from '#core/errors.ts';
 import { MARK, marksOf } from '#core/swarm/marks.ts';
 import { networkName } from '#core/swarm/names.ts';
 import { agrees } from '../docker/marks.ts';
 import type { ClusterNetwork } from '../docker/network.ts';
 import { candidateSubnets, layoutOf } from '../docker/subnets.ts';
 import type { SwarmContext } from './context.ts';
+import { tellUser } from './network-places.ts';
 
 export type SwarmNetwork = ClusterNetwork & { shared: true; encrypted: boolean };
 
@@ -104,16 +105,21 @@ function isEncrypted({ Options }: InspectedNetwork): boolean {
   return Object.hasOwn(Options ?? {}, ENCRYPTED);
 }
 
-export async function removeNetwork(context: SwarmContext, signal: AbortSignal): Promise<void> {
+/** Answers why it stays where somebody is on it still; a later pass looks again. */
+export async function removeNetwork(
+  context: SwarmContext,
+  signal: AbortSignal,
+): Promise<string | undefined> {
   const found = await findNetwork(context, signal);
-  if (found === undefined) return;
+  if (found === undefined) return undefined;
   try {
     await callDocker(context.docker, { method: 'DELETE', path: `/networks/${found.id}`, signal });
   } catch (error) {
-    // Somebody is on it still, or it is gone: a later pass looks again.
-    if (!isStatus(error, 404) && !isStatus(error, 403) && !isStatus(error, 400) && !isGone(error))
-      throw error;
+    if (isStatus(error, 403) || isStatus(error, 400))
+      return tellUser(context, messageOf(error), signal);
+    if (!isStatus(error, 404) && !isGone(error)) throw error;
   }
+  return undefined;
 }
 
 /** Swarm forgets a network before the server's own Docker does, which answers 500. */

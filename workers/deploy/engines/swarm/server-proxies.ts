@@ -27,6 +27,7 @@ import { serverName } from './listed.ts';
 import type { ListedNode, ListedTask } from './listed.ts';
 import { createLostContainers } from './lost-containers.ts';
 import type { SwarmNetwork } from './network.ts';
+import { freePlaces } from './network-places.ts';
 import { placeProbes, removeProbes, saysFilled } from './probes.ts';
 import type { ListedContainer } from './probes.ts';
 import { addressOf } from './observe.ts';
@@ -323,7 +324,7 @@ export function createServerProxies(
         aside.done(step.node, stepName(step));
       } catch (error) {
         if (!OFF_NETWORK.test(messageOf(error))) throw error;
-        await asLongAsThere(step.node, signal, (until) => server.system.removeAll(until));
+        await asLongAsThere(step.node, signal, (until) => removeSystem(server, until));
         const now = Date.now();
         const isInVain = now - (madeAnew.get(step.node) ?? 0) < MADE_ANEW_MS;
         madeAnew.set(step.node, now);
@@ -356,9 +357,9 @@ export function createServerProxies(
       const unasked = await Promise.all(
         there.map(async ({ node }) => {
           const removed = await ifThere(node, signal, (until) => {
-            const { shell, system, context: its } = servers.get(node) ?? own;
-            shell.use(undefined);
-            return Promise.all([system.removeAll(until), removeProbes(its, until)]);
+            const server = servers.get(node) ?? own;
+            server.shell.use(undefined);
+            return Promise.all([removeSystem(server, until), removeProbes(server.context, until)]);
           });
           return removed.length === 0 ? [node] : [];
         }),
@@ -373,6 +374,11 @@ export function createServerProxies(
       }
     },
   };
+}
+
+async function removeSystem({ system, context }: Server, signal: AbortSignal): Promise<void> {
+  await freePlaces(context, signal);
+  await system.removeAll(signal);
 }
 
 function configure(
