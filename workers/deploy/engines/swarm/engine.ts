@@ -185,19 +185,24 @@ export function createSwarmEngine(options: SwarmEngineOptions): WorkloadEngine {
     const found = await findNetwork(context, signal);
     if (found !== undefined && found.encrypted !== encrypted) {
       const { world } = await look(found, signal);
-      if (isEmpty(world)) await removeStanding(found, signal);
+      if (isEmpty(world)) await removeStanding(found, [], signal);
       // What runs on it may be deleted there.
       else if (!hasWork) return found;
     }
     return ensureNetwork(context, { subnet, encrypted }, signal);
   }
 
-  /** The network, with the proxies and name servers on it. Throws where some of it stays. */
-  async function removeStanding({ name }: SwarmNetwork, signal: AbortSignal): Promise<void> {
+  /** The network, with the proxies and name servers on it. Throws where some of it stays, or of `lost`. */
+  async function removeStanding(
+    { name }: SwarmNetwork,
+    lost: readonly string[],
+    signal: AbortSignal,
+  ): Promise<void> {
     const unasked = await proxies.removeAll(signal);
-    let why = `it cannot be done on ${unasked.join(', ')}`;
+    const stays = unasked.length === 0 ? lost : [`it cannot be done on ${unasked.join(', ')}`];
+    let why = stays.join('; ');
     // It tells later passes that something is left: it goes last. Swarm lets go of what was on it some time later.
-    for (let tries = 0; unasked.length === 0 && tries < NETWORK_TRIES; tries += 1) {
+    for (let tries = 0; stays.length === 0 && tries < NETWORK_TRIES; tries += 1) {
       why = (await removeNetwork(context, signal)) ?? 'Docker has still to do it';
       if ((await findNetwork(context, signal)) === undefined) return;
       await sleep(NETWORK_RETRY_MS, undefined, { signal });
@@ -222,8 +227,9 @@ export function createSwarmEngine(options: SwarmEngineOptions): WorkloadEngine {
     for (let round = 0; ; round += 1) {
       pace.looks();
       const observed = await look(network, signal);
-      await proxies.removeLost(new Set(observed.tasks.map(({ ID }) => ID)), signal);
       const now = Date.now();
+      const known = new Set(observed.tasks.map(({ ID }) => ID));
+      const lost = await proxies.removeLost({ known, now, waits: declared }, signal);
       const decision = decide(desired, observed.world, now, rules);
       pullReasons.want(decision.pulls);
       leaving = decision.leaving;
@@ -237,7 +243,7 @@ export function createSwarmEngine(options: SwarmEngineOptions): WorkloadEngine {
       if (outcome.changed && !(alone !== undefined && isOfTraffic)) continue;
       if (!hasWork && network !== undefined && isEmpty(observed.world)) {
         await certificates.removeAll(signal);
-        if (!declared) await removeStanding(network, signal);
+        if (!declared) await removeStanding(network, lost, signal);
       }
       checkUnowned(decision, outcome);
       const owners = decision.owners.map((status) => withOutcome(status, outcome));

@@ -26,6 +26,7 @@ import type { SwarmContext } from './context.ts';
 import { serverName } from './listed.ts';
 import type { ListedNode, ListedTask } from './listed.ts';
 import { createLostContainers } from './lost-containers.ts';
+import type { Lost } from './lost-containers.ts';
 import type { SwarmNetwork } from './network.ts';
 import { freePlaces } from './network-places.ts';
 import { placeProbes, removeProbes, saysFilled } from './probes.ts';
@@ -56,8 +57,8 @@ export interface ServerProxies {
   answers(node: string, signal: AbortSignal): Promise<boolean>;
   /** The sandbox on the manager's own server, in which connections begin; absent before there is one. */
   sandboxId(): string | undefined;
-  /** Containers of tasks that were found ended; of those that are not among these, after a while. */
-  removeLost(tasks: ReadonlySet<string>, signal: AbortSignal): Promise<void>;
+  /** Containers that were found ended, of tasks that are no more; answers what could not be removed. */
+  removeLost(lost: Lost, signal: AbortSignal): Promise<string[]>;
   /** From every server that can be asked now; answers which cannot. A later call removes from those that come back. */
   removeAll(signal: AbortSignal): Promise<string[]>;
   close(): void;
@@ -238,7 +239,7 @@ export function createServerProxies(
       query: { all: true, filters: filterOurs(server.context) },
       signal,
     });
-    lost.found(server.context, listed);
+    lost.found(node, server.context, listed);
     const roles: readonly string[] = SYSTEM_ROLES;
     const found = await Promise.all(
       listed
@@ -351,7 +352,7 @@ export function createServerProxies(
     setAside,
     problems: () => aside.problems(),
     sandboxId: () => own.shell.sandboxId(),
-    removeLost: (tasks, signal) => lost.remove(tasks, Date.now(), signal),
+    removeLost: (which, signal) => lost.remove(which, signal),
     async removeAll(signal) {
       const { there, away } = await nodes(signal);
       const unasked = await Promise.all(
