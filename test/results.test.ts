@@ -38,13 +38,25 @@ describe('the counts of npm test', () => {
 
   it('are those of the second run for what was run again, and tell of it', () => {
     const first = run(file('a.test.ts', 'serves'), file('b.test.ts'));
-    expect(count(first, run(file('a.test.ts')))).toMatchObject({
-      passed: 2,
+    const mended: FileResult = {
+      ...file('a.test.ts'),
+      assertionResults: [
+        { status: 'passed', fullName: 'is well' },
+        { status: 'passed', fullName: 'serves' },
+      ],
+    };
+    expect(count(first, run(mended))).toMatchObject({
+      passed: 3,
       failed: 0,
       flaky: ['a.test.ts: serves: Error: away'],
     });
     const again = count(first, run(file('a.test.ts', 'serves', 'ends')));
     expect(again).toMatchObject({ failed: 2, flaky: [] });
+    const skipped = run({
+      ...mended,
+      assertionResults: [{ status: 'skipped', fullName: 'serves' }],
+    });
+    expect(count(first, skipped)).toMatchObject({ failed: 1, flaky: [] });
   });
 
   it('are those of the first run for tests that the second left out', () => {
@@ -64,6 +76,9 @@ describe('the counts of npm test', () => {
     expect(count(first, run(again))).toMatchObject({ passed: 3, failed: 0, skipped: 0 });
     const broken: FileResult = { ...file('a.test.ts'), status: 'failed', message: 'no module' };
     expect(testsToRepeat(run(broken))).toBeUndefined();
+    const many = ['a', 'b', 'c', 'd', 'e', 'f'];
+    expect(testsToRepeat(run(file('a.test.ts', ...many)))).toBeUndefined();
+    expect(testsToRepeat(run(file('a.test.ts', ...many.slice(1))))).toBeDefined();
   });
 
   it('have a failure where a file cannot be loaded, or the run broke', () => {

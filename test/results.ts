@@ -43,8 +43,9 @@ export interface Counts {
 
 const NOTHING: Counts = { passed: 0, failed: 0, skipped: 0, failures: [], flaky: [] };
 
-/** More than so many files do not fail by chance. */
+/** More than so many files, or tests that stand apart, do not fail by chance. */
 const MOST_AGAIN = 3;
+const MOST_TESTS_AGAIN = 5;
 
 export function oneFailure(failure: string): Counts {
   return { ...NOTHING, failed: 1, failures: [failure] };
@@ -60,14 +61,12 @@ export function filesToRepeat({ files = [], hasSucceeded }: ProjectRun): string[
   return hasSucceeded || failed.length > MOST_AGAIN ? [] : failed;
 }
 
-/**
- * A pattern of vitest's for the names of the failed tests. Absent where a file failed as a whole.
- */
+/** A pattern of vitest's for the names of the failed tests; absent where whole files are to be repeated. */
 export function testsToRepeat({ files = [] }: ProjectRun): string | undefined {
   const failed = files.filter((file) => failuresOf(file).length > 0);
   if (failed.some((file) => failedTestsOf(file).length === 0)) return undefined;
-  const names = failed.flatMap(failedTestsOf).map(({ fullName }) => escape(fullName));
-  return `^(${names.join('|')})$`;
+  const names = failed.flatMap(failedTestsOf).map(({ fullName }) => escapePattern(fullName));
+  return names.length > MOST_TESTS_AGAIN ? undefined : `^(${names.join('|')})$`;
 }
 
 /**
@@ -89,7 +88,7 @@ export function count(first: ProjectRun, again?: ProjectRun): Counts {
     failed: failures.length,
     skipped: states.filter((state) => state !== 'passed' && state !== 'failed').length,
     failures,
-    flaky: first.files.filter(({ name }) => isGood(repeated.get(name))).flatMap(failuresOf),
+    flaky: first.files.flatMap((file) => flakyIn(file, repeated.get(file.name))),
   };
 }
 
@@ -107,8 +106,15 @@ function hasRun({ status }: TestResult): boolean {
   return status === 'passed' || status === 'failed';
 }
 
-function isGood(file: FileResult | undefined): boolean {
-  return file !== undefined && failuresOf(file).length === 0;
+/** What failed in the first run and passed in the second, a line each. */
+function flakyIn(file: FileResult, again: FileResult | undefined): string[] {
+  if (again === undefined) return [];
+  const failed = failedTestsOf(file);
+  if (failed.length === 0) return again.status === 'passed' ? failuresOf(file) : [];
+  const passed = again.assertionResults.filter(({ status }) => status === 'passed');
+  const names = new Set(passed.map(({ fullName }) => fullName));
+  const flaky = failed.filter(({ fullName }) => names.has(fullName));
+  return flaky.length === 0 ? [] : failuresOf({ ...file, assertionResults: flaky });
 }
 
 function failuresOf(file: FileResult): string[] {
@@ -126,7 +132,7 @@ function failedTestsOf({ assertionResults }: FileResult): TestResult[] {
   return assertionResults.filter(({ status }) => status === 'failed');
 }
 
-function escape(text: string): string {
+function escapePattern(text: string): string {
   return text.replaceAll(/[\\^$.*+?()[\]{}|/]/g, String.raw`\$&`);
 }
 

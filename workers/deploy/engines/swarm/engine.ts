@@ -30,7 +30,7 @@ import { carryOut } from './carry-out.ts';
 import { createCertificateStore } from './certificate-store.ts';
 import type { SwarmContext } from './context.ts';
 import { followSwarm } from './follow-swarm.ts';
-import { ensureNetwork, findNetwork, removeNetwork } from './network.ts';
+import { ensureNetwork, findNetwork, removeNetwork, userOf } from './network.ts';
 import type { SwarmNetwork } from './network.ts';
 import { addressOf, observe } from './observe.ts';
 import { followTasks } from './task-logs.ts';
@@ -185,31 +185,31 @@ export function createSwarmEngine(options: SwarmEngineOptions): WorkloadEngine {
     const found = await findNetwork(context, signal);
     if (found !== undefined && found.encrypted !== encrypted) {
       const { world } = await look(found, signal);
-      if (isEmpty(world)) await removeStanding(found, [], signal);
+      if (isEmpty(world)) await removeStanding(found, signal);
       // What runs on it may be deleted there.
       else if (!hasWork) return found;
     }
     return ensureNetwork(context, { subnet, encrypted }, signal);
   }
 
-  /** The network, with the proxies and name servers on it. Throws where some of it stays, or of `lost`. */
-  async function removeStanding(
-    { name }: SwarmNetwork,
-    lost: readonly string[],
-    signal: AbortSignal,
-  ): Promise<void> {
-    const unasked = await proxies.removeAll(signal);
-    const stays = unasked.length === 0 ? lost : [`it cannot be done on ${unasked.join(', ')}`];
-    let why = stays.join('; ');
+  /** The network, with the proxies and name servers on it and what ended of tasks. Throws where some of it stays. */
+  async function removeStanding({ name }: SwarmNetwork, signal: AbortSignal): Promise<void> {
+    const stays = await proxies.removeAll(signal);
     // It tells later passes that something is left: it goes last. Swarm lets go of what was on it some time later.
     for (let tries = 0; stays.length === 0 && tries < NETWORK_TRIES; tries += 1) {
-      why = (await removeNetwork(context, signal)) ?? 'Docker has still to do it';
+      const why = await removeNetwork(context, signal);
       if ((await findNetwork(context, signal)) === undefined) return;
-      await sleep(NETWORK_RETRY_MS, undefined, { signal });
+      if (tries + 1 < NETWORK_TRIES) await sleep(NETWORK_RETRY_MS, undefined, { signal });
+      else
+        stays.push(why === undefined ? 'Docker has it still' : await userOf(context, why, signal));
     }
-    throw new UserError('unavailable', `the network ${name} is still to be removed: ${why}`, {
-      transient: true,
-    });
+    throw new UserError(
+      'unavailable',
+      `the network ${name} is still to be removed: ${stays.join('; ')}`,
+      {
+        transient: true,
+      },
+    );
   }
 
   async function reconcile(
@@ -229,7 +229,7 @@ export function createSwarmEngine(options: SwarmEngineOptions): WorkloadEngine {
       const observed = await look(network, signal);
       const now = Date.now();
       const known = new Set(observed.tasks.map(({ ID }) => ID));
-      const lost = await proxies.removeLost({ known, now, waits: declared }, signal);
+      await proxies.removeLost(known, now, signal);
       const decision = decide(desired, observed.world, now, rules);
       pullReasons.want(decision.pulls);
       leaving = decision.leaving;
@@ -243,7 +243,7 @@ export function createSwarmEngine(options: SwarmEngineOptions): WorkloadEngine {
       if (outcome.changed && !(alone !== undefined && isOfTraffic)) continue;
       if (!hasWork && network !== undefined && isEmpty(observed.world)) {
         await certificates.removeAll(signal);
-        if (!declared) await removeStanding(network, lost, signal);
+        if (!declared) await removeStanding(network, signal);
       }
       checkUnowned(decision, outcome);
       const owners = decision.owners.map((status) => withOutcome(status, outcome));

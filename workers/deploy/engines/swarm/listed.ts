@@ -67,3 +67,9 @@ export interface ListedTask {
   };
   NetworksAttachments?: { Network: { ID: string }; Addresses?: string[] }[] | null;
 }
+
+/** The place that a container which is no task has on a network of Swarm's. */
+export interface ListedAttachment {
+  NodeID: string;
+  Spec: { NetworkAttachmentSpec?: { ContainerID: string } };
+}

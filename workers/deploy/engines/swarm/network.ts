@@ -6,7 +6,8 @@ import { agrees } from '../docker/marks.ts';
 import type { ClusterNetwork } from '../docker/network.ts';
 import { candidateSubnets, layoutOf } from '../docker/subnets.ts';
 import type { SwarmContext } from './context.ts';
-import { tellUser } from './network-places.ts';
+import { serverName } from './listed.ts';
+import type { ListedAttachment, ListedNode } from './listed.ts';
 
 export type SwarmNetwork = ClusterNetwork & { shared: true; encrypted: boolean };
 
@@ -115,11 +116,38 @@ export async function removeNetwork(
   try {
     await callDocker(context.docker, { method: 'DELETE', path: `/networks/${found.id}`, signal });
   } catch (error) {
-    if (isStatus(error, 403) || isStatus(error, 400))
-      return tellUser(context, messageOf(error), signal);
+    if (isStatus(error, 403) || isStatus(error, 400)) return messageOf(error);
     if (!isStatus(error, 404) && !isGone(error)) throw error;
   }
   return undefined;
+}
+
+/** Docker names the task of a container that is on the network, which nothing else lists: who that is. */
+export async function userOf(
+  { docker }: SwarmContext,
+  why: string,
+  signal: AbortSignal,
+): Promise<string> {
+  const task = /in use by task (\w+)/.exec(why)?.[1];
+  if (task === undefined) return why;
+  const get = { method: 'GET', signal } as const;
+  const filters = JSON.stringify({ runtime: ['attachment'], id: [task] });
+  try {
+    const tasks = await callDocker<ListedAttachment[] | null>(docker, {
+      ...get,
+      path: '/tasks',
+      query: { filters },
+    });
+    const nodes = await callDocker<ListedNode[]>(docker, { ...get, path: '/nodes' });
+    const { NodeID, Spec } = tasks?.[0] ?? {};
+    const node = nodes.find(({ ID }) => ID === NodeID);
+    const container = Spec?.NetworkAttachmentSpec?.ContainerID.slice(0, 12);
+    if (node === undefined || container === undefined) return why;
+    return `container ${container} of server ${serverName(node)} is on it: if it stays, remove it, or restart Docker there where Docker has none any more`;
+  } catch {
+    signal.throwIfAborted();
+    return why;
+  }
 }
 
 /** Swarm forgets a network before the server's own Docker does, which answers 500. */

@@ -22,14 +22,13 @@ import { edgesOf } from '#core/swarm/edges.ts';
 import { stepName } from '#core/swarm/traffic.ts';
 import { SYSTEM_ROLES } from '../docker/system-containers.ts';
 import { createAside } from './aside.ts';
+import { clearServer } from './clear-server.ts';
 import type { SwarmContext } from './context.ts';
 import { serverName } from './listed.ts';
 import type { ListedNode, ListedTask } from './listed.ts';
-import { createLostContainers } from './lost-containers.ts';
-import type { Lost } from './lost-containers.ts';
+import { createLostContainers, removeTaskContainer } from './lost-containers.ts';
 import type { SwarmNetwork } from './network.ts';
-import { freePlaces } from './network-places.ts';
-import { placeProbes, removeProbes, saysFilled } from './probes.ts';
+import { placeProbes, saysFilled } from './probes.ts';
 import type { ListedContainer } from './probes.ts';
 import { addressOf } from './observe.ts';
 import { whileAnswering } from './while-answering.ts';
@@ -57,9 +56,9 @@ export interface ServerProxies {
   answers(node: string, signal: AbortSignal): Promise<boolean>;
   /** The sandbox on the manager's own server, in which connections begin; absent before there is one. */
   sandboxId(): string | undefined;
-  /** Containers that were found ended, of tasks that are no more; answers what could not be removed. */
-  removeLost(lost: Lost, signal: AbortSignal): Promise<string[]>;
-  /** From every server that can be asked now; answers which cannot. A later call removes from those that come back. */
+  /** Containers that do not run, of tasks that are not `known`: those that there are. `now`: ms since the epoch. */
+  removeLost(known: ReadonlySet<string>, now: number, signal: AbortSignal): Promise<void>;
+  /** From every server, of a cluster without services. Answers what stays and why; a later call tries again. */
   removeAll(signal: AbortSignal): Promise<string[]>;
   close(): void;
 }
@@ -239,7 +238,7 @@ export function createServerProxies(
       query: { all: true, filters: filterOurs(server.context) },
       signal,
     });
-    lost.found(node, server.context, listed);
+    lost.found(node, listed);
     const roles: readonly string[] = SYSTEM_ROLES;
     const found = await Promise.all(
       listed
@@ -264,6 +263,24 @@ export function createServerProxies(
       ...(listed.some((each) => saysFilled(context, each)) ? { probes: true } : {}),
     };
     return { running, state };
+  }
+
+  /** What fails is tried again at the next look. */
+  async function removeTasks(
+    node: string,
+    ids: readonly string[],
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { context: its } = servers.get(node) ?? own;
+    try {
+      await asLongAsThere(node, signal, async (until) => {
+        for (const id of ids) await removeTaskContainer(its, id, until);
+      });
+    } catch (error) {
+      signal.throwIfAborted();
+      const reason = messageOf(error);
+      context.log.warn({ cluster: context.cluster, server: node, reason }, 'a task stays');
+    }
   }
 
   function targetOf(task: ListedTask, networkId: string | undefined): Probed[] {
@@ -325,7 +342,7 @@ export function createServerProxies(
         aside.done(step.node, stepName(step));
       } catch (error) {
         if (!OFF_NETWORK.test(messageOf(error))) throw error;
-        await asLongAsThere(step.node, signal, (until) => removeSystem(server, until));
+        await asLongAsThere(step.node, signal, (until) => server.system.removeAll(until));
         const now = Date.now();
         const isInVain = now - (madeAnew.get(step.node) ?? 0) < MADE_ANEW_MS;
         madeAnew.set(step.node, now);
@@ -352,20 +369,23 @@ export function createServerProxies(
     setAside,
     problems: () => aside.problems(),
     sandboxId: () => own.shell.sandboxId(),
-    removeLost: (which, signal) => lost.remove(which, signal),
+    async removeLost(known, now, signal) {
+      const due = [...lost.due(known, now)];
+      await Promise.all(due.map(([node, ids]) => removeTasks(node, ids, signal)));
+    },
     async removeAll(signal) {
       const { there, away } = await nodes(signal);
-      const unasked = await Promise.all(
+      const stays = await Promise.all(
         there.map(async ({ node }) => {
-          const removed = await ifThere(node, signal, (until) => {
-            const server = servers.get(node) ?? own;
-            server.shell.use(undefined);
-            return Promise.all([removeSystem(server, until), removeProbes(server.context, until)]);
-          });
-          return removed.length === 0 ? [node] : [];
+          const server = servers.get(node) ?? own;
+          server.shell.use(undefined);
+          const [cleared] = await ifThere(node, signal, (until) => clearServer(server, until));
+          if (cleared === undefined) away.push(node);
+          return (cleared ?? []).map((each) => `${node}: ${each}`);
         }),
       );
-      return [...away, ...unasked.flat()];
+      const unasked = away.length === 0 ? [] : [`it cannot be done on ${away.join(', ')}`];
+      return [...unasked, ...stays.flat()];
     },
     close() {
       prober.close();
@@ -375,11 +395,6 @@ export function createServerProxies(
       }
     },
   };
-}
-
-async function removeSystem({ system, context }: Server, signal: AbortSignal): Promise<void> {
-  await freePlaces(context, signal);
-  await system.removeAll(signal);
 }
 
 function configure(
