@@ -60,6 +60,18 @@ it('makes runs of what was kept, also before the start, in the order it came', a
   await expect.poll(() => received.at(-1)).toBe('c');
 });
 
+it('is settled when all that was kept has its runs, and does not wait for ever', async () => {
+  await inbox.settled();
+  await inbox.accept(delivery('a'));
+  running = inbox.run(stopped.signal);
+  await inbox.settled();
+  expect(received).toEqual(['a']);
+  bad = ['b'];
+  await inbox.accept(delivery('b'));
+  await inbox.settled();
+  expect(received).toEqual(['a']);
+});
+
 it('takes a delivery once', async () => {
   running = inbox.run(stopped.signal);
   expect(await inbox.accept(delivery('a'))).toBe(true);

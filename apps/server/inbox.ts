@@ -11,6 +11,7 @@ const LONGEST_MS = 500;
 /** What comes in meanwhile waits no longer than these take. */
 const TOGETHER = 32;
 const AGAIN_MS = 2_000;
+const SETTLED_MS = 2_000;
 /** A branch on which no run can be made for so long is polled again. */
 const GIVE_UP_MS = 24 * 3_600_000;
 
@@ -18,6 +19,8 @@ const GIVE_UP_MS = 24 * 3_600_000;
 export interface Inbox {
   /** Resolves when it is kept, and so not lost any more; false where it was seen before. */
   accept(delivery: Omit<Delivery, 'at'>): Promise<boolean>;
+  /** Resolves when what was kept has its runs, two seconds later at the latest: what is asked for by hand then comes after. */
+  settled(): Promise<void>;
   /** Makes the runs of what is kept, also of what was kept before the start, until aborted. */
   run(signal: AbortSignal): Promise<void>;
 }
@@ -98,6 +101,10 @@ export function createInbox({ runs, orchestrator, now, log }: InboxDependencies)
         // Without a reason an error is made of each, with its stack.
         if (!arrival.signal.aborted) arrival.abort('a webhook came');
       }
+    },
+    async settled() {
+      const latest = performance.now() + SETTLED_MS;
+      while (performance.now() < latest && (await runs.kept(1)).length > 0) await sleep(QUIET_MS);
     },
     async run(signal) {
       while (!signal.aborted) {

@@ -6,6 +6,7 @@ import type { LogLine, RunStore } from '#core/ports.ts';
 import { isFinished } from '#core/run/run.ts';
 import type { Run } from '#core/run/run.ts';
 import { followRun } from '../follow-run.ts';
+import type { Inbox } from '../inbox.ts';
 import { closedSignal, openLineStream } from '../line-stream.ts';
 import type { Orchestrator } from '../orchestrator.ts';
 import { readInput } from '../read-input.ts';
@@ -19,12 +20,13 @@ export interface RunDependencies {
   runs: RunStore;
   archive: Pick<RunArchive, 'reader'>;
   orchestrator: Orchestrator;
+  inbox: Pick<Inbox, 'settled'>;
 }
 
 /** Runs: list, show, log, cancel, retry, roll back, and the stream of their changes. */
 export async function runRoutes(
   app: FastifyInstance,
-  { runs, archive, orchestrator }: RunDependencies,
+  { runs, archive, orchestrator, inbox }: RunDependencies,
 ): Promise<void> {
   async function known(params: unknown): Promise<Run> {
     const { id } = readInput(IdPath, params);
@@ -50,6 +52,7 @@ export async function runRoutes(
   });
   app.post('/rollback', async (request) => {
     const { pipeline, ...wanted } = readInput(RollbackRequest, request.body);
+    await inbox.settled();
     return viewRun(await orchestrator.rollback(pipeline, wanted, WHO));
   });
 

@@ -164,7 +164,7 @@ it('goes on without a server whose Docker can do nothing, and tells of it', asyn
     .toMatch(/network .* is still to be removed: it cannot be done on b$/);
   await other.close();
   sick.stop();
-});
+}, 300_000);
 
 it('serves Ingresses and nodePorts from every worker, and from no manager', async () => {
   await settle(engine, desire(app(1)), undefined, 120_000);
