@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { callDocker } from '#adapters/docker/call.ts';
 import { messageOf } from '#core/errors.ts';
 import { networkName } from '#core/swarm/names.ts';
@@ -9,6 +10,9 @@ import { isAtRest, isTask, removeTaskContainer } from './lost-containers.ts';
 import type { Found } from './lost-containers.ts';
 import { removeProbes } from './probes.ts';
 
+const MOST_LOOKS = 20;
+const LOOK_AGAIN_MS = 250;
+
 type OnNetwork = Found & { HostConfig: { NetworkMode?: string } };
 
 /**
@@ -19,12 +23,7 @@ export async function clearServer(
   { context, system }: { context: DockerContext; system: SystemPod },
   signal: AbortSignal,
 ): Promise<string[]> {
-  const containers = await callDocker<OnNetwork[]>(context.docker, {
-    method: 'GET',
-    path: '/containers/json',
-    query: { all: true, filters: filterOurs(context) },
-    signal,
-  });
+  const containers = await listWhenEnded(context, signal);
   const stays: string[] = [];
   for (const container of containers.filter(isTask)) {
     const why = await removeTask(context, container, signal);
@@ -34,6 +33,20 @@ export async function clearServer(
   await system.removeAll(signal);
   await removeProbes(context, signal);
   return stays;
+}
+
+/** As they are once no task runs any more, or after a while. */
+async function listWhenEnded(context: DockerContext, signal: AbortSignal): Promise<OnNetwork[]> {
+  for (let looks = 1; ; looks += 1) {
+    const containers = await callDocker<OnNetwork[]>(context.docker, {
+      method: 'GET',
+      path: '/containers/json',
+      query: { all: true, filters: filterOurs(context) },
+      signal,
+    });
+    if (looks === MOST_LOOKS || containers.filter(isTask).every(isAtRest)) return containers;
+    await sleep(LOOK_AGAIN_MS, undefined, { signal });
+  }
 }
 
 /** Answers why it stays. */

@@ -3,6 +3,7 @@ import { packArchive } from '#adapters/docker/archive.ts';
 import { callDocker } from '#adapters/docker/call.ts';
 import { runInContainer } from '#adapters/docker/exec.ts';
 import type { OwnerStatus } from '#core/engine.ts';
+import { messageOf } from '#core/errors.ts';
 import { SYSTEM_IMAGES } from '#core/images.ts';
 import type { Resource } from '#core/resources/resource.ts';
 import type { ListedTask } from './listed.ts';
@@ -13,6 +14,7 @@ import type { OwnSwarm } from './testing/swarm-cluster.ts';
 const SCRATCH = 'scratch:1';
 
 const SET_UP_MS = 300_000;
+const PATIENCE = { timeout: 60_000, interval: 500 };
 
 let swarm: OwnSwarm;
 beforeAll(async () => {
@@ -110,7 +112,10 @@ it('makes a task anew that does not answer, and no other, where the image has a 
     Labels: expect.objectContaining({ 'windlass.dev/role': 'probes' }) as object,
   };
   expect(await swarm.list(all)).toContainEqual(expect.objectContaining(filled));
-  await settle(engine, desire([]));
+  // A task that is still ending keeps the cluster's own from being removed.
+  await expect
+    .poll(() => engine.reconcile([desire([])], never).then(() => 'done', messageOf), PATIENCE)
+    .toBe('done');
   expect(await swarm.list(all)).not.toContainEqual(expect.objectContaining(filled));
 });
 
