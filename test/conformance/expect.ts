@@ -7,7 +7,7 @@ const Count = z.union([z.int(), z.strictObject({ least: z.int() })]);
 
 const timing = {
   /** Seconds until it has to be so. */
-  within: z.number().default(120),
+  within: z.number().default(240),
   /** Seconds it then has to stay so. */
   for: z.number().default(0),
 };
