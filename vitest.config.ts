@@ -3,8 +3,11 @@ import { defineConfig } from 'vitest/config';
 /** `unit` needs nothing installed; `integration` and `e2e` need what `npm test` sets up (see test/README.md). */
 export default defineConfig({
   test: {
+    // What failed is told in a line.
+    chaiConfig: { truncateThreshold: 400 },
     projects: [
       {
+        extends: true,
         test: {
           name: 'unit',
           include: [
@@ -24,9 +27,10 @@ export default defineConfig({
         },
       },
       {
+        extends: true,
         test: {
           name: 'integration',
-          include: ['{core,adapters,apps,workers}/**/*.integration.test.ts'],
+          include: ['{core,adapters,apps,workers,test}/**/*.integration.test.ts'],
           testTimeout: 120_000,
           // Images are made in hooks: `test/tools/dockerd.ts` waits for them for up to four minutes.
           hookTimeout: 300_000,
@@ -34,6 +38,7 @@ export default defineConfig({
         },
       },
       {
+        extends: true,
         test: {
           name: 'kubernetes',
           include: [
@@ -47,6 +52,7 @@ export default defineConfig({
         },
       },
       {
+        extends: true,
         test: {
           name: 'conformance',
           include: ['test/conformance/{docker,swarm}.test.ts'],
@@ -57,6 +63,7 @@ export default defineConfig({
         },
       },
       {
+        extends: true,
         test: {
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts'],

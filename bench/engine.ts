@@ -8,7 +8,6 @@ import type { Resource } from '#core/resources/resource.ts';
 import { cleanUp, uniqueInstallation } from '../test/support/installation.ts';
 import { createDockerEngine } from '../workers/deploy/engines/docker/engine.ts';
 import type { WorkloadEngine } from '../workers/deploy/engines/swarm/engine.ts';
-import { removeContainers } from './remove-containers.ts';
 
 const SOCKET = 'unix:///var/run/docker.sock';
 const PATIENCE_MS = 300_000;
@@ -83,7 +82,6 @@ export function startBenchEngine(ingress?: { httpPort: number; httpsPort: number
     settle: (resources) => driven.settle(resources),
     async remove() {
       await driven.end();
-      await removeContainers(installation);
       await cleanUp(installation);
     },
   };

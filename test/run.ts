@@ -93,7 +93,13 @@ async function run(name: string, command: string, args: readonly string[]): Prom
     `== ${name}: ${[command, ...args.filter((arg) => !arg.startsWith('--outputFile'))].join(' ')}`,
   );
   const child = spawn(command, args, { stdio: 'inherit' });
+  // A terminal tells both; vitest cleans up at an interrupt alone.
+  function interrupt(): void {
+    child.kill('SIGINT');
+  }
+  process.once('SIGTERM', interrupt);
   const [code] = (await once(child, 'exit')) as [number | null];
+  process.off('SIGTERM', interrupt);
   told(name, begun, code === 0);
   return code === 0;
 }

@@ -7,6 +7,7 @@ import { ensureDockerd } from '#adapters/processes/dockerd.ts';
 import { startOf } from '#adapters/processes/identity.ts';
 import { stopProcess } from '#adapters/processes/stop-process.ts';
 import { SYSTEM_IMAGES } from '#core/images.ts';
+import { cleanUpLeft } from './support/installation.ts';
 
 const DOCKER_SOCKET = '/var/run/docker.sock';
 const SETUP_TIMEOUT_MS = 900_000;
@@ -40,6 +41,7 @@ export async function setUp(
     const docker = connectDocker(`unix://${DOCKER_SOCKET}`);
     const images = await ensureImages(docker, SYSTEM_IMAGES, search, signal);
     for (const { image, how } of images) say(`${image}: ${how}`);
+    await cleanUpLeft(say);
     return end;
   } catch (error) {
     await end();

@@ -17,7 +17,7 @@ export async function startOf(pid: number): Promise<string | undefined> {
   }
 }
 
-function isAlive(pid: number): boolean {
+export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
     return true;

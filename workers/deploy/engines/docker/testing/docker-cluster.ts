@@ -1,7 +1,6 @@
-import { randomBytes, randomInt } from 'node:crypto';
+import { randomInt } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type Docker from 'dockerode';
-import pMap from 'p-map';
 import { pino } from 'pino';
 import { callDocker, isStatus } from '#adapters/docker/call.ts';
 import { connectDocker } from '#adapters/docker/connect.ts';
@@ -12,12 +11,12 @@ import type { DesiredState, Engine, OwnerStatus } from '#core/engine.ts';
 import { SYSTEM_IMAGES } from '#core/images.ts';
 import type { SystemImages } from '#core/images.ts';
 import type { Resource } from '#core/resources/resource.ts';
+import { cleanUp, uniqueInstallation } from '../../../../../test/support/installation.ts';
 import { createDockerEngine } from '../engine.ts';
 
 const SOCKET = 'unix:///var/run/docker.sock';
 /** Whoever connects has its own. */
 const TLS = { ca: { env: 'CA' }, cert: { env: 'CERT' }, key: { env: 'KEY' } };
-const REMOVED_AT_ONCE = 8;
 export const never = new AbortController().signal;
 export const docker = connectDocker(SOCKET);
 
@@ -52,7 +51,7 @@ export interface DockerCluster {
 }
 
 export function createDockerCluster(): DockerCluster {
-  const installation = randomBytes(4).toString('hex');
+  const installation = uniqueInstallation();
   const engines: Engine[] = [];
   const first = 10_000 + 2 * randomInt(4_000);
   const ingress = { httpPort: first, httpsPort: first + 1 };
@@ -117,14 +116,7 @@ export function createDockerCluster(): DockerCluster {
     volumes,
     async remove() {
       await Promise.all(engines.map((engine) => engine.close()));
-      await pMap(await all(), ({ Id }) => removeContainer(Id), { concurrency: REMOVED_AT_ONCE });
-      for (const name of await volumes())
-        await callDocker(docker, { method: 'DELETE', path: `/volumes/${name}`, signal: never });
-      await callDocker(docker, {
-        method: 'DELETE',
-        path: `/networks/test-${installation}`,
-        signal: never,
-      }).catch(() => undefined);
+      await cleanUp(installation);
     },
   };
 }
