@@ -20,7 +20,7 @@ const KINDS = [
     how: { force: true, v: true },
   },
   { list: '/networks', query: {}, one: '/networks', how: {} },
-  { list: '/volumes', query: {}, one: '/volumes', how: { force: true } },
+  { list: '/volumes', query: {}, one: '/volumes', how: {} },
 ] as const;
 /** A file for each installation that is not cleaned up yet, with the pid of whose it is. */
 const IN_USE = join(tmpdir(), 'windlass-test-installations');
