@@ -415,19 +415,26 @@ describe('decide', () => {
       expect(swarm.settle([next]).owners[0]).toMatchObject({ serving: true });
     });
 
-    it('does not wait for it with what belongs on every server', () => {
-      const swarm = simulateSwarm();
-      const { spec, ...others } = web();
-      const { replicas: _none, ...rest } = spec as { replicas?: number };
-      const daemon: Resource = { ...others, kind: 'DaemonSet', spec: rest };
-      const resources = [page('one'), key('s3cret'), daemon];
-      swarm.settle([desire(resources)]);
-      const [task] = swarm.world.tasks;
-      if (task === undefined) throw new Error('there is no task');
-      const there: LiveTask = { ...task, id: 'lost', slot: 'w3', desired: 'shutdown' };
-      swarm.world.tasks = [task, { ...there, lostWith: 'w3' }];
-      expect(swarm.settle([desire(resources)]).owners[0]).toMatchObject({ serving: true });
-    });
+    it.each<{ about: string; task: Partial<LiveTask> }>([
+      { about: 'is down', task: { desired: 'shutdown', lostWith: 'w3' } },
+      { about: 'was drained', task: { desired: 'shutdown', state: 'shutdown' } },
+    ])(
+      'has nothing wait for a server that $about and has what belongs on all',
+      ({ task: over }) => {
+        const swarm = simulateSwarm();
+        const { spec, ...others } = web();
+        const { replicas: _none, ...rest } = spec as { replicas?: number };
+        const daemon: Resource = { ...others, kind: 'DaemonSet', spec: rest };
+        const resources = [page('one'), key('s3cret'), daemon];
+        swarm.settle([desire(resources)]);
+        const [task] = swarm.world.tasks;
+        if (task === undefined) throw new Error('there is no task');
+        swarm.world.tasks = [task, { ...task, id: 'other', slot: 'w3', ...over }];
+        const [owner] = swarm.settle([desire(resources)]).owners;
+        expect(owner).toMatchObject({ serving: true });
+        expect(owner?.resources.at(-1)?.summary).toBe('1 of 1 ready');
+      },
+    );
   });
 
   it.each(['paused', 'rollback_paused'])('never calls %s a success', (state) => {

@@ -55,7 +55,7 @@ function runningStatus(kept: KeptService): ServiceStatus {
   const desired =
     'Replicated' in kept.wanted.Mode
       ? kept.wanted.Mode.Replicated.Replicas
-      : newestBySlot(kept).filter(({ lostWith }) => lostWith === undefined).length;
+      : newestBySlot(kept).filter(isMeant).length;
   const isForNobody = 'Replicated' in kept.wanted.Mode && desired === 0;
   const isNew =
     live !== undefined &&
@@ -250,6 +250,11 @@ function newestBySlot({ tasks }: KeptService): LiveTask[] {
   return [...Map.groupBy(wanted, ({ slot }) => slot).values()].flatMap(
     (some) => some.toSorted((one, other) => other.createdAt - one.createdAt)[0] ?? [],
   );
+}
+
+/** On every server: Swarm keeps the last task of one that is down, drained, or not meant any more. */
+function isMeant({ desired, lostWith }: LiveTask): boolean {
+  return desired !== 'shutdown' && lostWith === undefined;
 }
 
 function podsOf(kept: KeptService): PodStatus[] {
