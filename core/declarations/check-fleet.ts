@@ -98,10 +98,16 @@ function checkSwarm(servers: readonly Server[], tell: Tell): void {
         : '';
     tell(['servers'], `must have 1, 3, 5 or 7 managers, has ${count}${tie}`);
   }
-  const names = new Set<string>();
-  for (const [index, { name, role, advertise, labels = {} }] of servers.entries()) {
-    if (names.has(name)) tell(['servers', index, 'name'], `there is a server ${name} already`);
-    names.add(name);
+  for (const [index, server] of servers.entries()) {
+    const { name, role, advertise, labels = {} } = server;
+    const before = servers.slice(0, index);
+    if (before.some((other) => other.name === name))
+      tell(['servers', index, 'name'], `there is a server ${name} already`);
+    for (const field of ['docker', 'advertise'] as const) {
+      const same = before.find((other) => other[field] === server[field]);
+      if (server[field] !== undefined && same !== undefined)
+        tell(['servers', index, field], `is that of ${same.name} already`);
+    }
     if (role === undefined) tell(['servers', index], 'must have role: manager or worker');
     if (advertise === undefined)
       tell(['servers', index], 'must have advertise: the address at which the others reach it');

@@ -186,6 +186,39 @@ const steps: { about: string; declared: DeclaredServer[]; seen: Seen; next: stri
       next: 'label b: labels differ: disk',
     },
     {
+      about: 'calls a server by its new name',
+      declared: [A, server('b2', 'worker', { reach: 'unix:///b', advertise: '10.0.0.b' })],
+      seen: seen(
+        [answering('a'), { ...answering('b'), name: 'b2' }, answering('b')],
+        [nodes.a, nodes.b],
+      ),
+      next: 'label b2: labels differ: windlass.server',
+    },
+    {
+      about: 'calls the only manager by its new name',
+      declared: [server('a2', 'manager', { reach: 'unix:///a', advertise: '10.0.0.a' }), B],
+      seen: seen(
+        [{ ...answering('a'), name: 'a2' }, answering('b'), answering('a')],
+        [nodes.a, nodes.b],
+      ),
+      next: 'label a2: labels differ: windlass.server',
+    },
+    {
+      about: 'keeps a dead server that has a new name',
+      declared: [A, server('b2', 'worker', { reach: 'unix:///b' })],
+      seen: seen([answering('a'), off('b2')], [nodes.a, node('b', 'worker', DEAD)]),
+      next: 'label b2: labels differ: windlass.server',
+    },
+    {
+      about: 'has no server forget its swarm for a second name',
+      declared: [A, B, server('c', 'worker')],
+      seen: seen(
+        [answering('a'), answering('b'), { ...answering('a'), name: 'c' }],
+        [nodes.a, nodes.b],
+      ),
+      next: undefined,
+    },
+    {
       about: 'promotes',
       declared: [A, server('b', 'manager'), server('c', 'manager')],
       seen: seen(
@@ -575,6 +608,15 @@ const problems: { about: string; declared: DeclaredServer[]; seen: Seen; message
     declared: [A, B],
     seen: seen([off('a'), answering('b')]),
     message: /none of the swarm's managers answers/,
+  },
+  {
+    about: 'tells of two names for one server',
+    declared: [A, B, C],
+    seen: seen(
+      [answering('a'), answering('b'), { ...answering('a'), name: 'c' }],
+      [nodes.a, nodes.b],
+    ),
+    message: /^its Docker is that of a: a server has one name/,
   },
   {
     about: 'tells of a swarm of somebody else',

@@ -3,8 +3,16 @@ import { APPLICATIONS_LABEL, DRAINED_LABEL } from './labels.ts';
 import { labelsFor } from './labels-for.ts';
 import { match } from './match.ts';
 import type { Member } from './match.ts';
-import { consensusOf, canLose } from './quorum.ts';
-import type { DeclaredServer, LeavingNode, Seen, SeenEngine, SeenNode, SeenSwarm } from './seen.ts';
+import { canLose, consensusOf, countManagers } from './quorum.ts';
+import type {
+  DeclaredServer,
+  LeavingNode,
+  Seen,
+  SeenEngine,
+  SeenNode,
+  SeenServer,
+  SeenSwarm,
+} from './seen.ts';
 import type { PendingStep } from './step.ts';
 
 /** How long a server that is to go is given to have its tasks run elsewhere. */
@@ -22,6 +30,7 @@ interface ServerProblem {
     | 'no-quorum'
     | 'no-leader'
     | 'foreign'
+    | 'doubled'
     | 'unreachable'
     | 'undeclared'
     | 'locked'
@@ -188,10 +197,20 @@ function isStranded(
   return role === 'manager' && raft === undefined && isInside && isManager && swarm === undefined;
 }
 
-/** It believes to be in a swarm, and ours does not know its node. */
-function comeToTerms({ name, engine }: Member, { seen, swarm }: Context, part: Part): void {
+/** It believes to be in a swarm, and is no node of ours by its name. */
+function comeToTerms(
+  { name, declared, engine }: Member,
+  { seen, swarm, members }: Context,
+  part: Part,
+): void {
   if (engine === undefined) return;
   const known = new Set(swarm.nodes.map(({ id }) => id));
+  if (engine.nodeId !== undefined && known.has(engine.nodeId)) {
+    const other = members.find(({ node }) => node?.id === engine.nodeId);
+    // Of a server that was renamed, both names are asked.
+    if (declared !== undefined) part.problems.push(doubled(name, other?.name ?? engine.nodeId));
+    return;
+  }
   const wasOurs =
     engine.swarm === undefined
       ? engine.managers.some((id) => known.has(id))
@@ -454,23 +473,19 @@ function lostQuorum({ nodes }: SeenSwarm): ServerProblem {
   );
 }
 
-function leaderless(
-  servers: readonly { name: string; engine?: Seen['servers'][number]['engine'] }[],
-): ServerProblem {
-  const managers = servers.filter(({ engine }) => engine?.isManager === true);
-  const inside = new Set(managers.flatMap(({ engine }) => engine?.nodeId ?? []));
-  const known = new Set([...inside, ...managers.flatMap(({ engine }) => engine?.managers ?? [])]);
-  if (managers.length === 0)
+function leaderless(servers: readonly SeenServer[]): ServerProblem {
+  const { answer, all } = countManagers(servers);
+  if (answer === 0)
     return {
       kind: 'no-leader',
       message: "none of the swarm's managers answers: nothing can be changed until one does",
     };
-  if (inside.size * 2 > known.size)
+  if (answer * 2 > all)
     return {
       kind: 'no-leader',
       message: 'the swarm has no leader at present: its managers choose one',
     };
-  return noQuorum(known.size, inside.size, 'the others');
+  return noQuorum(all, answer, 'the others');
 }
 
 function noQuorum(all: number, left: number, lost: string): ServerProblem {
@@ -486,6 +501,14 @@ function foreign(server: string): ServerProblem {
     kind: 'foreign',
     message:
       'it is in a swarm that is not of this cluster: have it leave that first (docker swarm leave)',
+  };
+}
+
+function doubled(server: string, other: string): ServerProblem {
+  return {
+    server,
+    kind: 'doubled',
+    message: `its Docker is that of ${other}: a server has one name, and its own docker address`,
   };
 }
 

@@ -1,4 +1,4 @@
-import { SERVER_LABEL } from './labels.ts';
+import { REACH_LABEL, SERVER_LABEL } from './labels.ts';
 import type { DeclaredServer, SeenEngine, SeenNode, SeenServer } from './seen.ts';
 
 /** A server, with all that is known of it. */
@@ -19,8 +19,8 @@ export interface Matched {
 }
 
 /**
- * Which node is which server: what Docker there says of itself first, then the node's label, and of a node without one,
- * as after a join that was cut off, its address.
+ * Which node is which server: what Docker there says of itself first, then the node's label, or the way in which it is
+ * reached where that name is in no file any more, and of a node without one, as after a join that was cut off, its address.
  */
 export function match(
   declared: readonly DeclaredServer[],
@@ -29,19 +29,24 @@ export function match(
 ): Matched {
   const byName = new Map(declared.map((server) => [server.name, server]));
   const engines = new Map(servers.map(({ name, engine }) => [name, engine]));
-  const claimed = new Map(
-    servers.flatMap(({ name, engine }) =>
-      engine?.nodeId === undefined || engine.membership === 'out' ? [] : [[engine.nodeId, name]],
-    ),
-  );
   const owners = new Map(nodes.map((node) => [node.id, ownerOf(node)]));
 
   function ownerOf(node: SeenNode): string | undefined {
-    return (
-      claimed.get(node.id) ??
-      node.labels[SERVER_LABEL] ??
-      declared.find(({ advertise }) => advertise === node.address)?.name
-    );
+    const label = node.labels[SERVER_LABEL];
+    if (label !== undefined && byName.has(label) && isClaimedBy(label, node)) return label;
+    const claims = servers.map(({ name }) => name).filter((name) => isClaimedBy(name, node));
+    const [claim] = [...claims.filter((name) => byName.has(name)), ...claims];
+    if (claim !== undefined) return claim;
+    if (label === undefined)
+      return declared.find(({ advertise }) => advertise === node.address)?.name;
+    if (byName.has(label)) return label;
+    return declared.find(({ reach }) => reach === node.labels[REACH_LABEL])?.name ?? label;
+  }
+
+  /** Docker there believes to be that node. */
+  function isClaimedBy(name: string, { id }: SeenNode): boolean {
+    const engine = engines.get(name);
+    return engine?.nodeId === id && engine.membership !== 'out';
   }
 
   const labelled = nodes.flatMap((node) => owners.get(node.id) ?? []);

@@ -79,19 +79,23 @@ async function ask(name: string, reach: string, asker: Asker, signal: AbortSigna
   return { name, ...(await asker.ask(reach, signal)) };
 }
 
-/** Servers that are nodes and in no file any more, by what their labels say of how they are reached. */
+/**
+ * Servers that are nodes and in no file any more, by what their labels say of how they are reached. What is reached so under
+ * another name is asked already.
+ */
 async function askUndeclared(
   nodes: readonly SeenNode[],
   context: ServersContext,
   asker: Asker,
   signal: AbortSignal,
 ): Promise<Asked[]> {
-  const known = new Set(context.declared.map(({ name }) => name));
+  const known = new Set(context.declared.flatMap(({ name, reach }) => [name, reach]));
   const others = new Map(
     nodes.flatMap(({ labels }) => {
       const name = labels[SERVER_LABEL];
       const reach = labels[REACH_LABEL];
-      return name === undefined || reach === undefined || known.has(name) ? [] : [[name, reach]];
+      if (name === undefined || reach === undefined) return [];
+      return known.has(name) || known.has(reach) ? [] : [[name, reach]];
     }),
   );
   return pMap([...others], ([name, reach]) => ask(name, reach, asker, signal), {
