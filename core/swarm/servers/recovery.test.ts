@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { SETTLE_MS } from './decide-servers.ts';
 import { SERVER_LABEL } from './labels.ts';
 import { planRecovery } from './recovery.ts';
 import type { DeclaredServer, Seen, SeenNode, SeenServer } from './seen.ts';
@@ -24,6 +25,11 @@ function answers(name: string, isManager = true): SeenServer {
   };
 }
 
+function withSwarm(name: string): SeenServer {
+  const { engine } = answers(name);
+  return { name, ...(engine && { engine: { ...engine, swarm: { isOurs: true, generation: 1 } } }) };
+}
+
 function manager(name: string, isReachable: boolean): SeenNode {
   return {
     id: `n-${name}`,
@@ -43,7 +49,7 @@ function manager(name: string, isReachable: boolean): SeenNode {
 const OFF: SeenServer[] = [{ name: 'b' }, { name: 'c' }, answers('d', false)];
 
 function warnings(servers: readonly SeenServer[], swarm?: Seen['swarm']): string[] {
-  const seen = { now: 0, servers, ...(swarm === undefined ? {} : { swarm }) };
+  const seen = { now: SETTLE_MS, servers, ...(swarm === undefined ? {} : { swarm }) };
   const { does } = planRecovery(ALL, seen, 'a');
   return does.filter((line) => line.includes('cannot be asked from here'));
 }
@@ -66,6 +72,29 @@ describe('planRecovery', () => {
     expect(warnings(all)).toEqual([]);
   });
 
+  it('says that a majority which has no leader may be mended', () => {
+    const all = [answers('a'), answers('b'), answers('c'), answers('d', false)];
+    const { does } = planRecovery(ALL, { now: SETTLE_MS, servers: all }, 'a');
+    expect(does[1]).toMatch(/^3 of 3 managers answer, which is a majority, and choose no leader/);
+  });
+
+  it.each<{ about: string; servers: SeenServer[]; now: number; says: string }>([
+    {
+      about: 'may be choosing a leader',
+      servers: [answers('a'), answers('b'), answers('c')],
+      now: SETTLE_MS - 1,
+      says: '3 of 3 managers answer, which is a majority',
+    },
+    {
+      about: 'has a leader and was not told of in time',
+      servers: [withSwarm('a'), answers('b'), answers('c')],
+      now: SETTLE_MS,
+      says: 'the swarm has a leader',
+    },
+  ])('refuses where the swarm $about', ({ servers, now, says }) => {
+    expect(() => planRecovery(ALL, { now, servers }, 'a')).toThrow(says);
+  });
+
   it.each<{ of: string; servers: SeenServer[]; says: string }>([
     { of: 'one that does not answer', servers: [{ name: 'a' }], says: 'does not answer' },
     {
@@ -74,7 +103,7 @@ describe('planRecovery', () => {
       says: 'is no manager',
     },
   ])('refuses $of', ({ servers, says }) => {
-    expect(() => planRecovery(ALL, { now: 0, servers }, 'a')).toThrow(says);
+    expect(() => planRecovery(ALL, { now: SETTLE_MS, servers }, 'a')).toThrow(says);
   });
 
   it('refuses where there is nothing to recover', () => {

@@ -1,6 +1,7 @@
 import { UserError } from '#core/errors.ts';
+import { SETTLE_MS } from './decide-servers.ts';
 import { SERVER_LABEL } from './labels.ts';
-import { consensusOf } from './quorum.ts';
+import { consensusOf, countManagers } from './quorum.ts';
 import type { DeclaredServer, Seen } from './seen.ts';
 
 /** What a recovery would do. */
@@ -12,7 +13,7 @@ export interface Recovery {
 
 /**
  * A swarm that has lost its quorum goes on with the one manager named, as that knows it.
- * @throws UserError where it has not, or the server cannot be what it goes on with
+ * @throws UserError where it has not, where that is not certain yet, or the server cannot be what it goes on with
  */
 export function planRecovery(
   declared: readonly DeclaredServer[],
@@ -25,6 +26,12 @@ export function planRecovery(
   if (seen.swarm !== undefined && consensusOf(seen.swarm.nodes).hasQuorum)
     throw new UserError('conflict', 'the swarm has its quorum: there is nothing to recover', {
       hint: 'change the file: servers are added and removed by it',
+    });
+  const trouble = whyItMayPass(seen);
+  if (trouble !== undefined)
+    throw new UserError('unavailable', trouble, {
+      transient: true,
+      hint: 'ask again in a minute: windlass servers',
     });
   const engine = seen.servers.find((server) => server.name === name)?.engine;
   if (engine === undefined)
@@ -41,13 +48,20 @@ export function planRecovery(
   const left = seen.servers
     .filter((server) => server.name !== name && server.engine?.isManager === true)
     .map((server) => server.name);
+  const { answer, all } = countManagers(seen.servers);
   const unseen = unseenManagers(declared, seen, name);
   return {
     from,
     does: [
       `${name} becomes the only manager of the swarm, with all services, networks, secrets and nodes that it knows of (docker swarm init --force-new-cluster)`,
+      ...(seen.swarm === undefined && answer * 2 > all
+        ? [
+            `${answer} of ${all} managers answer, which is a majority, and choose no leader: it may be that they do not reach each other (port 2377), which can be mended and loses nothing`,
+          ]
+        : []),
       'what the lost managers agreed on and it had not heard of yet is lost',
       'workers and what runs on them go on, and turn to it',
+      'autolock, where it was on, is off then (docker swarm update --autolock=true)',
       ...(left.length === 0
         ? []
         : [`${left.join(', ')} answers too, and is taken out of the old swarm and into this one`]),
@@ -59,6 +73,18 @@ export function planRecovery(
           ]),
     ],
   };
+}
+
+/** A swarm that nobody told of may have its quorum all the same: what it holds would be lost for nothing. */
+function whyItMayPass({ swarm, servers, now }: Seen): string | undefined {
+  if (swarm !== undefined) return undefined;
+  if (servers.some(({ engine }) => engine?.isManager === true && engine.swarm !== undefined))
+    return 'the swarm has a leader, which did not tell of its nodes in time';
+  const { answer, all } = countManagers(servers);
+  const watched = servers.flatMap(({ engine }) => (engine?.isManager === true ? [engine] : []));
+  const isNew = watched.some(({ since }) => now - since < SETTLE_MS);
+  if (answer * 2 <= all || !isNew) return undefined;
+  return `${answer} of ${all} managers answer, which is a majority: they may be choosing a leader`;
 }
 
 /** Managers by the file, and those that the swarm had, whose Docker does not answer. */

@@ -17,6 +17,11 @@ const LISTEN = '0.0.0.0:2377';
 const JOIN_MS = 40_000;
 const FIRST_GENERATION = 1;
 
+interface SwarmAnswer {
+  Version: { Index: number };
+  Spec: { Labels?: Record<string, string> | null };
+}
+
 interface Work {
   /** Of the step's server. */
   server: Docker;
@@ -141,8 +146,27 @@ export async function forceNewCluster(
     ForceNewCluster: true,
     Spec: marked(mark, generation),
   };
-  await post(server, '/swarm/init', signal, { body, timeoutMs: JOIN_MS });
+  let failure: unknown;
+  try {
+    await post(server, '/swarm/init', signal, { body, timeoutMs: JOIN_MS });
+  } catch (error) {
+    // Docker may have begun it all the same, and answered too late or not have labelled it.
+    failure = error;
+  }
+  await label(server, generation, signal).catch((error: unknown) => {
+    throw failure ?? error;
+  });
   await removeContainers(server, ours, signal);
+}
+
+/** By its generation other managers know that theirs is past. Throws where there is no swarm with a leader. */
+async function label(server: Docker, generation: number, signal: AbortSignal): Promise<void> {
+  const { Spec, Version } = await get<SwarmAnswer>(server, '/swarm', signal);
+  if (Spec.Labels?.[GENERATION_LABEL] === String(generation)) return;
+  await post(server, '/swarm/update', signal, {
+    query: { version: Version.Index },
+    body: { ...Spec, Labels: { ...Spec.Labels, [GENERATION_LABEL]: String(generation) } },
+  });
 }
 
 function addresses({ advertise }: DeclaredServer): object {
