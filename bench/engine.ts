@@ -27,7 +27,7 @@ export interface BenchEngine extends Pick<DrivenEngine, 'settle'> {
 }
 
 export function driveEngine(
-  engine: Omit<WorkloadEngine, 'serverProblems' | 'leaving'>,
+  engine: Omit<WorkloadEngine, 'serverProblems' | 'onServers'>,
 ): DrivenEngine {
   const watching = new AbortController();
   let wake = new AbortController();

@@ -104,6 +104,7 @@ export function decide(
     owners: statuses.map(({ status }) => status),
     orphans: findOrphans(world.records, world.services, new Set(desired.map(({ owner }) => owner))),
     leaving: traffic.isUntold ? stillLedTo(leaving) : leaving,
+    pinned: pinnedTo(owners.flatMap(({ kept }) => kept)),
     pulls: new Map(owners.flatMap(({ kept }) => kept.flatMap(pullOf))),
     ...(wakes.length === 0 ? {} : { wakeAt: Math.min(...wakes) }),
   };
@@ -143,6 +144,13 @@ function leavingNodes(
   return new Map(
     paused.map(({ id }) => [id, { waits: keysOn(id, true), breaks: keysOn(id, false) }]),
   );
+}
+
+function pinnedTo(kept: readonly Kept[]): SwarmDecision['pinned'] {
+  const keys = new Map<string, ResourceKey[]>();
+  for (const { home, key } of kept)
+    if (home !== undefined) keys.set(home, [...new Set([...(keys.get(home) ?? []), key])]);
+  return keys;
 }
 
 function stillLedTo(leaving: SwarmDecision['leaving']): SwarmDecision['leaving'] {

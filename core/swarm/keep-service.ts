@@ -38,6 +38,8 @@ export interface Kept extends KeptService {
   volumes: SwarmStep[];
   /** Others come first. */
   waits: boolean;
+  /** The node that its volumes are on: it runs nowhere else. */
+  home?: string;
   /** The service whose tasks stand in while its own are changed. */
   beside: Beside;
   leaving?: Leaving;
@@ -149,6 +151,7 @@ export function keepService(
         isAwaited: rollout.isHeld,
       },
       ...(claims.why === undefined ? {} : { hindered: claims.why }),
+      ...(claims.node === undefined || live === undefined ? {} : { home: claims.node }),
     };
   }
 

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import type { DesiredState, OwnerStatus } from '#core/engine.ts';
 import type { Resource } from '#core/resources/resource.ts';
+import { decide } from '#core/swarm/decide.ts';
 import type { ServiceSpec } from '#core/swarm/service.ts';
-import { server, simulateSwarm } from '#core/swarm/testing/simulated-swarm.ts';
+import { RULES, server, simulateSwarm } from '#core/swarm/testing/simulated-swarm.ts';
 import type { SimulatedSwarm } from '#core/swarm/testing/simulated-swarm.ts';
 import type { SwarmStep } from '#core/swarm/world.ts';
 
@@ -210,6 +211,17 @@ describe('a StatefulSet on a swarm', () => {
 });
 
 describe('a Deployment with a claim', () => {
+  it('is told to be bound to where its volume is, whether it serves or not', () => {
+    const swarm = simulateSwarm();
+    swarm.settle([desire([PVC, web(1)])]);
+    const home = swarm.world.claims[0]?.node ?? '';
+    for (const state of ['running', 'pending'] as const) {
+      swarm.world.tasks = swarm.world.tasks.map((task) => ({ ...task, state }));
+      const { pinned } = decide([desire([PVC, web(1)])], swarm.world, swarm.now, RULES);
+      expect(pinned).toEqual(new Map([[home, ['Deployment/default/web']]]));
+    }
+  });
+
   it('runs where its volume is', () => {
     const swarm = simulateSwarm();
     const { owners } = swarm.settle([desire([PVC, web(2)])]);

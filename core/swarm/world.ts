@@ -233,5 +233,7 @@ export interface SwarmDecision {
   pulls: ReadonlyMap<string, { image: string; logins: readonly Login[] }>;
   /** What leaves the servers that take no new tasks, by their nodes. */
   leaving: ReadonlyMap<string, LeavingNode>;
+  /** Keys of what has its volumes on a server, and runs nowhere else, by nodes. */
+  pinned: ReadonlyMap<string, readonly ResourceKey[]>;
   wakeAt?: number;
 }

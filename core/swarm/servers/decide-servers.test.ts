@@ -19,6 +19,7 @@ import type {
 
 const NOW = 10_000_000;
 const WEB = 'Deployment/default/web';
+const DB = 'StatefulSet/default/db';
 
 function server(name: string, role: Role, over: Partial<DeclaredServer> = {}): DeclaredServer {
   const reach = `unix:///${name}`;
@@ -376,6 +377,56 @@ const steps: { about: string; declared: DeclaredServer[]; seen: Seen; next: stri
       next: 'drain b: it is declared to be drained; away until Swarm has made them anew elsewhere: Deployment/default/web',
     },
     {
+      about: 'says what is away for as long as its volumes are',
+      declared: [A, { ...B, state: 'drain' }, C],
+      seen: moving(
+        { 'n-b': { waits: [], breaks: [WEB, DB] } },
+        [nodes.a, node('b', 'worker', { tasks: 3, availability: 'pause' }), nodes.c],
+        { 'n-b': [DB] },
+      ),
+      next: 'drain b: it is declared to be drained; away until Swarm has made them anew elsewhere: Deployment/default/web; away until it is back, since their volumes are there: StatefulSet/default/db',
+    },
+    {
+      about: 'takes no server out that something is bound to',
+      declared: [A, C],
+      seen: moving({}, [nodes.a, node('b', 'worker', { tasks: 3 }), nodes.c], { 'n-b': [DB] }),
+      next: undefined,
+    },
+    {
+      about: 'takes one out all the same that is said to be absent',
+      declared: [A, { ...B, state: 'absent' }, C],
+      seen: moving(
+        { 'n-b': { waits: [], breaks: [DB] } },
+        [nodes.a, node('b', 'worker', { tasks: 3, availability: 'pause' }), nodes.c],
+        { 'n-b': [DB] },
+      ),
+      next: 'drain b: it is declared absent; away until it is back, since their volumes are there: StatefulSet/default/db',
+    },
+    {
+      about: 'takes no server out before it is known whether something is bound to it',
+      declared: [A, C],
+      seen: {
+        ...seen(
+          ['a', 'b', 'c'].map((name) => answering(name)),
+          [nodes.a, node('b', 'worker', { tasks: 3 }), nodes.c],
+        ),
+        leaving: new Map(),
+      },
+      next: undefined,
+    },
+    {
+      about: 'gives it tasks again where something is bound to it',
+      declared: [A, C],
+      seen: moving(
+        { 'n-b': { waits: [], breaks: [DB] } },
+        [nodes.a, node('b', 'worker', { tasks: 3, availability: 'pause' }), nodes.c],
+        { 'n-b': [DB] },
+      ),
+      next: expect.stringMatching(
+        /^activate b: it cannot be emptied: volumes of StatefulSet.default.db are there/,
+      ),
+    },
+    {
       about: 'gives it tasks again where they have nowhere to go any more',
       declared: [A, { ...B, state: 'drain' }, C],
       seen: moving({ 'n-b': { waits: [WEB], breaks: [] } }, [
@@ -696,9 +747,17 @@ describe('decideServers', () => {
 });
 
 /** All of the three answer, and it is known what leaves servers, by their nodes. */
-function moving(leaving: Readonly<Record<string, LeavingNode>>, nodes: readonly SeenNode[]): Seen {
+function moving(
+  leaving: Readonly<Record<string, LeavingNode>>,
+  nodes: readonly SeenNode[],
+  pinned: Readonly<Record<string, readonly string[]>> = {},
+): Seen {
   const servers = ['a', 'b', 'c'].map((name) => answering(name));
-  return { ...seen(servers, nodes), leaving: new Map(Object.entries(leaving)) };
+  return {
+    ...seen(servers, nodes),
+    leaving: new Map(Object.entries(leaving)),
+    pinned: new Map(Object.entries(pinned)),
+  };
 }
 
 function drained(name: string, role: Role, at: number): SeenNode {

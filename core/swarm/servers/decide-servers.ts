@@ -299,7 +299,8 @@ function takeOut(node: SeenNode, member: Member, context: Context, part: Part): 
   const common = { server: name, node };
   const drainedAt = Number(node.labels[DRAINED_LABEL]);
   if (node.availability !== 'drain' || Number.isNaN(drainedAt)) {
-    empty(name, node, { forGood: true, reason: why }, context, part);
+    const keepsVolumes = declared === undefined;
+    empty(name, node, { forGood: true, keepsVolumes, reason: why }, context, part);
     return;
   }
   const isLate = seen.now - drainedAt >= DRAIN_MS;
@@ -334,16 +335,25 @@ function takeOut(node: SeenNode, member: Member, context: Context, part: Part): 
   }
 }
 
+interface Emptying {
+  /** The server is to leave. */
+  forGood: boolean;
+  /** It is not emptied of what runs nowhere else for its volumes. */
+  keepsVolumes?: boolean;
+  reason: string;
+}
+
 /** What serves there and nowhere else comes to serve elsewhere first, as far as it can. */
 function empty(
   server: string,
   node: SeenNode,
-  { forGood, reason }: { forGood: boolean; reason: string },
+  { forGood, keepsVolumes = false, reason }: Emptying,
   context: Context,
   part: Part,
 ): void {
-  const { leaving, now } = context.seen;
-  const { held } = heldDrain(node, context);
+  const { leaving, pinned, now } = context.seen;
+  const kept = pinned?.get(node.id) ?? [];
+  const { held } = keepsVolumes && kept.length > 0 ? heldByVolumes(kept) : heldDrain(node, context);
   const step = { server, node, reason };
   if (held !== undefined && node.availability === 'pause') {
     const why = `it cannot be emptied: ${held}`;
@@ -351,6 +361,10 @@ function empty(
     return;
   }
   const isBusy = node.availability !== 'drain' && node.state === 'ready' && node.tasks > 0;
+  if (leaving !== undefined && pinned === undefined && keepsVolumes && held === undefined) {
+    part.waiting.push({ server, reason: 'whether volumes are there is not known yet' });
+    return;
+  }
   if (leaving === undefined || held !== undefined || !isBusy) {
     part.steps.push({ kind: 'drain', ...step, forGood, ...(held === undefined ? {} : { held }) });
     return;
@@ -370,11 +384,15 @@ function empty(
   else if (isLedTo === true && now < node.changedAt + LED_MS)
     part.waiting.push({ server, reason: 'proxies are told to lead nothing there any more' });
   else {
-    const gap =
-      breaks.length === 0
-        ? ''
-        : `; away until Swarm has made them anew elsewhere: ${breaks.map(displayKey).join(', ')}`;
-    part.steps.push({ kind: 'drain', ...step, forGood, reason: `${reason}${gap}` });
+    const moving = breaks.filter((key) => !kept.includes(key));
+    const gaps = [
+      ['away until Swarm has made them anew elsewhere', moving],
+      ['away until it is back, since their volumes are there', kept],
+    ] as const;
+    const told = gaps.map(([what, keys]) =>
+      keys.length === 0 ? '' : `; ${what}: ${keys.map(displayKey).join(', ')}`,
+    );
+    part.steps.push({ kind: 'drain', ...step, forGood, reason: `${reason}${told.join('')}` });
   }
 }
 
@@ -440,6 +458,12 @@ function heldDrain(node: SeenNode, { swarm }: Context): { held?: string } {
     : {
         held: `what runs there (${node.tasks}) has nowhere else to run: no other server takes applications`,
       };
+}
+
+function heldByVolumes(keys: readonly string[]): { held: string } {
+  return {
+    held: `volumes of ${keys.map(displayKey).join(', ')} are there and nowhere else: remove those first, or put its line back with state: absent where they are to wait for it`,
+  };
 }
 
 const ORDER: Readonly<Record<PendingStep['kind'], number>> = {

@@ -78,6 +78,9 @@ export interface LeavingNode {
   isLedTo?: true;
 }
 
+/** What runs on servers, as far as it matters to those that are to go. */
+export type OnServers = Pick<Seen, 'leaving' | 'pinned'>;
+
 export interface Seen {
   /** By the clock of the manager that told, where there is one. */
   now: number;
@@ -85,4 +88,6 @@ export interface Seen {
   swarm?: SeenSwarm;
   /** By node, of those that were looked at since they take no new tasks; absent where nobody moves what runs there. */
   leaving?: ReadonlyMap<string, LeavingNode>;
+  /** Keys of what runs on that node only, for its volumes, as last seen; absent where it was not looked at yet. */
+  pinned?: ReadonlyMap<string, readonly string[]>;
 }

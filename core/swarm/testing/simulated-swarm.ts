@@ -14,7 +14,7 @@ import type {
 } from '#core/swarm/world.ts';
 
 const MOST_ROUNDS = 20;
-const RULES = {
+export const RULES = {
   place: { cluster: 'c', installation: 'i' },
   seal: (value: string) => `sealed-${contentHash(value)}`,
   endpointMode: 'dnsrr' as const,

@@ -56,6 +56,7 @@ export class Fleet {
     const paused = nodes.filter(({ availability }) => availability === 'pause');
     return {
       now: this.now,
+      pinned: new Map(),
       leaving: new Map(paused.map((node) => [node.id, this.#left(node)])),
       servers: [...known].map((name) => this.#seenServer(name)),
       ...(from === undefined

@@ -20,6 +20,7 @@ import type { Plan } from '#core/plan/change.ts';
 import { decide } from '#core/swarm/decide.ts';
 import { inLanes } from '#core/swarm/in-lanes.ts';
 import { leftAlone } from '#core/swarm/leave-alone.ts';
+import type { OnServers } from '#core/swarm/servers/seen.ts';
 import type { ServerProxies, SwarmDecision, SwarmStep, SwarmWorld } from '#core/swarm/world.ts';
 import { ordersOf } from '#core/docker/acme.ts';
 import { ingressesIn } from '#core/docker/ingress-routes.ts';
@@ -89,8 +90,8 @@ export interface SwarmEngineOptions {
 export interface WorkloadEngine extends Omit<Engine, 'planServers' | 'recover'> {
   /** By server: why it is without the proxy that it should have. */
   serverProblems(): ReadonlyMap<string, string>;
-  /** As of the last pass. */
-  leaving(): SwarmDecision['leaving'];
+  /** Of what runs on servers, as of the last pass. */
+  onServers(): Required<OnServers>;
 }
 
 /** The engine of what runs on a fleet of Docker servers in Swarm mode. */
@@ -105,7 +106,7 @@ export function createSwarmEngine(options: SwarmEngineOptions): WorkloadEngine {
   };
   const { subnet, encrypted = false, endpointMode = 'dnsrr' } = cluster.spec.network ?? {};
   const rules = { place: context, seal, endpointMode, declared };
-  let leaving: SwarmDecision['leaving'] = new Map();
+  let onServers: Required<OnServers> = { leaving: new Map(), pinned: new Map() };
   const listeners = new Set<(what: string) => void>();
   const {
     httpPort: http,
@@ -232,7 +233,7 @@ export function createSwarmEngine(options: SwarmEngineOptions): WorkloadEngine {
       await proxies.removeLost(known, now, signal);
       const decision = decide(desired, observed.world, now, rules);
       pullReasons.want(decision.pulls);
-      leaving = decision.leaving;
+      onServers = { leaving: decision.leaving, pinned: decision.pinned };
       const alone = leftAlone(observed.world.tasks, now);
       pace.looked(alone);
       const outcome =
@@ -392,7 +393,7 @@ export function createSwarmEngine(options: SwarmEngineOptions): WorkloadEngine {
     connect,
     fleet: (signal) => readFleet(context, signal),
     serverProblems: () => proxies.problems(),
-    leaving: () => leaving,
+    onServers: () => onServers,
     async close() {
       pace.stop();
       proxies.close();

@@ -6,7 +6,7 @@ import { messageOf, UserError } from '#core/errors.ts';
 import { declaredServers } from '#core/swarm/servers/declared-servers.ts';
 import { failingAfter, leavingAfter } from '#core/swarm/servers/leaving-after.ts';
 import type { Failing, PassFailure } from '#core/swarm/servers/leaving-after.ts';
-import type { Seen } from '#core/swarm/servers/seen.ts';
+import type { OnServers } from '#core/swarm/servers/seen.ts';
 import type { FleetStatus } from '#core/swarm/servers/report.ts';
 import { createSwarmEngine } from './engine.ts';
 import type { SwarmEngineOptions, WorkloadEngine } from './engine.ts';
@@ -46,7 +46,7 @@ export function createFleetEngine({ retired, connect, ...options }: FleetEngineO
       : undefined;
   const keeper = keeperOf(cluster.spec.servers);
   /** As of the last pass. */
-  let leaving: Seen['leaving'] = new Map();
+  let onServers: OnServers = { leaving: new Map() };
   /** The last passes with a manager, if they failed; by a clock that nobody sets. */
   let failing: Failing | undefined;
   let seat: Seat = { left: new AbortController() };
@@ -99,7 +99,7 @@ export function createFleetEngine({ retired, connect, ...options }: FleetEngineO
   async function reconcile(
     ...[desired, signal]: Parameters<Engine['reconcile']>
   ): Promise<Reconciliation> {
-    const pass = retired ? await keeper.look(signal) : await keeper.keep(leaving, signal);
+    const pass = retired ? await keeper.look(signal) : await keeper.keep(onServers, signal);
     const { status, done, manager, wakeAfterMs } = pass;
     const fleet = { status, done };
     const engine = await turnTo(manager);
@@ -110,7 +110,7 @@ export function createFleetEngine({ retired, connect, ...options }: FleetEngineO
     }
     try {
       const result = await engine.reconcile(desired, signal);
-      leaving = engine.leaving();
+      onServers = engine.onServers();
       failing = undefined;
       const seen = { status: withProblems(status, engine.serverProblems()), done };
       return { ...result, wakeAfterMs: Math.min(wakeAfterMs, result.wakeAfterMs), fleet: seen };
@@ -119,7 +119,9 @@ export function createFleetEngine({ retired, connect, ...options }: FleetEngineO
       const now = performance.now();
       const failure = failureOf(error);
       failing = failingAfter(failing, failure, now);
-      leaving = leavingAfter(failing, now);
+      const leaving = leavingAfter(failing, now);
+      const { leaving: _before, ...others } = onServers;
+      onServers = { ...others, ...(leaving === undefined ? {} : { leaving }) };
       // Neither how the servers are nor the steps that were taken are to be lost with it.
       log[failure === 'passing' ? 'warn' : 'error'](
         { cluster: cluster.metadata.name, err: error },

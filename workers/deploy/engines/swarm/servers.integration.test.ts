@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { callDocker } from '#adapters/docker/call.ts';
 import { SYSTEM_IMAGES } from '#core/images.ts';
 import type { Resource } from '#core/resources/resource.ts';
+import { updateNodes } from '../../../../test/harness/update-nodes.ts';
 import { createHarness } from '../../../../test/harness/servers.ts';
 import type { HarnessServer } from '../../../../test/harness/server.ts';
 import type { Harness } from '../../../../test/harness/servers.ts';
@@ -87,7 +88,7 @@ async function run(engine: WorkloadEngine, pod: string, command: string[]): Prom
   return Buffer.concat(said).toString().trim();
 }
 
-it('leads to tasks of every server from every server', async () => {
+it('leads to tasks of every server from every server, and misses none on one that is drained', async () => {
   const engine = startEngine();
   const wanted = desire([daemon(), SERVICE]);
   const status = await settle(
@@ -100,6 +101,21 @@ it('leads to tasks of every server from every server', async () => {
   for (const { name } of pods) {
     const script = 'for i in 1 2 3 4 5 6; do wget -qO- http://web/; done | sort -u | wc -l';
     expect(await run(engine, name, ['sh', '-c', script])).toBe('2');
+  }
+  for (const [availability, summary] of [
+    ['drain', '1 of 1 ready'],
+    ['active', '2 of 2 ready'],
+  ] as const) {
+    await updateNodes(
+      server('one').client,
+      ({ Spec }) => Spec.Role === 'worker',
+      (spec) => ({ ...spec, Availability: availability }),
+    );
+    await settle(
+      engine,
+      wanted,
+      ({ serving, resources }) => serving && resources[0]?.summary === summary,
+    );
   }
   await settle(engine, desire([]));
   await engine.close();

@@ -35,7 +35,7 @@ it(
     const [s1, s2] = harness.servers;
     if (s1 === undefined || s2 === undefined) throw new Error('two servers are needed');
     const alone = keeperOf([s1]);
-    await alone.keep(undefined, SIGNAL);
+    await alone.keep({}, SIGNAL);
     alone.close();
     await post(s1, '/services/create', {
       Name: 'web',
@@ -45,7 +45,7 @@ it(
     });
     const registry = await answerOn(s1);
     const keeper = keeperOf([s1, s2]);
-    const { status } = await keeper.keep(undefined, SIGNAL);
+    const { status } = await keeper.keep({}, SIGNAL);
     expect(JSON.stringify(status)).toContain(
       `it could pull nothing: the registry of ${IMAGE} cannot be reached: `,
     );
@@ -60,7 +60,7 @@ it(
     const end = Date.now() + JOINS_MS;
     while ((await nodesOf(s1)).length < 2 && Date.now() < end) {
       await sleep(1_000);
-      await keeper.keep(undefined, SIGNAL);
+      await keeper.keep({}, SIGNAL);
     }
     expect(await nodesOf(s1)).toHaveLength(2);
     keeper.close();

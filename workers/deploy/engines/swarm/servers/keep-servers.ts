@@ -11,7 +11,7 @@ import { planRecovery } from '#core/swarm/servers/recovery.ts';
 import type { Recovery } from '#core/swarm/servers/recovery.ts';
 import { reportServers } from '#core/swarm/servers/report.ts';
 import type { FleetPass, FleetStatus } from '#core/swarm/servers/report.ts';
-import type { DeclaredServer, Seen } from '#core/swarm/servers/seen.ts';
+import type { DeclaredServer, OnServers, Seen } from '#core/swarm/servers/seen.ts';
 import type { PendingStep } from '#core/swarm/servers/step.ts';
 import { filterOurs } from '../../docker/marks.ts';
 import { createAsker } from './ask-servers.ts';
@@ -62,9 +62,9 @@ export interface ServerKeeper {
   look(signal: AbortSignal): Promise<ServersPass>;
   /**
    * Does what can be done now, each step by what is seen after the one before; waits for nothing. Where it is told what
-   * leaves servers, those are not drained before that serves elsewhere.
+   * leaves servers, those are not drained before that serves elsewhere, and none leaves that something is bound to.
    */
-  keep(leaving: Seen['leaving'], signal: AbortSignal): Promise<ServersPass>;
+  keep(onServers: OnServers, signal: AbortSignal): Promise<ServersPass>;
   /** @throws UserError where there is nothing to recover, or not from there. `do` carries it out. */
   recover(from: string, how: 'plan' | 'do', signal: AbortSignal): Promise<Recovery>;
   /** The client of a server by its name; absent where its Docker did not answer when it was last asked. */
@@ -136,12 +136,12 @@ export function createServerKeeper(options: KeepServersOptions): ServerKeeper {
     await kernels.look(servers, signal);
   }
 
-  async function keep(leaving: Seen['leaving'], signal: AbortSignal): Promise<ServersPass> {
+  async function keep(onServers: OnServers, signal: AbortSignal): Promise<ServersPass> {
     const done: ServersPass['done'] = [];
     for (let round = 0; ; round += 1) {
       const found = await observe(signal);
       if (round === 0) await lookAtKernels(found, signal);
-      const seen = { ...withKernels(found), ...(leaving === undefined ? {} : { leaving }) };
+      const seen = { ...withKernels(found), ...onServers };
       const decision = decideServers(declared, seen);
       const step = nextStep(decision, resting(decision, Date.now()));
       if (step !== undefined && round < MOST_STEPS) {

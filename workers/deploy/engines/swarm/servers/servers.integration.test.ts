@@ -138,7 +138,7 @@ describe('the servers of a swarm, as their file changes', { timeout: TEST_MS }, 
   it('say that quorum is lost, and do nothing then', async () => {
     await Promise.all([server('s2').kill(), server('s4').kill()]);
     await until(async () => {
-      const pass = await keeperNow().keep(undefined, SIGNAL);
+      const pass = await keeperNow().keep({}, SIGNAL);
       expect(pass.done).toEqual([]);
       return pass.status.problems.find((problem) => problem.includes('quorum is lost'));
     }, expect.stringContaining('1 of 3 managers answer, 2 are needed'));
@@ -196,7 +196,7 @@ function keeperNow(): ServerKeeper {
 async function untilAsDeclared(): Promise<FleetStatus> {
   const deadline = Date.now() + BECOMES_MS;
   for (;;) {
-    const { status, done } = await keeperNow().keep(undefined, SIGNAL);
+    const { status, done } = await keeperNow().keep({}, SIGNAL);
     steps.push(...done.map(({ step, server: name }) => `${step} ${name}`));
     const open = status.servers.filter(
       ({ pending, waiting, problem, state }) =>
@@ -240,7 +240,7 @@ function server(name: string): HarnessServer {
 async function manager(): Promise<Docker> {
   const deadline = Date.now() + BECOMES_MS;
   for (;;) {
-    const { manager: docker, status } = await keeperNow().keep(undefined, SIGNAL);
+    const { manager: docker, status } = await keeperNow().keep({}, SIGNAL);
     if (docker !== undefined) return docker;
     if (Date.now() > deadline) throw new Error(JSON.stringify(status));
     await sleep(500);
