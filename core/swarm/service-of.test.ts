@@ -66,6 +66,13 @@ describe('serviceOf', () => {
     expect(ContainerSpec.Env).toEqual([`A=${is}`]);
   });
 
+  it('has tasks log to files that are bounded', () => {
+    expect(specOf({}).TaskTemplate.LogDriver).toEqual({
+      Name: 'json-file',
+      Options: { 'max-size': '10m', 'max-file': '3' },
+    });
+  });
+
   it('fills the name of a task in', () => {
     const fieldRef = { fieldPath: 'metadata.name' };
     const env = [{ name: 'POD', valueFrom: { fieldRef } }];

@@ -1,3 +1,4 @@
+import { CONTAINER_LOG } from '#core/docker/container-log.ts';
 import { keeperOf, podSpec, templateHash } from '#core/docker/pod-spec.ts';
 import type { Workload } from '#core/docker/workload.ts';
 import type { Workloads } from '#core/docker/workloads.ts';
@@ -86,6 +87,7 @@ export function serviceOf(
     RestartPolicy,
     Placement,
     Networks: [{ Target: scope.networkId }],
+    LogDriver: { Name: CONTAINER_LOG.driver, Options: CONTAINER_LOG.options },
   };
   const hash = contentHash(template);
   template.ContainerSpec.Labels[MARK.templateHash] = hash;

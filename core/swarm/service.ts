@@ -38,6 +38,7 @@ export interface TaskTemplate {
   };
   Placement: Placement;
   Networks: { Target: string }[];
+  LogDriver: { Name: string; Options: Readonly<Record<string, string>> };
 }
 
 interface Amounts {

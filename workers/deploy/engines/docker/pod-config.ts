@@ -1,3 +1,4 @@
+import { CONTAINER_LOG } from '#core/docker/container-log.ts';
 import type { HostPort } from '#core/docker/host-ports.ts';
 import type {
   ContainerSecurity,
@@ -19,7 +20,7 @@ export const EMPTY_FOLDER = '/windlass/empty';
 const CLAIMS_FOLDER = '/windlass/claims';
 const FILES_LIMIT = '64m';
 
-export const LOG_CONFIG = { Type: 'json-file', Config: { 'max-size': '10m', 'max-file': '3' } };
+export const LOG_CONFIG = { Type: CONTAINER_LOG.driver, Config: CONTAINER_LOG.options };
 /** Also after Docker itself was restarted, and whoever stopped it before. */
 export const RESTART_POLICY = 'always';
 export const RESTART_FAILED = 'on-failure';
