@@ -86,9 +86,14 @@ const ServerView = z.object({
   runsApplications: z.boolean(),
   /** Of Docker. */
   version: z.string().exactOptional(),
-  /** The next step with it, why, and what that waits for. */
+  /** The next step with it, why, what that waits for, and the steps after it as far as they can be foreseen. */
   pending: z
-    .object({ step: z.string(), reason: z.string(), held: z.string().exactOptional() })
+    .object({
+      step: z.string(),
+      reason: z.string(),
+      held: z.string().exactOptional(),
+      then: z.array(z.string()).exactOptional(),
+    })
     .exactOptional(),
   /** What goes on with it. */
   waiting: z.string().exactOptional(),

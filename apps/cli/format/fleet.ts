@@ -51,9 +51,14 @@ export function fleetPlanLines({ servers, problems }: FleetView): string[] {
   ];
 }
 
-function stepLine(name: string, { step, reason, held }: NonNullable<Server['pending']>): string {
+function stepLine(
+  name: string,
+  { step, reason, held, then = [] }: NonNullable<Server['pending']>,
+): string {
+  const sign = then.includes('remove') ? '-' : (SIGNS[step] ?? '~');
+  const after = then.length === 0 ? '' : `, then ${then.join(', ')}`;
   const waits = held === undefined ? '' : `; waits: ${displayText(held)}`;
-  return `${SIGNS[step] ?? '~'} ${step} Server/${name} (${displayText(reason)})${waits}`;
+  return `${sign} ${step} Server/${name}${after} (${displayText(reason)})${waits}`;
 }
 
 /** What is wrong comes before what goes on, and that before what is next. */

@@ -133,8 +133,19 @@ function begin(declared: readonly DeclaredServer[], { servers }: Seen): Decision
     reason: 'no server is in a swarm yet, and it is the first manager declared',
     ...held,
   };
+  const others = declared.filter(
+    ({ name, state }) =>
+      name !== first.name && state !== 'absent' && engineOf(servers, name) !== undefined,
+  );
+  const joins = others.map((server): PendingStep => ({
+    kind: 'join',
+    server: server.name,
+    declared: server,
+    reason: 'it is declared and in no swarm',
+    held: `${first.name} must have begun the swarm first`,
+  }));
   return {
-    steps: [step],
+    steps: [step, ...joins],
     waiting: [],
     problems: silent.map(({ name }) => unreachable(name, servers)),
   };

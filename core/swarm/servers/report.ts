@@ -4,6 +4,7 @@ import { match } from './match.ts';
 import { APPLICATIONS_LABEL } from './labels.ts';
 import type { DeclaredServer, Role, Seen } from './seen.ts';
 import type { StepKind } from './step.ts';
+import { stepsAfter } from './steps-after.ts';
 
 /** How a server of a fleet is, for displays. */
 export interface ServerStatus {
@@ -23,8 +24,8 @@ export interface ServerStatus {
   runsApplications: boolean;
   /** Of Docker. */
   version?: string;
-  /** What is to be done with it. */
-  pending?: { step: string; reason: string; held?: string };
+  /** What is to be done with it next, and what after that. */
+  pending?: { step: string; reason: string; held?: string; then?: string[] };
   /** What goes on with it. */
   waiting?: string;
   problem?: string;
@@ -67,8 +68,10 @@ export function reportServers(
   return {
     servers: present
       .toSorted((a, b) => a.name.localeCompare(b.name, 'en', { numeric: true }))
-      .map(({ name, declared: is, node, engine }): ServerStatus => {
-        const step = decision.steps.find(({ server }) => server === name);
+      .map((member): ServerStatus => {
+        const { name, declared: is, node, engine } = member;
+        const [step, ...others] = decision.steps.filter(({ server }) => server === name);
+        const then = step === undefined ? [] : stepsAfter(step, others, member);
         const waiting = decision.waiting.find(({ server }) => server === name)?.reason;
         const problem = decision.problems.find(({ server }) => server === name)?.message;
         const role = is?.role ?? node?.role;
@@ -91,6 +94,7 @@ export function reportServers(
                   step: step.kind,
                   reason: step.reason,
                   ...(step.held === undefined ? {} : { held: step.held }),
+                  ...(then.length === 0 ? {} : { then }),
                 },
               }),
           ...(waiting === undefined || isOver ? {} : { waiting }),
