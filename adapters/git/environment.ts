@@ -16,10 +16,14 @@ const INHERITED = [
   'SSH_AUTH_SOCK',
 ];
 
-/** A source is untrusted and nobody sits at the terminal: no hooks, prompts, submodules or background work. */
+/**
+ * A source is untrusted and nobody sits at the terminal: no hooks, prompts, submodules or background work. What git said is
+ * there is there after a power cut too: by default it leaves loose objects to the disk's own time (git-config, core.fsync).
+ */
 const CONFIG: readonly ConfigPair[] = [
   ['core.hooksPath', '/dev/null'],
   ['core.fsmonitor', 'false'],
+  ['core.fsync', 'committed,reference'],
   ['gc.auto', '0'],
   ['maintenance.auto', 'false'],
   ['fetch.recurseSubmodules', 'false'],
