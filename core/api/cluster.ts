@@ -92,7 +92,7 @@ const ServerView = z.object({
       step: z.string(),
       reason: z.string(),
       held: z.string().exactOptional(),
-      then: z.array(z.string()).exactOptional(),
+      after: z.array(z.string()).exactOptional(),
     })
     .exactOptional(),
   /** What goes on with it. */

@@ -53,12 +53,12 @@ export function fleetPlanLines({ servers, problems }: FleetView): string[] {
 
 function stepLine(
   name: string,
-  { step, reason, held, then = [] }: NonNullable<Server['pending']>,
+  { step, reason, held, after = [] }: NonNullable<Server['pending']>,
 ): string {
-  const sign = then.includes('remove') ? '-' : (SIGNS[step] ?? '~');
-  const after = then.length === 0 ? '' : `, then ${then.join(', ')}`;
+  const sign = after.includes('remove') ? '-' : (SIGNS[step] ?? '~');
+  const next = after.length === 0 ? '' : `, then ${after.join(', ')}`;
   const waits = held === undefined ? '' : `; waits: ${displayText(held)}`;
-  return `${sign} ${step} Server/${name}${after} (${displayText(reason)})${waits}`;
+  return `${sign} ${step} Server/${name}${next} (${displayText(reason)})${waits}`;
 }
 
 /** What is wrong comes before what goes on, and that before what is next. */

@@ -25,7 +25,7 @@ export interface ServerStatus {
   /** Of Docker. */
   version?: string;
   /** What is to be done with it next, and what after that. */
-  pending?: { step: string; reason: string; held?: string; then?: string[] };
+  pending?: { step: string; reason: string; held?: string; after?: string[] };
   /** What goes on with it. */
   waiting?: string;
   problem?: string;
@@ -71,7 +71,7 @@ export function reportServers(
       .map((member): ServerStatus => {
         const { name, declared: is, node, engine } = member;
         const [step, ...others] = decision.steps.filter(({ server }) => server === name);
-        const then = step === undefined ? [] : stepsAfter(step, others, member);
+        const after = step === undefined ? [] : stepsAfter(step, others, member);
         const waiting = decision.waiting.find(({ server }) => server === name)?.reason;
         const problem = decision.problems.find(({ server }) => server === name)?.message;
         const role = is?.role ?? node?.role;
@@ -94,7 +94,7 @@ export function reportServers(
                   step: step.kind,
                   reason: step.reason,
                   ...(step.held === undefined ? {} : { held: step.held }),
-                  ...(then.length === 0 ? {} : { then }),
+                  ...(after.length === 0 ? {} : { after }),
                 },
               }),
           ...(waiting === undefined || isOver ? {} : { waiting }),

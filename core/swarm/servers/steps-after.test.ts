@@ -20,7 +20,7 @@ function compare(fleet: Fleet, declared: readonly DeclaredServer[]): object {
   const first = fleet.see(declared);
   const { servers } = reportServers(declared, first, decideServers(declared, first));
   const told = servers.flatMap(({ name, pending }) =>
-    pending === undefined ? [] : [[name, [pending.step, ...(pending.then ?? [])]] as const],
+    pending === undefined ? [] : [[name, [pending.step, ...(pending.after ?? [])]] as const],
   );
   return { told: Object.fromEntries(told), done: settle(fleet, declared) };
 }

@@ -39,7 +39,10 @@ function foreseen(
       return node?.state === 'ready' ? ['leave', 'remove'] : ['remove'];
     case 'leave':
       return ['remove'];
-    default:
+    case 'label':
+    case 'activate':
+    case 'promote':
+    case 'remove':
       return [];
   }
 }

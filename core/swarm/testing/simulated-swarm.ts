@@ -16,7 +16,7 @@ import type {
 const MOST_ROUNDS = 20;
 export const RULES = {
   place: { cluster: 'c', installation: 'i' },
-  seal: (value: string) => `sealed-${contentHash(value)}`,
+  seal: (value: string): string => `sealed-${contentHash(value)}`,
   endpointMode: 'dnsrr' as const,
   declared: true,
 };
