@@ -31,6 +31,8 @@ export interface Rebalance {
   id: string;
   resource: ResourceKey;
   surplus: number;
+  /** What has not begun by then (ms since the epoch) is given up. */
+  until: number;
 }
 
 /** How one container of a pod is, for status displays and failure reasons. */
@@ -71,6 +73,8 @@ export interface ResourceStatus {
   /** Of what keeps pods. */
   replicas?: { desired: number; ready: number };
   pods?: PodStatus[];
+  /** Why it is spread over the servers anew no more, though somebody wanted that. */
+  notSpread?: string;
 }
 
 /** How an owner's desired state stands after a pass. */

@@ -4,6 +4,9 @@ import type { Override } from '#core/by-hand/overrides.ts';
 import type { DesiredState } from '#core/engine.ts';
 import type { PruneGuard } from '#core/plan/prune-guard.ts';
 
+/** How long what was wanted to be spread over the servers anew may take to begin: others come first, or it is not well. */
+const REBALANCE_MS = 24 * 3_600_000;
+
 /** What a release wants, as people have altered it by hand. */
 export function applyByHand(
   state: DesiredState,
@@ -34,7 +37,12 @@ function rebalancedIn(
 ): Pick<DesiredState, 'rebalance'> {
   const wished = (hand?.rebalanced ?? [])
     .filter((each) => each.release === release)
-    .map(({ resource, surplus, at }) => ({ resource, surplus, id: String(at) }));
+    .map(({ resource, surplus, at }) => ({
+      resource,
+      surplus,
+      id: String(at),
+      until: at + REBALANCE_MS,
+    }));
   return wished.length === 0 ? {} : { rebalance: wished };
 }
 

@@ -78,7 +78,14 @@ describe('applyByHand', () => {
   });
 
   it.each([
-    ['r1', { rebalance: [{ id: String(note.at), resource: WEB, surplus: 2 }] }],
+    [
+      'r1',
+      {
+        rebalance: [
+          { id: String(note.at), resource: WEB, surplus: 2, until: note.at + 24 * 3_600_000 },
+        ],
+      },
+    ],
     ['r2', {}],
   ])('spreads anew for its release only: %s', (commit, wished) => {
     const hand = { rebalanced: [{ ...note, resource: WEB, surplus: 2, release: 'r1' }] };

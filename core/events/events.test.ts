@@ -96,6 +96,17 @@ describe('statusEvents', () => {
       events: ['Normal Healthy: 1 of 1 ready'],
     },
     {
+      name: 'what is given up, once',
+      before: { resources: [{ ...health('Healthy'), notSpread: 'not in time' }] },
+      after: { resources: [{ ...health('Healthy'), notSpread: 'not in time: why' }] },
+      events: [],
+    },
+    {
+      name: 'what is spread anew no more',
+      after: { resources: [{ ...health('Healthy'), notSpread: 'not in time: why' }] },
+      events: ['Warning NotSpread: not in time: why'],
+    },
+    {
       name: 'restarts with how it ended',
       before: { resources: [health('Healthy', [pod(1)])] },
       after: { resources: [health('Healthy', [pod(3)])] },

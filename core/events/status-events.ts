@@ -102,10 +102,13 @@ function resourceEvents(before: ResourceStatus | undefined, after: ResourceStatu
   // What is new and well says nothing; that it was created is told.
   const was = before?.health.status ?? 'Healthy';
   const isNews = was !== health.status;
-  return [...restarts, ...(isNews ? [healthEvent(was, after)] : [])].map((told) => ({
-    ...told,
-    resource,
-  }));
+  const { notSpread } = after;
+  const isGivenUp = notSpread !== undefined && before?.notSpread === undefined;
+  return [
+    ...restarts,
+    ...(isNews ? [healthEvent(was, after)] : []),
+    ...(isGivenUp ? [warning('NotSpread', notSpread)] : []),
+  ].map((told) => ({ ...told, resource }));
 }
 
 function healthEvent(was: HealthStatus, { health, summary }: ResourceStatus): Told {

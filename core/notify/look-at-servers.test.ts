@@ -6,14 +6,14 @@ import { PATIENCE_MS } from '#core/notify/outage.ts';
 
 type Server = FleetSight['fleet']['servers'][number];
 
-function sight(state: string, more: Partial<Server> = {}): FleetSight[] {
+function sight(state: string, more: Partial<Server> = {}, others = 'ready'): FleetSight[] {
   return [
     {
       cluster: 'fleet',
       owners: [{ owner: 'shop/live' }, { owner: 'blog/live' }, { owner: 'shop/test' }],
       fleet: {
         servers: [
-          { name: 's1', state: 'ready', declared: 'active' },
+          { name: 's1', state: others, declared: 'active' },
           { name: 's2', state, declared: 'active', ...more },
         ],
       },
@@ -71,6 +71,45 @@ describe('lookAtServers', () => {
     ['never joined', sight('out')],
   ])('tells nothing of one that %s', (_what, fleets) => {
     expect(tell([fleets, 0], [fleets, PATIENCE_MS])).toEqual([]);
+  });
+
+  it('tells nothing of servers of which nobody can tell how they are, and nothing of their return', () => {
+    const unknown = sight('unknown', {}, 'unknown');
+    const up = sight('ready');
+    expect(
+      tell(
+        [up, 0],
+        [unknown, 1],
+        [unknown, 2 * PATIENCE_MS],
+        [up, PATIENCE_MS],
+        [up, PATIENCE_MS],
+        [up, PATIENCE_MS],
+      ),
+    ).toEqual([]);
+  });
+
+  it('takes one of which nobody can tell how it is for what it was before', () => {
+    const down = sight('down');
+    const unknown = sight('unknown', {}, 'unknown');
+    const up = sight('ready');
+    const told = tell(
+      [down, 0],
+      [down, PATIENCE_MS],
+      [unknown, PATIENCE_MS],
+      [unknown, PATIENCE_MS],
+      [down, PATIENCE_MS],
+      [up, 1],
+      [unknown, PATIENCE_MS],
+      [up, 1],
+    );
+    expect(told).toEqual([...GONE, ...BACK]);
+  });
+
+  it('tells of one that is gone once quorum is back', () => {
+    const unknown = sight('unknown', {}, 'unknown');
+    const down = sight('down');
+    expect(tell([unknown, 0], [unknown, PATIENCE_MS], [down, 1])).toEqual([]);
+    expect(tell([unknown, 0], [down, PATIENCE_MS], [down, PATIENCE_MS])).toEqual(GONE);
   });
 
   it('forgets one that is in the file no more', () => {

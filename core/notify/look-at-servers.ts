@@ -15,7 +15,8 @@ export interface FleetSight {
 
 /**
  * Servers that are gone, by `cluster/server`, and what is to be told: whoever hears of a pipeline with something on the
- * cluster is told once that a server is gone, and once that it is back. One that is to leave, or never joined, is not.
+ * cluster is told once that a server is gone, and once that it is back. One that is to leave, or never joined, is not. One
+ * of which nobody can tell how it is, as without quorum, is as it was before.
  */
 export function lookAtServers(
   book: Readonly<Record<string, Outage>>,
@@ -31,7 +32,7 @@ export function lookAtServers(
     );
     // Of what is in the file no more nobody waits to hear.
     forget(lost, cluster, new Set(kept.map(({ name }) => name)));
-    for (const { name, state } of kept) {
+    for (const { name, state } of kept.filter((server) => server.state !== 'unknown')) {
       const key = `${cluster}/${name}`;
       const before = lost.get(key);
       const after = state === 'ready' ? whenUp(before, now) : whenDown(before, false, now);

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { look, newBook } from '#core/notify/look.ts';
 import type { Sight } from '#core/notify/look.ts';
+import type { FleetSight } from '#core/notify/look-at-servers.ts';
 import { Notice } from '#core/notify/notice.ts';
 import { PATIENCE_MS } from '#core/notify/outage.ts';
 import type { OwnerReport } from '#core/ports.ts';
@@ -176,7 +177,33 @@ describe('look', () => {
   it('tells of a cluster that cannot be reached by what runs there', () => {
     const clusters = [{ cluster: 'one', owners: [owner(true)], error: 'connection refused' }];
     expect(tell([{ clusters }, { clusters, after: PATIENCE_MS }])).toEqual([
-      'shop: live on cluster one does not serve: connection refused',
+      'shop: live on cluster one is out of reach: connection refused',
+    ]);
+  });
+
+  it('tells a lost quorum once, and once that it is back, and nothing of servers that nobody can tell of', () => {
+    const error =
+      'quorum is lost: 1 of 3 managers answer, 2 are needed. What runs goes on, nothing can be changed';
+    function fleet(state: string): FleetSight['fleet'] {
+      const names = ['s1', 's2', 's3', 's4'];
+      return { servers: names.map((name) => ({ name, state, declared: 'active' })) };
+    }
+    const owners = [owner(true)];
+    const well = [{ cluster: 'fleet', owners, fleet: fleet('ready') }];
+    const lost = [{ cluster: 'fleet', owners, fleet: fleet('unknown'), error }];
+    expect(
+      tell([
+        { clusters: well },
+        { clusters: lost },
+        { clusters: lost, after: PATIENCE_MS },
+        { clusters: lost, after: PATIENCE_MS },
+        { clusters: well },
+        { clusters: well, after: PATIENCE_MS },
+        { clusters: well, after: PATIENCE_MS },
+      ]),
+    ).toEqual([
+      `shop: live on cluster fleet is out of reach: ${error}`,
+      'shop: live on cluster fleet serves again',
     ]);
   });
 

@@ -140,10 +140,14 @@ function lookAtOwners(
       if (after === undefined) {
         failed.delete(owner.owner);
         if (before?.told === true)
-          notices.push(ownerNotice(place, 'recovery', '', before.backSince ?? now));
+          notices.push(ownerNotice(place, 'serves again', '', before.backSince ?? now));
       } else if (!after.told && isDue) {
         failed.set(owner.owner, { ...after, told: true });
-        notices.push(ownerNotice(place, 'failure', error ?? whyOf(owner), since));
+        notices.push(
+          error === undefined
+            ? ownerNotice(place, 'does not serve', whyOf(owner), since)
+            : ownerNotice(place, 'is out of reach', error, since),
+        );
       } else failed.set(owner.owner, after);
     }
   }
@@ -206,12 +210,12 @@ function runNotice(run: Run, kind: Notice['kind'], at: number): Notice {
 
 function ownerNotice(
   { owner, cluster, since }: { owner: string; cluster: string; since: number },
-  kind: Notice['kind'],
+  what: 'does not serve' | 'is out of reach' | 'serves again',
   reason: string,
   at: number,
 ): Notice {
   const [pipeline = '', entry = ''] = owner.split('/');
-  const what = kind === 'failure' ? 'does not serve' : 'serves again';
+  const kind = what === 'serves again' ? 'recovery' : 'failure';
   return {
     version: 1,
     id: `deployment-${pipeline}-${entry}-${since}-${kind}`,

@@ -29,7 +29,7 @@ import type { Seal } from '#core/swarm/files.ts';
 import { surgeKey } from '#core/swarm/rollout.ts';
 import type { EndpointMode, ServiceSpec } from '#core/swarm/service.ts';
 import { placeProbes } from '#core/swarm/place-probes.ts';
-import { turnOf } from '#core/swarm/spread.ts';
+import { turnOf, withWish } from '#core/swarm/spread.ts';
 import type { Turn } from '#core/swarm/spread.ts';
 import { begunAnew, WAITS_IN_VAIN } from '#core/swarm/stuck-update.ts';
 import { isCompleted, whyFailed } from '#core/swarm/service-status.ts';
@@ -63,8 +63,7 @@ export function decide(
   now: number,
   rules: SwarmRules,
 ): SwarmDecision {
-  const turn = turnOf(desired, world);
-  const owners = desired.map((state) => planOwner(state, world, now, { ...rules, turn }));
+  const owners = planOwners(desired, world, now, rules);
   const acting = owners.filter(({ state }) => state.suspended !== true);
   const recording = acting.flatMap((owner) => recordSteps(owner, world, now));
   const forgetting = acting.flatMap((owner) => forgetSteps(owner, world));
@@ -167,6 +166,32 @@ function pullOf({
   const { Image, Labels } = spec.TaskTemplate.ContainerSpec;
   const template = Labels[MARK.templateHash];
   return template === undefined ? [] : [[template, { image: Image, logins }]];
+}
+
+/** That which service has its turn depends on how all are without one. */
+function planOwners(
+  desired: readonly DesiredState[],
+  world: SwarmWorld,
+  now: number,
+  rules: SwarmRules,
+): PlannedOwner[] {
+  const atRest = desired.map((state) =>
+    planOwner(state, world, now, { ...rules, turn: undefined }),
+  );
+  const turn = turnOf(desired, ({ owner, resource }) => keptIn(atRest, owner, resource), now);
+  return atRest.map((planned) =>
+    planned.state.owner === turn?.owner
+      ? planOwner(planned.state, world, now, { ...rules, turn })
+      : planned,
+  );
+}
+
+function keptIn(
+  owners: readonly PlannedOwner[],
+  owner: OwnerKey,
+  key: ResourceKey,
+): Kept | undefined {
+  return owners.find(({ state }) => state.owner === owner)?.kept.find((each) => each.key === key);
 }
 
 function planOwner(
@@ -404,7 +429,10 @@ function ownerStatus(
     const key = keyOf(resource);
     if (isClaim(resource)) return claimStatus(resource, facts.claims);
     const nothing = { key, health: { status: 'Healthy' as const, reason: '' }, summary: '' };
-    return services.get(key)?.status ?? trafficStatus(resource, facts) ?? nothing;
+    const ofService = services.get(key)?.status;
+    if (ofService === undefined) return trafficStatus(resource, facts) ?? nothing;
+    const wish = state.rebalance?.find((each) => each.resource === key);
+    return withWish(ofService, wish, keptIn([planned], owner, key));
   });
   const failure = conflict ?? failures[0] ?? uselessSecretOf(resources, facts);
   return {

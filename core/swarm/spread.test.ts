@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { DesiredState, Rebalance } from '#core/engine.ts';
+import type { DesiredState, OwnerStatus, Rebalance } from '#core/engine.ts';
 import type { Resource } from '#core/resources/resource.ts';
 import type { ServiceSpec } from '#core/swarm/service.ts';
 import { simulateSwarm } from '#core/swarm/testing/simulated-swarm.ts';
@@ -23,8 +23,10 @@ function deployment(name: string, image = 'web:1'): Resource {
   };
 }
 
+const UNTIL = 2_000_000;
+
 function wish(name: string, id = '1'): Rebalance {
-  return { id, resource: `Deployment/default/${name}`, surplus: 1 };
+  return { id, resource: `Deployment/default/${name}`, surplus: 1, until: UNTIL };
 }
 
 const OWNERS = ['one', 'two'].map((owner) => `${owner}/here`);
@@ -44,6 +46,17 @@ function served(): SimulatedSwarm {
   const swarm = simulateSwarm();
   swarm.settle(desire(() => []));
   return swarm;
+}
+
+/** Has all tasks of these, or of all, be in that state. */
+function put(swarm: SimulatedSwarm, state: LiveTask['state'], name = 'app'): void {
+  swarm.world.tasks = swarm.world.tasks.map((task) =>
+    task.name.startsWith(name) ? { ...task, state } : task,
+  );
+}
+
+function summaries(owners: readonly OwnerStatus[]): string[] {
+  return owners.flatMap(({ resources }) => resources.map(({ summary }) => summary));
 }
 
 /** What services are told, e.g. `app-0 3`, by their replicas. */
@@ -104,8 +117,92 @@ describe('a rebalance', () => {
 
   it('begins nothing that does not serve as it is', () => {
     const swarm = served();
-    swarm.world.tasks = swarm.world.tasks.map((task) => ({ ...task, state: 'starting' }));
+    put(swarm, 'starting');
     expect(told(swarm.settle(desire((name) => [wish(name)])).done)).toEqual([]);
+  });
+
+  it.each(['starting', 'failed'] as const)(
+    'passes over one that does not serve, and comes back to it: %s',
+    (state) => {
+      const swarm = served();
+      put(swarm, state, 'app-0');
+      const wanted = desire((name) => [wish(name)]);
+      const { done, owners } = swarm.settle(wanted);
+      expect(told(done)).toEqual(['app-1 3', 'app-1 2']);
+      expect(summaries(owners)).toEqual([
+        '0 of 2 ready; to be spread over the servers anew once it serves',
+        '2 of 2 ready',
+      ]);
+      put(swarm, 'running');
+      const after = swarm.settle(wanted);
+      expect(told(after.done)).toEqual(['app-0 3', 'app-0 2']);
+      expect(summaries(after.owners)).toEqual(['2 of 2 ready', '2 of 2 ready']);
+    },
+  );
+
+  it('begins none beside another, though one before it serves again', () => {
+    const swarm = served();
+    put(swarm, 'starting', 'app-0');
+    const late = pending(swarm);
+    const wanted = desire((name) => [wish(name)]);
+    expect(told(late.settle(wanted).done)).toEqual(['app-1 3']);
+    put(swarm, 'running', 'app-0');
+    expect(told(late.settle(wanted).done)).toEqual([]);
+    late.ready();
+    expect(told(late.settle(wanted).done)).toEqual(['app-1 2', 'app-0 3', 'app-0 2']);
+  });
+
+  it('gives up one that has not served in time, says why, and begins it no more', () => {
+    const swarm = served();
+    put(swarm, 'starting', 'app-0');
+    const wanted = desire((name) => [wish(name)]);
+    swarm.settle(wanted);
+    swarm.now = UNTIL;
+    const { owners } = swarm.settle(wanted);
+    const [first] = owners.flatMap(({ resources }) => resources);
+    expect(first).toMatchObject({
+      summary: '0 of 2 ready; not spread over the servers anew in time',
+      notSpread:
+        'its turn to be spread over the servers anew did not begin in time: not ready after 10 s: its tasks are not there',
+    });
+    put(swarm, 'running');
+    expect(swarm.settle(wanted)).toMatchObject({
+      done: [],
+      owners: [
+        { serving: true, resources: [{ notSpread: expect.any(String) as string }] },
+        { serving: true, resources: [{ summary: '2 of 2 ready' }] },
+      ],
+    });
+    expect(
+      told(swarm.settle(desire((name) => [{ ...wish(name, '2'), until: 3_000_000 }])).done),
+    ).toHaveLength(4);
+  });
+
+  it('ends what has begun though its time is over', () => {
+    const swarm = served();
+    const late = pending(swarm);
+    const wanted = desire((name) => [{ ...wish(name), until: swarm.now + 1_500 }]);
+    expect(told(late.settle(wanted).done)).toEqual(['app-0 3']);
+    late.ready();
+    expect(told(late.settle(wanted).done)).toEqual(['app-0 2']);
+  });
+
+  it('lets another come before one that is moved from a server first', () => {
+    const swarm = served();
+    swarm.world.nodes = swarm.world.nodes.map((node) => ({ ...node, availability: 'pause' }));
+    swarm.world.tasks = swarm.world.tasks.map((task) => ({
+      ...task,
+      ...(task.name.startsWith('app-0') ? { node: 'n-one' } : {}),
+    }));
+    const wanted = desire((name) => [wish(name)]);
+    expect(told(swarm.settle(wanted).done)).toEqual([
+      'app-0 4',
+      'app-1 3',
+      'app-0 2',
+      'app-1 2',
+      'app-0 3',
+      'app-0 2',
+    ]);
   });
 
   it('is not begun while its owner is suspended', () => {

@@ -41,7 +41,8 @@ it('spreads anew what a server that came later has not', { timeout: 240_000 }, a
 
   const [uneven] = planRebalance(await engine.fleet(never));
   expect(uneven).toMatchObject({ surplus: 2, before: { w1: 4 }, after: { w1: 2, w2: 2 } });
-  const rebalance = [{ id: '1', resource: 'Deployment/default/web', surplus: 2 }];
+  const wish = { id: '1', resource: 'Deployment/default/web', surplus: 2, until: Infinity };
+  const rebalance = [wish];
   const fewest = { running: 4 };
   await settle(engine, { ...desire([WEB]), rebalance }, ({ serving, resources }) => {
     fewest.running = Math.min(fewest.running, resources[0]?.replicas?.ready ?? 0);
