@@ -15,6 +15,8 @@ import type { Repositories } from './repositories.ts';
 const HEADER_BYTES = 64 * 1_024;
 const KILL_AFTER_MS = 5_000;
 const DRAIN_MS = 3_000;
+/** Those whose token opens repositories; each other one has to be named here first. */
+const READERS: readonly Role[] = ['admin', 'worker'];
 const PATH = /^\/git\/(releases\/)?([^/]+)\.git\/(info\/refs|git-upload-pack|git-receive-pack)$/;
 
 export interface GitHttpDependencies {
@@ -70,6 +72,10 @@ async function answer(
       401,
       'a token is needed: whichever user name, the token as password',
     );
+    return;
+  }
+  if (!READERS.includes(role)) {
+    await refuse(reply, 403, 'this token opens no repository');
     return;
   }
   const asked = readRequest(request);

@@ -129,6 +129,19 @@ async function read(token: string): Promise<Response> {
   return fetch(`${server.url}/metrics`, { headers: { authorization: `Bearer ${token}` } });
 }
 
+/** As git begins a clone or a push; the token is the password. */
+async function openRepository(
+  name: string,
+  what: 'upload' | 'receive',
+  token: string,
+): Promise<number> {
+  const authorization = `Basic ${Buffer.from(`x:${token}`).toString('base64')}`;
+  const url = `${server.url}/git/${name}.git/info/refs?service=git-${what}-pack`;
+  const response = await fetch(url, { headers: { authorization } });
+  await response.arrayBuffer();
+  return response.status;
+}
+
 async function metricsToken(): Promise<string> {
   return (await readTokens(join(folder, 'state'))).metrics ?? '';
 }
@@ -142,6 +155,17 @@ it('are for who has their token, which opens nothing else', async () => {
   const headers = { authorization: `Bearer ${token}` };
   expect((await fetch(`${server.url}/api/v1/runs`, { headers })).status).toBe(401);
   expect((await fetch(`${server.url}/queues/`, { headers })).status).toBe(401);
+  expect((await fetch(`${server.url}/internal/v1/identity`, { headers })).status).toBe(401);
+});
+
+it('have a token that opens no repository, whichever it is and whether there is one', async () => {
+  const token = await metricsToken();
+  expect(await openRepository('shop', 'receive', server.adminToken)).toBe(200);
+  expect(await openRepository('shop', 'upload', server.workerToken)).toBe(200);
+  for (const name of ['shop', 'config', 'releases/shop', 'none'])
+    expect(await openRepository(name, 'upload', token)).toBe(403);
+  expect(await openRepository('shop', 'receive', token)).toBe(403);
+  expect(await openRepository('shop', 'upload', 'wrong')).toBe(401);
 });
 
 it('tell of runs, queues, clusters and pods', async () => {
