@@ -76,6 +76,18 @@ describe('createRunArchive', () => {
     expect(await runs.unarchived()).toEqual([]);
   });
 
+  it('forgets how far it was with a run that was read after it was filed', async () => {
+    const run = await begin('a1');
+    await write('a1', 'one');
+    await finish('a1');
+    await archive.sweep();
+    expect(await read(archive.reader(run))).toEqual(['one']);
+    await archive.sweep();
+    // Whoever still knows that the file has everything would not ask for it again.
+    await rm(join(folder, 'hello', 'a1.log'));
+    expect(await read(archive.reader(run))).toEqual(['one']);
+  });
+
   it('takes more than is read at once', async () => {
     const run = await begin('a1');
     for (let index = 0; index < 250; index += 1) await write('a1', String(index));

@@ -54,6 +54,7 @@ interface RunArchiveDependencies {
 }
 
 export function createRunArchive({ folder, runs, log }: RunArchiveDependencies): RunArchive {
+  /** How far files are that may go on. Only so as not to look again: what is missing here is read from its file. */
   const open = new Map<string, { run: RunName; file: LogFile }>();
   const store = createPasses(async (run: RunName) => storeLog(run));
 
@@ -63,9 +64,10 @@ export function createRunArchive({ folder, runs, log }: RunArchiveDependencies):
 
   async function storeLog(run: RunName): Promise<void> {
     try {
-      const found = open.get(run.id) ?? { run, file: await openLogFile(pathOf(run, LOG_FILE)) };
-      open.set(run.id, found);
-      await storeBatches(run.id, found.file);
+      const { id, pipeline } = run;
+      const file = open.get(id)?.file ?? (await openLogFile(pathOf(run, LOG_FILE)));
+      open.set(id, { run: { id, pipeline }, file });
+      await storeBatches(id, file);
     } catch (error) {
       open.delete(run.id);
       throw error;
@@ -96,6 +98,11 @@ export function createRunArchive({ folder, runs, log }: RunArchiveDependencies):
     open.delete(id);
   }
 
+  /** Of others only their readers are left: whoever reads a run that was filed opens its file again. */
+  function closeAllBut(unarchived: ReadonlySet<string>): void {
+    for (const id of open.keys()) if (!unarchived.has(id)) open.delete(id);
+  }
+
   async function take(news: RunNews): Promise<void> {
     if (news.kind === 'run') {
       if (isFinished(news.run)) await fileRun(news.run.id);
@@ -123,7 +130,9 @@ export function createRunArchive({ folder, runs, log }: RunArchiveDependencies):
       return { rest: () => rest(run, from) };
     },
     async sweep() {
-      for (const id of await runs.unarchived()) await fileRun(id);
+      const unarchived = await runs.unarchived();
+      closeAllBut(new Set(unarchived));
+      for (const id of unarchived) await fileRun(id);
     },
     watch: (signal) =>
       runs.follow(
