@@ -133,7 +133,10 @@ export async function clusterRoutes(
       { onReady: () => log.ask(dependencies.queue, cluster, payload), onMessage: log.take },
       signal,
     );
-    reading.catch(log.fail);
+    reading.catch((error: unknown) => {
+      request.log.warn({ cluster, workload: payload.workload, err: error }, 'a log broke off');
+      log.fail(error);
+    });
     try {
       await log.begun;
     } catch (error) {
