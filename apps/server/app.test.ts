@@ -72,6 +72,7 @@ beforeEach(async () => {
   const repositories = createRepositories(folder, machine);
   const config = {
     declarations: () => declarations,
+    isKnown: () => true,
     view: () => ({ source: 'test', pipelines: ['hello'], clusters: ['local'], problems: [] }),
     refresh: async () => false,
     pollMs: 1_000,

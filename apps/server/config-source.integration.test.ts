@@ -2,10 +2,11 @@ import { mkdtemp, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Declarations } from '#core/declarations/declarations.ts';
 import { createRepository } from '../../test/support/repository.ts';
 import type { Repository } from '../../test/support/repository.ts';
-import { openConfigSource } from './config-source.ts';
+import { BUILT_IN_CONFIG, openConfigSource } from './config-source.ts';
 import type { ConfigSource } from './config-source.ts';
 
 const NEVER = new AbortController().signal;
@@ -30,10 +31,10 @@ function pipeline(name: string): string {
   return `apiVersion: windlass.dev/v1\nkind: Pipeline\nmetadata: { name: ${name} }\nspec: { images: [{ name: web }] }\n`;
 }
 
-function open(last = { pipelines: {}, clusters: {} }): Promise<ConfigSource> {
+function open(last?: Declarations, config = `file://${remote.folder}`): Promise<ConfigSource> {
   return openConfigSource(
     {
-      config: `file://${remote.folder}`,
+      config,
       gitRoot: folder,
       machine: process.env,
       last,
@@ -77,4 +78,44 @@ it('goes on with what it has while the remote is away, also after a start', asyn
   }
   expect(await source.refresh(NEVER)).toBe(false);
   expect(source.view().problems).toEqual([]);
+});
+
+it('takes what a repository of this server declares that was never pushed to: nothing', async () => {
+  const started = await open(source.declarations(), BUILT_IN_CONFIG);
+  expect(started.view()).toMatchObject({ pipelines: [], problems: [] });
+  expect(started.isKnown()).toBe(true);
+});
+
+describe.each([
+  { name: 'the repository of this server', config: () => BUILT_IN_CONFIG },
+  { name: 'a git URL', config: () => `file://${remote.folder}` },
+])('a start while what $name declares is not valid', ({ config }) => {
+  async function commit(text: string): Promise<void> {
+    await remote.commit({ [FILE]: text });
+    const copy = join(folder, 'config.git');
+    await rm(copy, { recursive: true, force: true });
+    await remote.git('clone', '--quiet', '--bare', remote.folder, copy);
+  }
+
+  it('leaves in force what was last, and tells what is wrong', async () => {
+    await commit(pipeline('four').replace('images', 'image'));
+    const started = await open(source.declarations(), config());
+    expect(started.view().pipelines).toEqual(['three']);
+    expect(started.view().problems.join('\n')).toContain(`${FILE}:4`);
+    expect(started.isKnown()).toBe(true);
+    await commit(pipeline('four'));
+    expect(await started.refresh(NEVER)).toBe(true);
+    expect(started.view()).toMatchObject({ pipelines: ['four'], problems: [] });
+  });
+
+  it('knows of nothing where that is not known either, until it is corrected', async () => {
+    await commit(pipeline('four').replace('images', 'image'));
+    const started = await open(undefined, config());
+    expect(started.view().problems.join('\n')).toContain(`${FILE}:4`);
+    expect(started.declarations()).toEqual({ pipelines: {}, clusters: {} });
+    expect(started.isKnown()).toBe(false);
+    await commit('');
+    expect(await started.refresh(NEVER)).toBe(true);
+    expect(started.isKnown()).toBe(true);
+  });
 });

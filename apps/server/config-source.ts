@@ -20,7 +20,10 @@ export const BUILT_IN_CONFIG = '/git/config.git';
 
 /** What is declared. The last valid version stays in force while a newer one is not. */
 export interface ConfigSource {
+  /** Nothing at all where nothing is known. */
   declarations(): Declarations;
+  /** Whether anything is in force; not where nothing valid was ever seen. Then nothing may be taken for gone. */
+  isKnown(): boolean;
   view(): ConfigView;
   /** Looks whether there is something new; answers whether what is in force changed. */
   refresh(signal: AbortSignal): Promise<boolean>;
@@ -33,8 +36,8 @@ export interface ConfigSourceDependencies {
   /** Holds `config.git`, and the copy of a remote one. */
   gitRoot: string;
   machine: Readonly<Record<string, string | undefined>>;
-  /** What was in force last. */
-  last: Declarations;
+  /** What was in force last; absent where that is not known. */
+  last: Declarations | undefined;
   now: () => number;
   log: Logger;
 }
@@ -46,6 +49,7 @@ interface Version {
 }
 
 const SETTLE_MS = 250;
+const NOTHING: Declarations = { pipelines: {}, clusters: {} };
 
 type ReadVersion = (signal: AbortSignal) => Promise<Version | undefined>;
 
@@ -57,7 +61,7 @@ export async function openConfigSource(
   const { config, last, now, log } = dependencies;
   const read = reader(dependencies);
   const isFolder = config !== BUILT_IN_CONFIG && !isUrl(config);
-  let current = isUrl(config) ? last : { pipelines: {}, clusters: {} };
+  let current = isFolder ? undefined : last;
   let seen = '';
   let commit: string | undefined;
   let problems: string[] = [];
@@ -78,7 +82,11 @@ export async function openConfigSource(
     problems = found;
     since = found.length === 0 ? undefined : (since ?? now());
     if (!isNew) return;
-    log.warn({ problems }, 'the configuration is not taken; the last valid one stays in force');
+    const instead =
+      current === undefined
+        ? 'no valid one is known, so nothing is changed'
+        : 'the last valid one stays in force';
+    log.warn({ problems }, `the configuration is not taken; ${instead}`);
   }
 
   /** A file that is being saved is empty for a moment, which says something quite different. */
@@ -112,14 +120,17 @@ export async function openConfigSource(
     if (version !== undefined) take(version);
   } else {
     await refresh(signal);
+    // Nothing was ever pushed, which declares nothing.
+    if (seen === '' && problems.length === 0) current = NOTHING;
   }
   return {
-    declarations: () => current,
+    declarations: () => current ?? NOTHING,
+    isKnown: () => current !== undefined,
     view: () => ({
       source: redactUrl(config),
       ...(commit === undefined ? {} : { commit }),
-      pipelines: Object.keys(current.pipelines),
-      clusters: Object.keys(current.clusters),
+      pipelines: Object.keys((current ?? NOTHING).pipelines),
+      clusters: Object.keys((current ?? NOTHING).clusters),
       problems,
       ...(since === undefined ? {} : { problemsSince: since }),
     }),

@@ -23,7 +23,9 @@ export interface KnownPipelines {
   /** Also those that are declared no longer. */
   allClusters(): Declarations['clusters'];
   entriesOn(cluster: string): Promise<{ pipeline: string; entry: string }[]>;
-  /** Tells the workers. */
+  /** Whether it is known what is declared; until then nothing may be taken for gone. */
+  areKnown(): boolean;
+  /** Tells the workers; nothing, as long as it is not known. */
   publish(): Promise<void>;
   /** Of a cluster that is declared no longer: what runs on it is left to itself. */
   forgetCluster(name: string): Promise<void>;
@@ -39,7 +41,7 @@ interface KnownPipelinesDependencies {
 }
 
 export function createKnownPipelines(
-  config: Pick<ConfigSource, 'declarations'>,
+  config: Pick<ConfigSource, 'declarations' | 'isKnown'>,
   repositories: Pick<Repositories, 'pipelines'>,
   { shared, registry, byHand, now }: KnownPipelinesDependencies,
 ): KnownPipelines {
@@ -60,6 +62,7 @@ export function createKnownPipelines(
   }
 
   async function publish(): Promise<void> {
+    if (!config.isKnown()) return;
     const pipelines = Object.fromEntries(
       (await all()).map(({ pipeline }) => [pipeline.metadata.name, pipeline]),
     );
@@ -83,6 +86,7 @@ export function createKnownPipelines(
           .filter((deploy) => deploy.cluster === cluster)
           .map((deploy) => ({ pipeline: pipeline.metadata.name, entry: entryName(deploy) })),
       ),
+    areKnown: () => config.isKnown(),
     publish,
     async forgetCluster(name) {
       if (!Object.hasOwn(registry.retired(), name))

@@ -20,11 +20,10 @@ import { createRunStore } from '#adapters/store/run-store.ts';
 import { createSharedState } from '#adapters/store/shared-state.ts';
 import { troubleListener } from '#adapters/store/trouble.ts';
 import { readStream } from '#adapters/store/stream.ts';
-import type { Declarations } from '#core/declarations/declarations.ts';
 import { entryName } from '#core/declarations/pipeline.ts';
 import { UserError } from '#core/errors.ts';
 import { ownerKey } from '#core/owner.ts';
-import type { Identity, SharedState } from '#core/ports.ts';
+import type { Identity } from '#core/ports.ts';
 import { createByHandActions } from './by-hand/by-hand.ts';
 import { openByHandStore } from './by-hand/store.ts';
 import { checkNotSuspended } from './by-hand/suspension.ts';
@@ -36,8 +35,8 @@ import { writeHooks } from './git/hook-files.ts';
 import { createHookChannels } from './git/hook-channels.ts';
 import { createPushHandler } from './git/receive-push.ts';
 import { createRepositories } from './git/repositories.ts';
-import type { Repositories } from './git/repositories.ts';
 import { readKeep } from './keep.ts';
+import { lastConfig } from './last-config.ts';
 import { createDirectAnswers } from './direct-answers.ts';
 import { createInbox } from './inbox.ts';
 import { createKnownPipelines } from './known-pipelines.ts';
@@ -141,7 +140,7 @@ async function start(
       config: options.config,
       gitRoot,
       machine,
-      last: await lastConfig(shared, repositories),
+      last: lastConfig(await shared.declarations(), await repositories.pipelines()),
       now: Date.now,
       log,
     },
@@ -362,16 +361,6 @@ async function packAll(
     for (const name of names.filter((each) => each.endsWith('.git')))
       await packRepository(join(folder, name), machine, signal);
   }
-}
-
-/** What was in force when the server last ran, without what pushed repositories carry themselves. */
-async function lastConfig(shared: SharedState, repositories: Repositories): Promise<Declarations> {
-  const [{ pipelines, clusters }, carried] = await Promise.all([
-    shared.declarations(),
-    repositories.pipelines(),
-  ]);
-  const own = Object.entries(pipelines).filter(([name]) => !Object.hasOwn(carried, name));
-  return { pipelines: Object.fromEntries(own), clusters };
 }
 
 async function waitForRedis(answers: () => Promise<boolean>, url: string): Promise<void> {

@@ -61,6 +61,7 @@ beforeEach(async () => {
   pipelines = createKnownPipelines(
     {
       declarations: () => parseDeclarations([{ path: 'a.yaml', text: declared }]).declarations,
+      isKnown: () => true,
     },
     repositories,
     {

@@ -32,8 +32,16 @@ it('forgets old runs with their files, and none that goes on', async () => {
     if (id !== 'open') await runs.apply(id, { kind: 'failed', reason: 'enough', at });
   }
   await archive.sweep();
-  const pipelines = { all: async () => [{ pipeline, declaredIn: 'configuration' as const }] };
-  await collectRuns({ runs, archive, pipelines, now: () => 2 * DAY, log });
+  let known = false;
+  const pipelines = {
+    areKnown: () => known,
+    all: async () => [{ pipeline, declaredIn: 'configuration' as const }],
+  };
+  const dependencies = { runs, archive, pipelines, now: () => 2 * DAY, log };
+  await expect(collectRuns(dependencies)).rejects.toThrow('is not known');
+  expect(await runs.list({ limit: 9 })).toHaveLength(4);
+  known = true;
+  await collectRuns(dependencies);
   expect((await runs.list({ limit: 9 })).map(({ id }) => id)).toEqual(['newest', 'kept', 'open']);
   expect((await readdir(join(folder, 'hello'))).toSorted()).toEqual([
     'kept.json',

@@ -9,7 +9,7 @@ import type { RunArchive } from './run-archive.ts';
 interface CollectRunsDependencies {
   runs: Pick<RunStore, 'unfinished'> & Pick<RunKeeping, 'index' | 'forget'>;
   archive: Pick<RunArchive, 'pipelines' | 'filed' | 'remove'>;
-  pipelines: Pick<KnownPipelines, 'all'>;
+  pipelines: Pick<KnownPipelines, 'all' | 'areKnown'>;
   now: () => number;
   log: Logger;
 }
