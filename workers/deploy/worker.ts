@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from '#core/errors.ts';
 import type { Lease } from '#core/ports.ts';
 import { controlCluster } from './cluster-worker.ts';
@@ -42,48 +41,63 @@ export async function startDeployWorker(
   await Promise.all([...running.values()].map(({ ended }) => ended));
 }
 
-/** Controls the cluster whenever this worker gets its lease; begins again when the controller breaks. */
+/** Controls the cluster whenever this worker gets its lease. What Redis refuses is tried again. */
 async function keepControl(
   controlled: Controlled,
   dependencies: DeployWorkerDependencies,
   signal: AbortSignal,
 ): Promise<void> {
-  const { lease, holder, log, shared } = dependencies;
-  const { name } = controlled.cluster.metadata;
-  const key = `cluster:${name}`;
+  const { lease, holder, log } = dependencies;
+  const key = `cluster:${controlled.cluster.metadata.name}`;
   while (!signal.aborted) {
-    if (!(await lease.acquire(key, holder, LEASE_MS))) {
-      await pause(TRY_MS, signal);
-      continue;
-    }
-    const lost = new AbortController();
-    const renewing = renew(key, dependencies, lost, signal);
     try {
-      await controlCluster(controlled, dependencies, AbortSignal.any([signal, lost.signal]));
-    } catch (error) {
-      if (!signal.aborted) {
-        log.error({ cluster: name, err: error }, 'the controller stopped');
-        await shared.putClusterStatus(name, {
-          cluster: name,
-          controller: holder,
-          at: Date.now(),
-          owners: [],
-          orphans: [],
-          error: messageOf(error),
-        });
-        await pause(RESTART_MS, signal);
+      if (await lease.acquire(key, holder, LEASE_MS)) {
+        await controlWhileOurs(key, controlled, dependencies, signal);
+        await lease.release(key, holder);
+        continue;
       }
-    } finally {
-      lost.abort();
-      await renewing;
+    } catch (error) {
+      log.warn({ lease: key, err: error }, 'Redis refused what control needs; it is tried again');
     }
-    await lease.release(key, holder);
+    await pause(TRY_MS, signal);
+  }
+}
+
+/** Until the lease is lost or the controller breaks, which is told. */
+async function controlWhileOurs(
+  key: string,
+  controlled: Controlled,
+  dependencies: DeployWorkerDependencies,
+  signal: AbortSignal,
+): Promise<void> {
+  const { holder, log, shared } = dependencies;
+  const { name } = controlled.cluster.metadata;
+  const lost = new AbortController();
+  const renewing = renew(key, dependencies, lost, signal);
+  try {
+    await controlCluster(controlled, dependencies, AbortSignal.any([signal, lost.signal]));
+  } catch (error) {
+    if (signal.aborted) return;
+    log.error({ cluster: name, err: error }, 'the controller stopped');
+    await shared.putClusterStatus(name, {
+      cluster: name,
+      controller: holder,
+      at: Date.now(),
+      owners: [],
+      orphans: [],
+      error: messageOf(error),
+    });
+    await pause(RESTART_MS, signal);
+  } finally {
+    lost.abort();
+    await renewing;
   }
 }
 
 /**
  * Renews until the lease is lost. With Redis away `renew` waits, and healing goes on: nobody else can take the lease
- * then. When Redis is back the lease has run out, and is taken again unless another worker was first.
+ * then. So it does where Redis refuses to write, which it refuses others too. When Redis is back the lease has run out,
+ * and is taken again unless another worker was first.
  */
 async function renew(
   key: string,
@@ -95,16 +109,29 @@ async function renew(
   while (!ended.aborted) {
     await pause(RENEW_MS, ended);
     if (ended.aborted) return;
-    const ours =
-      (await lease.renew(key, holder, LEASE_MS)) || (await lease.acquire(key, holder, LEASE_MS));
-    if (ours) continue;
+    try {
+      const ours =
+        (await lease.renew(key, holder, LEASE_MS)) || (await lease.acquire(key, holder, LEASE_MS));
+      if (ours) continue;
+    } catch (error) {
+      log.warn({ lease: key, err: error }, 'the lease was not renewed; it is tried again');
+      continue;
+    }
     log.warn({ lease: key }, 'another worker controls the cluster now');
     lost.abort(new Error('the lease was lost'));
   }
 }
 
+/** Ends sooner when aborted: the caller looks at its signal. */
 async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  await sleep(ms, undefined, { signal }).catch(() => {
-    // Aborted: the caller looks at its signal.
+  if (signal.aborted) return;
+  await new Promise<void>((resolve) => {
+    function end(): void {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', end);
+      resolve();
+    }
+    const timer = setTimeout(end, ms);
+    signal.addEventListener('abort', end, { once: true });
   });
 }
