@@ -10,6 +10,8 @@ export interface TakenJob extends RunJob {
 interface Entry extends TakenJob {
   state: 'waiting' | 'active' | 'failed';
   worker?: Process;
+  /** Who took it last, of all that ever did: only that one's end counts. */
+  takings: number;
   stalls: number;
   failure?: string;
 }
@@ -20,6 +22,8 @@ export interface MemoryQueue extends JobQueue {
   serve(queue: string, worker: Process, work: (job: TakenJob) => Promise<void>): Promise<never>;
   /** What workers that died had under way is for others. */
   findStalled(): void;
+  /** As an outage of Redis does: what workers have under way is for whoever takes it next, as well. */
+  loseLocks(): void;
 }
 
 export function createMemoryQueue(): MemoryQueue {
@@ -35,7 +39,8 @@ export function createMemoryQueue(): MemoryQueue {
     const entry = [...entries.values()].find(
       (each) => each.queue === queue && each.state === 'waiting',
     );
-    if (entry !== undefined) Object.assign(entry, { state: 'active', worker });
+    if (entry !== undefined)
+      Object.assign(entry, { state: 'active', worker, takings: entry.takings + 1 });
     return entry;
   }
 
@@ -44,12 +49,17 @@ export function createMemoryQueue(): MemoryQueue {
     worker: Process,
     work: (job: TakenJob) => Promise<void>,
   ): Promise<void> {
+    const { takings } = entry;
+    function isOurs(): boolean {
+      return entry.state === 'active' && entry.takings === takings;
+    }
     try {
       await work(entry);
       await worker.turn();
-      entries.delete(entry.id);
+      if (isOurs()) entries.delete(entry.id);
     } catch (error) {
       await worker.turn();
+      if (!isOurs()) return;
       entry.attemptsMade += 1;
       const again = error instanceof UserError && error.transient && entry.attemptsMade < ATTEMPTS;
       Object.assign(entry, { state: again ? 'waiting' : 'failed', failure: messageOf(error) });
@@ -60,7 +70,7 @@ export function createMemoryQueue(): MemoryQueue {
   return {
     async add(job) {
       if (!entries.has(job.id))
-        entries.set(job.id, { ...job, state: 'waiting', stalls: 0, attemptsMade: 0 });
+        entries.set(job.id, { ...job, state: 'waiting', takings: 0, stalls: 0, attemptsMade: 0 });
       tell();
     },
     async remove({ id }) {
@@ -88,6 +98,12 @@ export function createMemoryQueue(): MemoryQueue {
           state: isLost ? 'failed' : 'waiting',
           failure: 'job stalled more than allowable limit',
         });
+      }
+      tell();
+    },
+    loseLocks() {
+      for (const entry of entries.values()) {
+        if (entry.state === 'active') entry.state = 'waiting';
       }
       tell();
     },

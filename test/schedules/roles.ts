@@ -15,6 +15,7 @@ import { processJob } from '../../workers/deploy/cluster-worker.ts';
 import type { JobContext } from '../../workers/deploy/cluster-worker.ts';
 import { createController } from '../../workers/deploy/controller.ts';
 import { followServer } from '../../workers/deploy/follow-server.ts';
+import { createHealthyMarks } from '../../workers/deploy/healthy-marks.ts';
 import type { Commits } from './commits.ts';
 import { through } from './interleaving.ts';
 import type { Process } from './interleaving.ts';
@@ -87,18 +88,20 @@ export function startDeployWorker(
 ): void {
   const never = new AbortController().signal;
   const recorder = { passed: () => undefined, tell: () => undefined };
+  const marks = createHealthyMarks({ server: ports.server, now: Date.now, log }, never);
   const controller = createController({
     cluster: CLUSTER,
     engine: through(process, ports.engine),
     guard: pruneGuard(cluster),
     intervalMs: SWEEP_MS,
     publish: async () => undefined,
-    events: recorder,
+    events: { ...recorder, passed: ({ owners }) => marks.passed(owners) },
     now: Date.now,
     log,
   });
   const context: JobContext = {
     ...ports,
+    server: marks.server,
     redis: new Redis({ lazyConnect: true }),
     events: createMemoryEventStore(),
     log,
@@ -106,6 +109,7 @@ export function startDeployWorker(
     recorder,
     dialTunnel: () => Promise.reject(new Error('nobody forwards ports here')),
     oneAtATime: createKeyedLock(),
+    deploys: new Map(),
   };
   async function control(): Promise<never> {
     const following = await followServer(CLUSTER, controller, { ...context, shared }, never);

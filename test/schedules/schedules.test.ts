@@ -9,7 +9,7 @@ import type { Role, World } from './world.ts';
 type Action =
   | { do: 'push'; quality: Quality }
   | { do: 'kill' | 'start'; role: Role }
-  | { do: 'cancel' | 'turn clock back' }
+  | { do: 'cancel' | 'turn clock back' | 'lose locks' }
   | { do: 'go on'; choices: number[] };
 
 /** Of all that wait, whichever began to last. */
@@ -39,7 +39,9 @@ const action: fc.Arbitrary<Action> = fc.oneof(
   },
   {
     weight: 1,
-    arbitrary: fc.record({ do: fc.constantFrom('cancel' as const, 'turn clock back' as const) }),
+    arbitrary: fc.record({
+      do: fc.constantFrom('cancel' as const, 'turn clock back' as const, 'lose locks' as const),
+    }),
   },
 );
 
@@ -80,6 +82,8 @@ async function carryOut(world: World, each: Action): Promise<void> {
       return world.start(each.role);
     case 'cancel':
       return world.cancelNewest();
+    case 'lose locks':
+      return world.loseLocks();
     case 'turn clock back':
       vi.setSystemTime(Date.now() - HOUR_MS);
       return undefined;

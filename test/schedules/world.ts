@@ -43,6 +43,8 @@ export interface World {
   cancelNewest(): void;
   kill(role: Role): void;
   start(role: Role): void;
+  /** Workers keep what they have under way, and may be given it once more. */
+  loseLocks(): void;
   /** Lets one process take a step; answers whether any could. */
   step(choice: number): Promise<boolean>;
 }
@@ -157,6 +159,7 @@ export function createWorld(): World {
       queue.findStalled();
       start[role](process);
     },
+    loseLocks: () => queue.loseLocks(),
     step: (choice) => interleaving.step(choice),
   };
 }

@@ -13,6 +13,7 @@ import type { Engine } from '#core/engine.ts';
 import { messageOf, UserError } from '#core/errors.ts';
 import type { EventStore, RunStore, ServerApi, SharedState } from '#core/ports.ts';
 import { clusterQueue, jobs } from '#core/queue/jobs.ts';
+import type { JobPayload } from '#core/queue/jobs.ts';
 import { isFinished } from '#core/run/run.ts';
 import { simulateLoss } from '#core/swarm/simulate/lose.ts';
 import { planRebalance } from '#core/swarm/simulate/rebalance.ts';
@@ -20,6 +21,7 @@ import { createController } from './controller.ts';
 import type { Controller } from './controller.ts';
 import { readDesired } from './desired.ts';
 import { followServer } from './follow-server.ts';
+import { createHealthyMarks } from './healthy-marks.ts';
 import { openTunnel } from './open-tunnel.ts';
 import type { DialTunnel } from './open-tunnel.ts';
 import { startPulse } from './pulse.ts';
@@ -70,6 +72,10 @@ export async function controlCluster(
     now: Date.now,
     log,
   });
+  const marks = createHealthyMarks(
+    { server: dependencies.server, now: () => performance.now(), log },
+    stop,
+  );
   const controller = createController({
     cluster: name,
     engine,
@@ -86,23 +92,31 @@ export async function controlCluster(
       passed(status, done, steps) {
         recorder.passed(status, done, steps);
         pulse.passed(status, done);
+        if (status.error === undefined) marks.passed(status.owners);
       },
     },
     now: Date.now,
     log,
   });
-  const oneAtATime = createKeyedLock();
+  const context = {
+    ...dependencies,
+    server: marks.server,
+    controller,
+    engine,
+    recorder,
+    oneAtATime: createKeyedLock(),
+    deploys: new Map<string, Promise<void>>(),
+  };
   // BullMQ ends only those connections that it has made itself.
   const connection = redis.duplicate();
   const onTrouble = troubleListener(log, Date.now);
   connection.on('error', onTrouble);
   try {
-    const following = await followServer(name, controller, dependencies, stop);
+    const following = await followServer(name, controller, context, stop);
     stop.throwIfAborted();
     const worker = new Worker(
       clusterQueue(name),
-      (job, token) =>
-        processJob(job, token, { ...dependencies, controller, engine, recorder, oneAtATime }, stop),
+      (job, token) => processJob(job, token, context, stop),
       {
         connection,
         prefix: QUEUE_PREFIX,
@@ -134,6 +148,8 @@ export interface JobContext extends Omit<
   engine: Engine;
   recorder: EventRecorder;
   oneAtATime: KeyedLock;
+  /** Those under way, by run and entry. */
+  deploys: Map<string, Promise<void>>;
 }
 
 /** Does one job of the cluster's queue; rejects as BullMQ is to go on with it. */
@@ -184,8 +200,26 @@ export async function processJob(
   }
 }
 
-async function deploy(job: ClusterJob, context: JobContext, stop: AbortSignal): Promise<void> {
+/**
+ * A job that lost its lock, as with Redis away for longer than that lasts, is given to this process once more: it is the
+ * same deploy, and ends with it. Ending the first call instead would have BullMQ no longer renew the second one's lock.
+ */
+function deploy(job: ClusterJob, context: JobContext, stop: AbortSignal): Promise<void> {
   const payload = jobs.deploy.parse(job.data);
+  const { deploys } = context;
+  const key = `${payload.runId} ${payload.entry}`;
+  const underWay = deploys.get(key);
+  if (underWay !== undefined) return underWay;
+  const begun = deployOnce(payload, context, stop).finally(() => deploys.delete(key));
+  deploys.set(key, begun);
+  return begun;
+}
+
+async function deployOnce(
+  payload: JobPayload<'deploy'>,
+  context: JobContext,
+  stop: AbortSignal,
+): Promise<void> {
   const cancelled = new AbortController();
   const listening = new AbortController();
   const followed = context.runs.follow(

@@ -56,11 +56,18 @@ export async function runDeploy(
   const outcome = await begun.outcome;
   if (outcome === 'aborted') {
     stop.throwIfAborted();
+    if (await isDeployed(run.id, job.entry, runs)) return;
     const restored = await restore(run, { release, desired }, 'cancelled', context, stop);
     await runs.apply(run.id, { kind: 'cancelled', at: now(), ...restoredCommit(restored) });
     return;
   }
   await end(run, { release, desired }, outcome, context, stop);
+}
+
+/** Whether somebody else has brought it to its end: a worker that had the job before. */
+async function isDeployed(runId: string, entry: string, runs: RunStore): Promise<boolean> {
+  const run = await runs.get(runId);
+  return run?.deploys.find((deploy) => deploy.entry === entry)?.state === 'succeeded';
 }
 
 /** The deploy may not begin yet: it is to be called again then. */
