@@ -56,7 +56,11 @@ function followDeclarations(
   }
   return subscribe(redis, {
     pattern: CHANGED,
-    onMessage: () => void tell(),
+    onMessage: () => {
+      tell().catch(() => {
+        // Redis could not say: it is asked again at the next change, and whenever it is back.
+      });
+    },
     onReady: tell,
     signal,
   });
