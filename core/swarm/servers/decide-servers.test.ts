@@ -220,6 +220,21 @@ const steps: { about: string; declared: DeclaredServer[]; seen: Seen; next: stri
       next: undefined,
     },
     {
+      about: 'cleans one that comes back and is in no file any more',
+      declared: [A, B],
+      seen: seen([answering('a'), answering('b'), answering('c')], [nodes.a, nodes.b]),
+      next: 'clean c: it came back after it was removed: the swarm does not know its node any more',
+    },
+    {
+      about: 'leaves one alone that is in no file any more and in another swarm',
+      declared: [A, B],
+      seen: seen(
+        [answering('a'), answering('b'), answering('c', { managers: ['other'] })],
+        [nodes.a, nodes.b],
+      ),
+      next: undefined,
+    },
+    {
       about: 'promotes',
       declared: [A, server('b', 'manager'), server('c', 'manager')],
       seen: seen(

@@ -237,7 +237,7 @@ function comeToTerms(
         ? 'it began to join and did not get through'
         : 'it came back after it was removed: the swarm does not know its node any more',
     });
-  } else part.problems.push(foreign(name));
+  } else if (declared !== undefined) part.problems.push(foreign(name));
 }
 
 /** A server as it is to be. */
@@ -342,7 +342,7 @@ function takeOut(node: SeenNode, member: Member, context: Context, part: Part): 
     });
   } else {
     const reason = `${why}, and its Docker cannot be told to leave`;
-    part.steps.push({ kind: 'remove', ...common, reason });
+    part.steps.push({ kind: 'remove', ...common, reason, isAway: engine === undefined });
   }
 }
 
@@ -423,7 +423,13 @@ function forget(node: SeenNode, member: Member, context: Context, part: Part, wh
       reason: 'the swarm has yet to notice that its old node is gone',
     });
   } else
-    part.steps.push({ kind: 'remove', server: name, node, reason: `${reason}, and it is dead` });
+    part.steps.push({
+      kind: 'remove',
+      server: name,
+      node,
+      reason: `${reason}, and it is dead`,
+      isAway: engine === undefined,
+    });
 }
 
 function whyForgotten({ id }: SeenNode, engine: SeenEngine | undefined): string {

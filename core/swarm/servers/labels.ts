@@ -12,6 +12,9 @@ export const REACH_LABEL = 'windlass.dev/reach';
 /** Milliseconds since the epoch, on a node that is emptied for good. */
 export const DRAINED_LABEL = 'windlass.dev/drained-at';
 
+/** Labels of the swarm itself, one for each server that was dead when it was taken out, by its name: see `leftServers`. */
+export const LEFT_PREFIX = 'windlass.dev/left.';
+
 /** Labels of the swarm itself: whose it is, and how often it was recovered from a lost quorum. */
 export const CLUSTER_LABEL = 'windlass.dev/cluster';
 export const GENERATION_LABEL = 'windlass.dev/generation';

@@ -64,6 +64,8 @@ export interface SeenSwarm {
   from: string;
   generation: number;
   nodes: readonly SeenNode[];
+  /** Servers that were dead when they were taken out, and how they are reached. */
+  left?: ReadonlyMap<string, string>;
   /** Tasks that should run and do not yet. */
   waitingTasks: number;
 }

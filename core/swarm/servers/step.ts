@@ -15,8 +15,8 @@ interface StepArguments {
   drain: { node: SeenNode; forGood: boolean };
   /** The server leaves. */
   leave: { node: SeenNode };
-  /** The swarm forgets the node. */
-  remove: { node: SeenNode };
+  /** The swarm forgets the node. `isAway`: its server was not told, and is when it comes back. */
+  remove: { node: SeenNode; isAway: boolean };
   /** The server forgets a swarm that has forgotten it. */
   clean: object;
 }

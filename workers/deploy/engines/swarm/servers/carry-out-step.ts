@@ -1,7 +1,14 @@
+import { isDeepStrictEqual } from 'node:util';
 import type Docker from 'dockerode';
 import { callDocker } from '#adapters/docker/call.ts';
 import type { ReadCredentials } from '#adapters/docker/credentials.ts';
-import { CLUSTER_LABEL, DRAINED_LABEL, GENERATION_LABEL } from '#core/swarm/servers/labels.ts';
+import {
+  CLUSTER_LABEL,
+  DRAINED_LABEL,
+  GENERATION_LABEL,
+  REACH_LABEL,
+} from '#core/swarm/servers/labels.ts';
+import { withLeft } from '#core/swarm/servers/left-servers.ts';
 import type { DeclaredServer, Seen, SeenNode } from '#core/swarm/servers/seen.ts';
 import type { ServerStep, StepKind } from '#core/swarm/servers/step.ts';
 import { checkPulls } from './check-pulls.ts';
@@ -79,19 +86,28 @@ const EXECUTORS: Executors = {
     await removeProbes({ docker: server, ...probes }, signal);
   },
   // Forced where it is ready: it cannot be told to leave.
-  remove: ({ node }, { manager, signal }) =>
-    callDocker<void>(manager, {
+  remove: async ({ server: name, node, isAway }, { manager, now, signal }) => {
+    const reach = node.labels[REACH_LABEL];
+    // Remembered before: once the node is gone nothing tells of it.
+    if (isAway && reach !== undefined)
+      await relabel(manager, (labels) => withLeft(labels, { server: name, reach }, now), signal);
+    await callDocker<void>(manager, {
       method: 'DELETE',
       path: `/nodes/${node.id}`,
       query: { force: true },
       signal,
-    }),
-  clean: async (_step, { server, ours, probes, signal }) => {
+    });
+  },
+  clean: async ({ server: name }, { server, manager, ours, probes, now, signal }) => {
     await removeContainers(server, ours, signal);
     await post(server, '/swarm/leave', signal, { query: { force: true }, timeoutMs: JOIN_MS });
     await removeProbes({ docker: server, ...probes }, signal);
+    await relabel(manager, (labels) => withLeft(labels, { server: name }, now), signal);
   },
 };
+
+/** Done at the server itself, which no other stands in for. */
+const AT_SERVER: ReadonlySet<StepKind> = new Set(['init', 'join', 'leave', 'clean']);
 
 /** Carries one step out. What it did is seen by looking again. */
 export async function carryOutStep(
@@ -102,7 +118,7 @@ export async function carryOutStep(
   signal: AbortSignal,
 ): Promise<void> {
   const teller = declared.find(({ name }) => name === seen.swarm?.from);
-  const reach = reachOfServer ?? teller?.reach;
+  const reach = reachOfServer ?? (AT_SERVER.has(step.kind) ? undefined : teller?.reach);
   if (reach === undefined) throw new Error(`${step.server} is reached in no way`);
   const server = client(reach);
   const manager = teller === undefined ? server : client(teller.reach);
@@ -153,19 +169,26 @@ export async function forceNewCluster(
     // Docker may have begun it all the same, and answered too late or not have labelled it.
     failure = error;
   }
-  await label(server, generation, signal).catch((error: unknown) => {
+  const own = { [GENERATION_LABEL]: String(generation) };
+  await relabel(server, (labels) => ({ ...labels, ...own }), signal).catch((error: unknown) => {
     throw failure ?? error;
   });
   await removeContainers(server, ours, signal);
 }
 
-/** By its generation other managers know that theirs is past. Throws where there is no swarm with a leader. */
-async function label(server: Docker, generation: number, signal: AbortSignal): Promise<void> {
-  const { Spec, Version } = await get<SwarmAnswer>(server, '/swarm', signal);
-  if (Spec.Labels?.[GENERATION_LABEL] === String(generation)) return;
-  await post(server, '/swarm/update', signal, {
+/** Writes labels of the swarm where they differ. Throws where there is none with a leader. */
+async function relabel(
+  manager: Docker,
+  to: (labels: Readonly<Record<string, string>>) => Record<string, string>,
+  signal: AbortSignal,
+): Promise<void> {
+  const { Spec, Version } = await get<SwarmAnswer>(manager, '/swarm', signal);
+  const labels = Spec.Labels ?? {};
+  const wanted = to(labels);
+  if (isDeepStrictEqual(labels, wanted)) return;
+  await post(manager, '/swarm/update', signal, {
     query: { version: Version.Index },
-    body: { ...Spec, Labels: { ...Spec.Labels, [GENERATION_LABEL]: String(generation) } },
+    body: { ...Spec, Labels: wanted },
   });
 }
 

@@ -99,7 +99,8 @@ export function createServerKeeper(options: KeepServersOptions): ServerKeeper {
 
   function reachOfServer(name: string, seen: Seen): string | undefined {
     const node = seen.swarm?.nodes.find(({ labels }) => labels[SERVER_LABEL] === name);
-    return declared.find((server) => server.name === name)?.reach ?? node?.labels[REACH_LABEL];
+    const reach = declared.find((server) => server.name === name)?.reach;
+    return reach ?? node?.labels[REACH_LABEL] ?? seen.swarm?.left?.get(name);
   }
 
   async function observe(signal: AbortSignal): Promise<Seen> {

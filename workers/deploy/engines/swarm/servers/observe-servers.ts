@@ -7,6 +7,7 @@ import {
   REACH_LABEL,
   SERVER_LABEL,
 } from '#core/swarm/servers/labels.ts';
+import { leftServers } from '#core/swarm/servers/left-servers.ts';
 import { consensusOf } from '#core/swarm/servers/quorum.ts';
 import type {
   Seen,
@@ -65,7 +66,7 @@ export async function observeServers(
     concurrency: ASKED_AT_ONCE,
   });
   const swarm = await seeSwarm(asked, context, signal);
-  const others = await askUndeclared(swarm?.nodes ?? [], context, asker, signal);
+  const others = await askUndeclared(swarm, context, asker, signal);
   const teller = asked.find(({ name }) => name === swarm?.from);
   const now = teller?.info === undefined ? Date.now() : Date.parse(teller.info.SystemTime);
   return {
@@ -80,23 +81,25 @@ async function ask(name: string, reach: string, asker: Asker, signal: AbortSigna
 }
 
 /**
- * Servers that are nodes and in no file any more, by what their labels say of how they are reached. What is reached so under
- * another name is asked already.
+ * Servers that are nodes and in no file any more, by what their labels say of how they are reached, and those that were dead
+ * when they were taken out. What is reached so under another name is asked already.
  */
 async function askUndeclared(
-  nodes: readonly SeenNode[],
+  swarm: SeenSwarm | undefined,
   context: ServersContext,
   asker: Asker,
   signal: AbortSignal,
 ): Promise<Asked[]> {
   const known = new Set(context.declared.flatMap(({ name, reach }) => [name, reach]));
+  const nodes = (swarm?.nodes ?? []).flatMap(({ labels }): [string, string][] => {
+    const name = labels[SERVER_LABEL];
+    const reach = labels[REACH_LABEL];
+    return name === undefined || reach === undefined ? [] : [[name, reach]];
+  });
   const others = new Map(
-    nodes.flatMap(({ labels }) => {
-      const name = labels[SERVER_LABEL];
-      const reach = labels[REACH_LABEL];
-      if (name === undefined || reach === undefined) return [];
-      return known.has(name) || known.has(reach) ? [] : [[name, reach]];
-    }),
+    [...(swarm?.left ?? []), ...nodes].filter(
+      ([name, reach]) => !known.has(name) && !known.has(reach),
+    ),
   );
   return pMap([...others], ([name, reach]) => ask(name, reach, asker, signal), {
     concurrency: ASKED_AT_ONCE,
@@ -140,6 +143,10 @@ async function tell(
     return {
       from: name,
       generation: swarmOf(info, mark)?.generation ?? 0,
+      left: leftServers(
+        info?.Swarm.Cluster?.Spec?.Labels ?? {},
+        Date.parse(info?.SystemTime ?? ''),
+      ),
       nodes: nodes.map((node) => seenNode(node, tasks)),
       waitingTasks: tasks.filter(
         ({ DesiredState, Status }) => DesiredState === 'running' && !AT_HOME.has(Status.State),

@@ -24,6 +24,7 @@ const TEST_MS = 400_000;
 const REPLICAS = 4;
 const { sandbox, probe } = SYSTEM_IMAGES;
 const PLACE = { cluster: 'fleet', installation: 'test' };
+const RENAMED = { first: 's1', other: 's5' };
 const NAMES = ['s1', 's2', 's3', 's4', 's5'];
 
 let harness: Harness;
@@ -102,9 +103,20 @@ describe('the servers of a swarm, as their file changes', { timeout: TEST_MS }, 
     await server('s5').start();
     const before = await probesMadeAt('s5');
     expect(before).toBeDefined();
+    // Its line is gone, and so is its node.
+    await until(async () => {
+      await untilAsDeclared();
+      return steps;
+    }, ['clean s5']);
+    const { Swarm } = await get<{ Swarm: { LocalNodeState: string } }>(
+      server('s5').client,
+      '/info',
+    );
+    expect(Swarm.LocalNodeState).toBe('inactive');
+    expect(await probesMadeAt('s5')).toBeUndefined();
     declare({ s1: 'manager', s2: 'manager', s3: 'manager', s4: 'worker', s5: 'worker' });
     await untilAsDeclared();
-    expect(steps).toEqual(['clean s5', 'join s5', 'label s5']);
+    expect(steps).toEqual(['join s5', 'label s5']);
     // Nothing of before was left there.
     expect(await probesMadeAt('s5')).not.toBe(before);
   });
@@ -132,6 +144,16 @@ describe('the servers of a swarm, as their file changes', { timeout: TEST_MS }, 
     ]);
     const info = await get<{ Swarm: { LocalNodeState: string } }>(server('s3').client, '/info');
     expect(info.Swarm.LocalNodeState).toBe('inactive');
+    await untilTasksAt(['s5']);
+  });
+
+  it('keep their place under another name', async () => {
+    declare({ first: 'manager', s2: 'manager', s4: 'manager', other: 'worker' }, RENAMED);
+    await untilAsDeclared();
+    expect(steps.toSorted()).toEqual(['label first', 'label other']);
+    declare({ s1: 'manager', s2: 'manager', s4: 'manager', s5: 'worker' });
+    await untilAsDeclared();
+    expect(steps.toSorted()).toEqual(['label s1', 'label s5']);
     await untilTasksAt(['s5']);
   });
 
@@ -164,19 +186,19 @@ describe('the servers of a swarm, as their file changes', { timeout: TEST_MS }, 
   });
 });
 
-function declare(roles: Readonly<Record<string, Role>>): void {
+function declare(
+  roles: Readonly<Record<string, Role>>,
+  renamed: Readonly<Record<string, string>> = {},
+): void {
   keeper?.close();
   steps.length = 0;
   keeper = createServerKeeper({
     ...PLACE,
     declared: declaredServers(
-      Object.entries(roles).map(([name, role]) => ({
-        name,
-        role,
-        docker: server(name).docker,
-        advertise: server(name).address,
-        labels: { disk: name },
-      })),
+      Object.entries(roles).map(([name, role]) => {
+        const { docker, address: advertise } = server(renamed[name] ?? name);
+        return { name, role, docker, advertise, labels: { disk: renamed[name] ?? name } };
+      }),
     ),
     connect: (reach) => {
       const { docker } = JSON.parse(reach) as { docker: string };
