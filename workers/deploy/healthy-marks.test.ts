@@ -32,7 +32,7 @@ function start({ healthy = false, isAway = false } = {}): Marking {
     asked,
     async see(at, report = {}) {
       now = at;
-      const owner = { owner: 'shop/here', release: 'r1', serving: true };
+      const owner = { owner: 'shop/here', release: 'r1', serving: true, overrides: [] };
       marks.passed([{ ...owner, ...report } as OwnerReport]);
       await new Promise(setImmediate);
     },
@@ -50,11 +50,21 @@ it('marks a release that goes on serving, once', async () => {
   expect(asked).toEqual(['shop here r1']);
 });
 
-it.each([
+const SCALED = {
+  resource: 'Deployment/default/web',
+  who: 'ada',
+  at: 0,
+  replicas: 0,
+  released: 1,
+  until: 1,
+} as const;
+
+it.each<[string, Partial<OwnerReport>]>([
   ['does not serve', { serving: false }],
   ['is suspended', { suspended: { who: 'ada', at: 0 } }],
   ['is a deletion', { release: '' }],
-] as const)('marks nothing that %s', async (_name, report) => {
+  ['is scaled by hand', { overrides: [{ kind: 'scale', ...SCALED }] }],
+])('marks nothing that %s', async (_name, report) => {
   const { asked, see } = start();
   await see(0, report);
   await see(60_000, report);

@@ -88,6 +88,8 @@ export function createHealthyMarks(
   };
 }
 
-function isServing({ serving, release, suspended }: OwnerReport): boolean {
-  return serving && release !== '' && suspended === undefined;
+/** As it was released: what was scaled by hand may serve where that does not. */
+function isServing({ serving, release, suspended, overrides }: OwnerReport): boolean {
+  const isScaled = overrides.some(({ kind }) => kind === 'scale');
+  return serving && release !== '' && suspended === undefined && !isScaled;
 }
