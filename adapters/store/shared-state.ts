@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import type { Published } from '#core/declarations/declarations.ts';
 import type { ClusterPulse, ClusterStatus, OwnerReport, SharedState } from '#core/ports.ts';
@@ -6,6 +7,7 @@ import { subscribe } from './subscribe.ts';
 const DECLARATIONS = 'windlass:declarations';
 const CHANGED = 'windlass:declarations-changed';
 const BY_HAND = 'windlass:by-hand';
+const RETRY_MS = 1_000;
 
 /** What server and workers share beside runs: the declarations, and how each cluster is. */
 export function createSharedState(redis: Redis): SharedState {
@@ -54,13 +56,20 @@ function followDeclarations(
   async function tell(): Promise<void> {
     onChange(await declarations(redis));
   }
+  async function tellAtLast(): Promise<void> {
+    while (!signal.aborted) {
+      try {
+        await tell();
+        return;
+      } catch {
+        // Redis could not say, as where it is busy or loads: it is asked until it does.
+        await sleep(RETRY_MS, undefined, { signal }).catch(() => undefined);
+      }
+    }
+  }
   return subscribe(redis, {
     pattern: CHANGED,
-    onMessage: () => {
-      tell().catch(() => {
-        // Redis could not say: it is asked again at the next change, and whenever it is back.
-      });
-    },
+    onMessage: () => void tellAtLast(),
     onReady: tell,
     signal,
   });
