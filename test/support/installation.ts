@@ -25,7 +25,7 @@ const KINDS = [
 /** A file for each installation that is not cleaned up yet, with the pid of whose it is. */
 const IN_USE = join(tmpdir(), 'windlass-test-installations');
 const TIMEOUT_MS = 60_000;
-/** For what is on its way out. */
+/** For what is on its way out, of each kind. */
 const PATIENCE_MS = 15_000;
 const LOOK_AGAIN_MS = 200;
 const REMOVED_AT_ONCE = 8;
@@ -65,7 +65,6 @@ export async function cleanUp(installation: string): Promise<void> {
   const docker = connectDocker('unix:///var/run/docker.sock');
   const signal = AbortSignal.timeout(TIMEOUT_MS);
   const filters = JSON.stringify({ label: [`${LABEL}=${installation}`] });
-  const end = Date.now() + PATIENCE_MS;
   const staying: string[] = [];
   for (const kind of KINDS) staying.push(...(await removeAll(kind)));
   if (staying.length > 0) throw new Error(`${installation}: ${staying.join('; ')}`);
@@ -73,6 +72,7 @@ export async function cleanUp(installation: string): Promise<void> {
 
   /** Answers what stays, and why. */
   async function removeAll({ list, query, one, how }: (typeof KINDS)[number]): Promise<string[]> {
+    const end = Date.now() + PATIENCE_MS;
     let refused: string[] = [];
     for (;;) {
       const answer = await callDocker<Listed[] | { Volumes: Listed[] | null }>(docker, {
