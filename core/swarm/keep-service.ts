@@ -116,6 +116,7 @@ export function keepService(
   const beside = other === undefined ? undefined : tasksOf(other, world);
   const rollout = rolloutOf({ workload, spec: service.spec, place, live, tasks, beside, now });
   const vain = workload.job === undefined ? vainTask(live, tasks) : undefined;
+  const isBound = live !== undefined || claims.steps.length === 0;
   const isTurn = turn?.owner === owner && turn.resource === key;
   function keep(wanted: ServiceSpec): Kept {
     // A job runs again whenever it is written: only another run of it is.
@@ -151,7 +152,7 @@ export function keepService(
         isAwaited: rollout.isHeld,
       },
       ...(claims.why === undefined ? {} : { hindered: claims.why }),
-      ...(claims.node === undefined || live === undefined ? {} : { home: claims.node }),
+      ...(claims.node === undefined || !isBound ? {} : { home: claims.node }),
     };
   }
 

@@ -226,6 +226,24 @@ const steps: { about: string; declared: DeclaredServer[]; seen: Seen; next: stri
       next: 'clean c: it came back after it was removed: the swarm does not know its node any more',
     },
     {
+      about: 'takes a node for the declared server of its label while that does not answer',
+      declared: [A, B],
+      seen: seen(
+        [answering('a'), off('b'), { ...answering('b'), name: 'before' }],
+        [nodes.a, nodes.b],
+      ),
+      next: undefined,
+    },
+    {
+      about: 'leaves one alone that is in no file any more and whose swarm is in trouble',
+      declared: [A, B],
+      seen: seen(
+        [answering('a'), answering('b'), answering('c', { membership: 'broken', managers: [] })],
+        [nodes.a, nodes.b],
+      ),
+      next: undefined,
+    },
+    {
       about: 'leaves one alone that is in no file any more and in another swarm',
       declared: [A, B],
       seen: seen(
@@ -425,7 +443,7 @@ const steps: { about: string; declared: DeclaredServer[]; seen: Seen; next: stri
           ['a', 'b', 'c'].map((name) => answering(name)),
           [nodes.a, node('b', 'worker', { tasks: 3 }), nodes.c],
         ),
-        leaving: new Map(),
+        pinned: 'unknown',
       },
       next: undefined,
     },

@@ -229,7 +229,7 @@ function comeToTerms(
   const isBegun = engine.membership === 'joining' && engine.nodeId === undefined;
   if (isBegun && seen.now - engine.since < SETTLE_MS) {
     part.waiting.push({ server: name, reason: 'it is joining' });
-  } else if (wasOurs || isBegun || engine.membership === 'broken') {
+  } else if (wasOurs || (declared !== undefined && (isBegun || engine.membership === 'broken'))) {
     part.steps.push({
       kind: 'clean',
       server: name,
@@ -363,7 +363,7 @@ function empty(
   part: Part,
 ): void {
   const { leaving, pinned, now } = context.seen;
-  const kept = pinned?.get(node.id) ?? [];
+  const kept = pinned === 'unknown' ? [] : (pinned?.get(node.id) ?? []);
   const { held } = keepsVolumes && kept.length > 0 ? heldByVolumes(kept) : heldDrain(node, context);
   const step = { server, node, reason };
   if (held !== undefined && node.availability === 'pause') {
@@ -372,7 +372,7 @@ function empty(
     return;
   }
   const isBusy = node.availability !== 'drain' && node.state === 'ready' && node.tasks > 0;
-  if (leaving !== undefined && pinned === undefined && keepsVolumes && held === undefined) {
+  if (pinned === 'unknown' && keepsVolumes && held === undefined) {
     part.waiting.push({ server, reason: 'whether volumes are there is not known yet' });
     return;
   }

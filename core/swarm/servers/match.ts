@@ -35,11 +35,13 @@ export function match(
     const label = node.labels[SERVER_LABEL];
     if (label !== undefined && byName.has(label) && isClaimedBy(label, node)) return label;
     const claims = servers.map(({ name }) => name).filter((name) => isClaimedBy(name, node));
-    const [claim] = [...claims.filter((name) => byName.has(name)), ...claims];
+    const claim = claims.find((name) => byName.has(name));
     if (claim !== undefined) return claim;
+    if (label !== undefined && byName.has(label)) return label;
+    // Of a server that is in no file: under another name it may be declared, and only not answer now.
+    if (claims[0] !== undefined) return claims[0];
     if (label === undefined)
       return declared.find(({ advertise }) => advertise === node.address)?.name;
-    if (byName.has(label)) return label;
     return declared.find(({ reach }) => reach === node.labels[REACH_LABEL])?.name ?? label;
   }
 

@@ -78,7 +78,7 @@ export function planRecovery(
 /** A swarm that nobody told of may have its quorum all the same: what it holds would be lost for nothing. */
 function whyItMayPass({ swarm, servers, now }: Seen): string | undefined {
   if (swarm !== undefined) return undefined;
-  if (servers.some(({ engine }) => engine?.isManager === true && engine.swarm !== undefined))
+  if (servers.some(({ engine }) => engine?.isManager === true && engine.swarm?.isOurs === true))
     return 'the swarm has a leader, which did not tell of its nodes in time';
   const { answer, all } = countManagers(servers);
   const watched = servers.flatMap(({ engine }) => (engine?.isManager === true ? [engine] : []));

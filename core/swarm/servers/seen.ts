@@ -90,6 +90,6 @@ export interface Seen {
   swarm?: SeenSwarm;
   /** By node, of those that were looked at since they take no new tasks; absent where nobody moves what runs there. */
   leaving?: ReadonlyMap<string, LeavingNode>;
-  /** Keys of what runs on that node only, for its volumes, as last seen; absent where it was not looked at yet. */
-  pinned?: ReadonlyMap<string, readonly string[]>;
+  /** Keys of what runs on that node only, for its volumes, as last seen; absent where nobody looks. */
+  pinned?: ReadonlyMap<string, readonly string[]> | 'unknown';
 }

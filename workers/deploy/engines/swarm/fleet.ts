@@ -46,7 +46,7 @@ export function createFleetEngine({ retired, connect, ...options }: FleetEngineO
       : undefined;
   const keeper = keeperOf(cluster.spec.servers);
   /** As of the last pass. */
-  let onServers: OnServers = { leaving: new Map() };
+  let onServers: OnServers = { leaving: new Map(), pinned: 'unknown' };
   /** The last passes with a manager, if they failed; by a clock that nobody sets. */
   let failing: Failing | undefined;
   let seat: Seat = { left: new AbortController() };
