@@ -50,7 +50,7 @@ spec:
   template:
     metadata: { labels: { app: web } }
     spec:
-      terminationGracePeriodSeconds: 5
+      terminationGracePeriodSeconds: 15
       containers:
         - name: web
           image: busybox:1.36
