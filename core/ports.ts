@@ -4,7 +4,7 @@ import type { Published } from '#core/declarations/declarations.ts';
 import type { OwnerStatus, Reconciliation } from '#core/engine.ts';
 import type { ClusterEvent } from '#core/events/event.ts';
 import type { OwnerKey } from '#core/owner.ts';
-import type { Release, RenderedEntry } from '#core/release/release.ts';
+import type { Heads, Release, RenderedEntry } from '#core/release/release.ts';
 import type { RunEvent } from '#core/run/events.ts';
 import type { Run, Trigger } from '#core/run/run.ts';
 import type { FleetStatus } from '#core/swarm/servers/report.ts';
@@ -233,7 +233,7 @@ export interface ServerApi {
   ): Promise<Release | undefined>;
   markHealthy(pipeline: string, entry: string, commit: string, signal: AbortSignal): Promise<void>;
   /** Heads of all deploy entries of a cluster. */
-  heads(cluster: string, signal: AbortSignal): Promise<Release[]>;
+  heads(cluster: string, signal: AbortSignal): Promise<Heads>;
   /** References of the images that releases name which are kept deployable. */
   keptImages(signal: AbortSignal): Promise<string[]>;
   /** What people did by hand, by owner. */

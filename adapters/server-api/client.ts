@@ -61,8 +61,7 @@ export function createServerApi(connection: Connection): ServerApi & ServerWaite
     async markHealthy(pipeline, entry, commit, signal) {
       await call(['releases', pipeline, entry, 'healthy'], DoneAnswer, signal, { commit });
     },
-    heads: async (cluster, signal) =>
-      (await call(['clusters', cluster, 'heads'], HeadsAnswer, signal)).releases,
+    heads: (cluster, signal) => call(['clusters', cluster, 'heads'], HeadsAnswer, signal),
     keptImages: async (signal) =>
       (await call(['kept-images'], KeptImagesAnswer, signal)).references,
     byHand: async (signal) => (await call(['by-hand'], ByHandAnswer, signal)).owners,

@@ -49,9 +49,12 @@ function ownerEvents(before: OwnerReport | undefined, after: OwnerReport): Told[
   ];
 }
 
-function releaseEvents(before: OwnerReport | undefined, { release }: OwnerReport): Told[] {
-  if (before?.release === release) return [];
-  const from = before === undefined ? '' : `, after ${before.release.slice(0, 12)}`;
+function releaseEvents(before: OwnerReport | undefined, { release, failure }: OwnerReport): Told[] {
+  // What cannot be read has none.
+  const isUnread = release === '' && failure !== undefined;
+  if (before?.release === release || isUnread) return [];
+  const known = before?.release.slice(0, 12) ?? '';
+  const from = known === '' ? '' : `, after ${known}`;
   return release === ''
     ? [normal('Deleting', 'everything it has here is being removed')]
     : [normal('Released', `release ${release.slice(0, 12)}${from}`)];

@@ -32,3 +32,10 @@ export interface Release {
   restores?: string;
   healthy: boolean;
 }
+
+/** The heads of deploy entries. */
+export interface Heads {
+  releases: Release[];
+  /** Entries whose repository git cannot read, with what it says. */
+  unreadable: { pipeline: string; entry: string; reason: string }[];
+}

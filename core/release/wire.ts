@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { AllByHand } from '#core/by-hand/by-hand.ts';
 import { RenderedEntry } from '#core/release/release.ts';
-import type { Release } from '#core/release/release.ts';
+import type { Heads, Release } from '#core/release/release.ts';
 
 /** What workers and server say to each other below `/internal/v1`. */
 export const ReleaseAnswer: z.ZodType<Release> = z.object({
@@ -23,7 +23,10 @@ export const ReleaseRequest = z.strictObject({ entry: z.string() });
 export const RestoreRequest = z.strictObject({ failed: z.string(), reason: z.string() });
 export const RestoreAnswer = z.object({ release: ReleaseAnswer.exactOptional() });
 export const HealthyRequest = z.strictObject({ commit: z.string() });
-export const HeadsAnswer = z.object({ releases: z.array(ReleaseAnswer) });
+export const HeadsAnswer: z.ZodType<Heads> = z.object({
+  releases: z.array(ReleaseAnswer),
+  unreadable: z.array(z.object({ pipeline: z.string(), entry: z.string(), reason: z.string() })),
+});
 export const ManifestsBody = z.object({ manifests: z.record(z.string(), z.string()) });
 export const IdentityAnswer = z.object({ installation: z.string(), recordsKey: z.string() });
 export const KeptImagesAnswer = z.object({ references: z.array(z.string()) });

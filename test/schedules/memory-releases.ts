@@ -76,7 +76,7 @@ export function createMemoryReleases(
     byHand: async () => ({}),
     identity: () => Promise.reject(new Error('nobody asks here')),
     keptImages: () => Promise.reject(new Error('nobody asks here')),
-    heads: async () => commits.slice(-1),
+    heads: async () => ({ releases: commits.slice(-1), unreadable: [] }),
     manifests: async (_pipeline, id) => ({ 'source.yaml': manifest(find(id)?.source ?? '') }),
     open: async (manifests) => manifests,
     answer: async () => undefined,

@@ -54,6 +54,8 @@ export interface Controller {
   keep(desired: DesiredState, runId: string): void;
   /** What a declared owner wants of which no release is known here; of any other it changes nothing. */
   adopt(desired: DesiredState): void;
+  /** Owners whose releases cannot be read, and why: told of until a release of theirs is known. */
+  lack(reasons: ReadonlyMap<OwnerKey, string>): void;
   /** The owners that are declared now, with when they may be deployed; answers those of which no release is known here. */
   declare(
     owners: readonly OwnerKey[],
@@ -134,13 +136,18 @@ export function createController(dependencies: ControllerDependencies): Controll
       plan: wanted.explain(owner, plan),
     }));
     for (const { owner, plan } of done) log.info({ cluster, owner, plan }, 'changes carried out');
-    const owners = result.owners
-      .filter((status) => !isGone(status))
-      .map((status) => wanted.report(status));
-    events.passed({ owners, orphans: result.orphans, ...fleet }, done, result.fleet?.done);
+    const unread = wanted.unread();
+    const owners = [
+      ...result.owners.filter((status) => !isGone(status)).map((status) => wanted.report(status)),
+      ...unread,
+    ];
+    const orphans = result.orphans.filter(
+      (orphan) => !unread.some(({ owner }) => owner === orphan.owner),
+    );
+    events.passed({ owners, orphans, ...fleet }, done, result.fleet?.done);
     for (const status of result.owners) observeDeploy(status, result);
     expireDeploys();
-    await tell({ cluster, at: now(), owners, orphans: result.orphans, ...fleet });
+    await tell({ cluster, at: now(), owners, orphans, ...fleet });
     return result;
   }
 
@@ -283,6 +290,10 @@ export function createController(dependencies: ControllerDependencies): Controll
       keep(state);
     },
     adopt,
+    lack(reasons) {
+      wanted.lack(reasons);
+      bell.ring();
+    },
     declare,
     windowsOf: (owner) => wanted.windowsOf(owner),
     takeByHand,

@@ -19,7 +19,7 @@ function start({ healthy = false, isAway = false } = {}): Marking {
   let now = 0;
   const head = { pipeline: 'shop', entry: 'here', commit: 'r1', healthy };
   const server = {
-    heads: async () => [head as Release],
+    heads: async () => ({ releases: [head as Release], unreadable: [] }),
     async markHealthy(pipeline: string, entry: string, commit: string) {
       asked.push(`${pipeline} ${entry} ${commit}`);
       if (isAway) throw new Error('away');

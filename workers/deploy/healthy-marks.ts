@@ -39,7 +39,7 @@ export function createHealthyMarks(
     ...asked,
     async heads(cluster, until) {
       const heads = await asked.heads(cluster, until);
-      for (const { pipeline, entry, commit, healthy } of heads)
+      for (const { pipeline, entry, commit, healthy } of heads.releases)
         if (healthy) marked.set(ownerKey(pipeline, entry), commit);
       return heads;
     },

@@ -190,8 +190,8 @@ async function replacedBy(
   signal: AbortSignal,
 ): Promise<Release | undefined> {
   const cluster = run.deploys.find((deploy) => deploy.entry === release.entry)?.cluster ?? '';
-  const heads = await server.heads(cluster, signal);
-  const head = heads.find(
+  const { releases } = await server.heads(cluster, signal);
+  const head = releases.find(
     (each) => each.pipeline === release.pipeline && each.entry === release.entry,
   );
   return head === undefined || head.commit === release.commit ? undefined : head;

@@ -23,6 +23,10 @@ export interface Wanted {
   windowsOf(owner: OwnerKey): readonly Window[] | undefined;
   /** Declared owners of which no release is known here. */
   unknown(): OwnerKey[];
+  /** Owners whose releases cannot be read, and why. */
+  lack(reasons: ReadonlyMap<OwnerKey, string>): void;
+  /** Those of them that are unknown still: what they have goes on as it is. */
+  unread(): OwnerReport[];
   takeByHand(all: AllByHand): void;
   suspension(owner: OwnerKey): Note | undefined;
   /** A state that is no owner's yet, as it would be taken. */
@@ -41,6 +45,7 @@ export function createWanted(cluster: string, guard: PruneGuard, now: () => numb
   let declared: ReadonlySet<OwnerKey> = new Set();
   let byHand: AllByHand = {};
   let windows: ReadonlyMap<OwnerKey, readonly Window[]> = new Map();
+  let unreadable: ReadonlyMap<OwnerKey, string> = new Map();
 
   function asTaken(state: DesiredState): DesiredState {
     return applyByHand(state, byHand[state.owner], guard, now());
@@ -72,6 +77,21 @@ export function createWanted(cluster: string, guard: PruneGuard, now: () => numb
     return explainOverrides(plan, overrides(owner));
   }
 
+  function unknown(): OwnerKey[] {
+    return [...declared].filter((owner) => !releases.has(owner));
+  }
+
+  function report(status: OwnerStatus): OwnerReport {
+    const suspended = byHand[status.owner]?.suspended;
+    return {
+      ...status,
+      plan: explain(status.owner, status.plan),
+      overrides: overrides(status.owner),
+      ...(suspended === undefined ? {} : { suspended }),
+      ...closedIn(status.owner),
+    };
+  }
+
   return {
     keep: (state) => void releases.set(state.owner, state),
     declare(owners, deploying, told = new Map()) {
@@ -83,7 +103,15 @@ export function createWanted(cluster: string, guard: PruneGuard, now: () => numb
       }
     },
     windowsOf: (owner) => (declared.has(owner) ? (windows.get(owner) ?? []) : undefined),
-    unknown: () => [...declared].filter((owner) => !releases.has(owner)),
+    unknown,
+    lack(reasons) {
+      unreadable = reasons;
+    },
+    unread: () =>
+      unknown().flatMap((owner) => {
+        const reason = unreadable.get(owner);
+        return reason === undefined ? [] : [report(unreadStatus(owner, reason))];
+      }),
     takeByHand(all) {
       byHand = all;
     },
@@ -98,15 +126,11 @@ export function createWanted(cluster: string, guard: PruneGuard, now: () => numb
     endsAt: () =>
       Math.min(Infinity, ...[...releases.keys()].map((owner) => nextEnd(byHand[owner], now()))),
     explain,
-    report(status) {
-      const suspended = byHand[status.owner]?.suspended;
-      return {
-        ...status,
-        plan: explain(status.owner, status.plan),
-        overrides: overrides(status.owner),
-        ...(suspended === undefined ? {} : { suspended }),
-        ...closedIn(status.owner),
-      };
-    },
+    report,
   };
+}
+
+function unreadStatus(owner: OwnerKey, reason: string): OwnerStatus {
+  const failure = `its release cannot be read, and what it has here is left as it is: ${reason}`;
+  return { owner, release: '', plan: [], held: [], resources: [], serving: false, failure };
 }

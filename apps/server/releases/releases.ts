@@ -7,9 +7,9 @@ import type { BareRepository } from '#adapters/git/bare.ts';
 import { createKeyedLock } from '#adapters/git/keyed-lock.ts';
 import { isCommitId } from '#adapters/git/ref.ts';
 import { Name } from '#core/declarations/pipeline.ts';
-import { UserError } from '#core/errors.ts';
+import { messageOf, UserError } from '#core/errors.ts';
 import type { ServerApi } from '#core/ports.ts';
-import type { RenderedEntry } from '#core/release/release.ts';
+import type { Heads, RenderedEntry } from '#core/release/release.ts';
 import { pathOf } from '#core/render.ts';
 import type { ResourceKey } from '#core/resources/resource.ts';
 import { isFinished } from '#core/run/run.ts';
@@ -185,10 +185,16 @@ export function createReleases(dependencies: ReleasesDependencies): Releases {
       locked(pipeline, signal, (repository) => markHealthy(repository, pipeline, entry, commit)),
     async heads(cluster) {
       const entries = await entriesOn(cluster);
-      const found = await pMap(entries, ({ pipeline, entry }) => head(pipeline, entry), {
-        concurrency: READ_AT_ONCE,
-      });
-      return found.filter((each) => each !== undefined);
+      const unreadable: Heads['unreadable'] = [];
+      const found = await pMap(
+        entries,
+        ({ pipeline, entry }) =>
+          head(pipeline, entry).catch((error: unknown) => {
+            unreadable.push({ pipeline, entry, reason: messageOf(error) });
+          }),
+        { concurrency: READ_AT_ONCE },
+      );
+      return { releases: found.filter((each) => each !== undefined), unreadable };
     },
     manifests: async (pipeline, commit) => sealer.open(await sealed(pipeline, commit)),
     open: (manifests) => sealer.open(manifests),

@@ -73,7 +73,7 @@ export async function internalRoutes(
   });
   app.get('/clusters/:cluster/heads', async (request, reply) => {
     const { cluster } = readInput(ClusterPath, request.params);
-    return { releases: await releases.heads(cluster, closedSignal(reply)) };
+    return releases.heads(cluster, closedSignal(reply));
   });
   app.get('/identity', async () => identity);
   app.get('/kept-images', async (_request, reply) => ({
