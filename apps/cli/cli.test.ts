@@ -308,6 +308,7 @@ it('tells with the status what is wrong with what is declared', async () => {
   const problems = [
     { of: 'configuration', message: 'pipelines/a.yaml:3:1: unknown key', since },
     { of: 'source', pipeline: 'shop', message: 'https://forge/shop refused', since },
+    { of: 'declaration', pipeline: 'blog', message: 'spec.images: must be a list', since },
   ];
   const { run } = await open({
     'GET /api/v1/clusters': { clusters: [] },
@@ -316,6 +317,7 @@ it('tells with the status what is wrong with what is declared', async () => {
   expect((await run('status')).out).toEqual([
     'the newest configuration is not in force for 3m: pipelines/a.yaml:3:1: unknown key',
     'the source of shop cannot be looked at for 3m: https://forge/shop refused',
+    'what the repository of blog declares is not in force for 3m: spec.images: must be a list',
     '',
     'no clusters are declared',
   ]);

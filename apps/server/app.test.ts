@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
@@ -314,6 +314,28 @@ describe('clusters', () => {
     const payload = { services: ['Deployment/default/web'] };
     const refused = await app.inject({ method: 'POST', url, headers: ADMIN, payload });
     expect(refused.statusCode).toBe(409);
+  });
+});
+
+it('tells what repositories declare that cannot be read', async () => {
+  const declared = declarations.pipelines['hello'];
+  await mkdir(join(folder, 'blog.git'));
+  await mkdir(join(folder, 'wiki.git'));
+  const file = join(folder, 'blog.git', 'windlass-pipeline.json');
+  await writeFile(
+    file,
+    JSON.stringify({ ...declared, spec: { ...declared?.spec, colour: 'red' } }),
+  );
+  const answer = await app.inject({ url: '/api/v1/problems', headers: ADMIN });
+  expect(answer.json()).toEqual({
+    problems: [
+      {
+        of: 'declaration',
+        pipeline: 'blog',
+        message: expect.stringContaining('colour'),
+        since: expect.any(Number),
+      },
+    ],
   });
 });
 

@@ -55,7 +55,7 @@ export type AppDependencies = RunDependencies &
   Omit<TunnelDependencies, 'tunnels'> &
   WhyDependencies &
   PlanDependencies &
-  ProblemDependencies &
+  Omit<ProblemDependencies, 'repositories'> &
   WebhookDependencies &
   InternalDependencies & {
     tokens: Tokens;
@@ -137,7 +137,7 @@ export async function createApp(dependencies: AppDependencies): Promise<FastifyI
       await clusterRoutes(api, dependencies);
       await serverRoutes(api, dependencies);
       await planRoutes(api, dependencies);
-      await problemRoutes(api, dependencies);
+      await problemRoutes(api, { ...dependencies, repositories: dependencies.git.repositories });
       await byHandRoutes(api, dependencies);
       await eventRoutes(api, dependencies);
       await tunnelRoutes(api, { ...dependencies, tunnels });

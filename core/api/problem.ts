@@ -4,8 +4,8 @@ import { z } from 'zod';
 export const ProblemList = z.object({
   problems: z.array(
     z.object({
-      /** The configuration as a whole, or the source of a pipeline. */
-      of: z.enum(['configuration', 'source']),
+      /** The configuration as a whole, the source of a pipeline, or what a pipeline's repository declares. */
+      of: z.enum(['configuration', 'source', 'declaration']),
       pipeline: z.string().exactOptional(),
       message: z.string(),
       /** Milliseconds since the epoch. */

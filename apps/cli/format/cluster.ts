@@ -50,8 +50,9 @@ function reported(
 
 function ownerLines(owner: Owner, paint: Paint, now: number): string[] {
   const rows = owner.resources.flatMap((resource) => resourceRows(resource, paint));
+  const release = owner.release === '' ? '' : ` release ${shortCommit(owner.release)}`;
   return [
-    `${paint('bold', owner.owner)} release ${shortCommit(owner.release)}: ${stateOf(owner, paint, now)}`,
+    `${paint('bold', owner.owner)}${release}: ${stateOf(owner, paint, now)}`,
     ...(rows.length === 0 ? [] : tableLines(['  RESOURCE', 'HEALTH', ''], rows)),
     ...planLines(owner.plan).map((line) => `  ${paintPlanLine(line, paint)}`),
     ...(owner.closed === undefined ? [] : [`  ${paint('yellow', displayText(owner.closed))}`]),

@@ -1,16 +1,29 @@
-import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openBare } from '#adapters/git/bare.ts';
 import type { BareRepository } from '#adapters/git/bare.ts';
 import { Pipeline } from '#core/declarations/pipeline.ts';
 import type { SourceFile } from '#core/declarations/read.ts';
-import { UserError } from '#core/errors.ts';
+import { messageOf, UserError } from '#core/errors.ts';
 
+const SUFFIX = '.git';
 const DECLARATION = 'windlass-pipeline.json';
 const FILE_BYTES = 1_024 * 1_024;
 const FILES = 1_000;
 
 type Machine = Readonly<Record<string, string | undefined>>;
+
+interface Declared {
+  pipelines: Record<string, Pipeline>;
+  problems: DeclarationProblem[];
+}
+
+interface DeclarationProblem {
+  pipeline: string;
+  message: string;
+  /** Milliseconds since the epoch. */
+  since: number;
+}
 
 /** The repositories that are pushed to this server, and what those that declare a pipeline themselves declare. */
 export interface Repositories {
@@ -22,6 +35,8 @@ export interface Repositories {
     environment?: Readonly<Record<string, string>>,
   ): Promise<SourceFile[]>;
   pipelines(): Promise<Record<string, Pipeline>>;
+  /** Pipelines whose repository declares what cannot be read here, as after a downgrade. */
+  problems(): Promise<DeclarationProblem[]>;
   keepPipeline(pipeline: Pipeline): Promise<void>;
   /** What the repository declares counts no longer, until it is pushed to again. */
   forgetPipeline(name: string): Promise<void>;
@@ -30,32 +45,41 @@ export interface Repositories {
 
 export function createRepositories(root: string, machine: Machine): Repositories {
   function open(name: string): BareRepository {
-    return openBare(join(root, `${name}.git`), machine);
+    return openBare(join(root, `${name}${SUFFIX}`), machine);
   }
   /** What was read last: only this server writes these files, and here. */
-  let known: Promise<Record<string, Pipeline>> | undefined;
+  let known: Promise<Declared> | undefined;
 
-  async function readAll(): Promise<Record<string, Pipeline>> {
-    const names = await readdir(root);
-    const read = await Promise.all(
-      names.map((name) => readPipeline(join(root, name, DECLARATION))),
-    );
-    return Object.fromEntries(
-      read.filter((each) => each !== undefined).map((each) => [each.metadata.name, each]),
-    );
+  async function readAll(): Promise<Declared> {
+    const declared: Declared = { pipelines: {}, problems: [] };
+    for (const name of (await readdir(root)).filter((each) => each.endsWith(SUFFIX))) {
+      const file = join(root, name, DECLARATION);
+      try {
+        const pipeline = await readPipeline(file);
+        if (pipeline !== undefined) declared.pipelines[pipeline.metadata.name] = pipeline;
+      } catch (error) {
+        const message = `${messageOf(error)} (push to it again)`;
+        const pipeline = name.slice(0, -SUFFIX.length);
+        declared.problems.push({ pipeline, message, since: (await stat(file)).mtimeMs });
+      }
+    }
+    return declared;
+  }
+
+  function read(): Promise<Declared> {
+    known ??= readAll().catch((error: unknown) => {
+      known = undefined;
+      throw error;
+    });
+    return known;
   }
 
   return {
     open,
     declaredFiles: (name, commit, environment = {}) =>
       readDeclaredFiles(open(name), commit, environment),
-    pipelines() {
-      known ??= readAll().catch((error: unknown) => {
-        known = undefined;
-        throw error;
-      });
-      return known;
-    },
+    pipelines: async () => (await read()).pipelines,
+    problems: async () => (await read()).problems,
     async keepPipeline(pipeline) {
       const file = join(open(pipeline.metadata.name).folder, DECLARATION);
       await writeFile(`${file}.part`, JSON.stringify(pipeline));
@@ -111,10 +135,16 @@ function yamlFiles(listing: string): { path: string; object: string; size: numbe
   return found;
 }
 
+/** Nothing where a repository declares nothing. */
 async function readPipeline(file: string): Promise<Pipeline | undefined> {
-  try {
-    return Pipeline.safeParse(JSON.parse(await readFile(file, 'utf8'))).data;
-  } catch {
-    return undefined;
-  }
+  const text = await readFile(file, 'utf8').catch((error: unknown) => {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw error;
+  });
+  if (text === undefined) return undefined;
+  const { data, error } = Pipeline.safeParse(JSON.parse(text));
+  if (data !== undefined) return data;
+  throw new Error(
+    error?.issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join('; '),
+  );
 }
