@@ -12,12 +12,19 @@ export function connectRedis(url: string, onTrouble?: (error: Error) => void): R
     maxRetriesPerRequest: null,
     enableReadyCheck: true,
     retryStrategy: (attempt) => Math.min(LONGEST_RETRY_MS, 50 * attempt),
+    // After a failover the address leads to the new master, and what is connected still is a replica now.
+    reconnectOnError: (error) => error.message.startsWith('READONLY'),
   });
   redis.on('error', (error) => {
     // Without a listener ioredis prints each attempt.
     onTrouble?.(error);
   });
   return redis;
+}
+
+/** Redis' refusals of a command: for want of memory, as a replica, while it loads. */
+export function isRefusal(error: unknown): boolean {
+  return error instanceof Error && error.name === 'ReplyError';
 }
 
 /** Whether Redis answers within `timeoutMs`. */

@@ -37,7 +37,8 @@ export function startBuildWorker(deps: BuildWorkerDeps): BuildWorker {
     try {
       await processJob(job, context, released.signal, token);
     } finally {
-      underWay.delete(id);
+      // Having lost its lock it may be under way here once more.
+      if (underWay.get(id) === released) underWay.delete(id);
       deps.onBuilt?.();
     }
   }

@@ -143,3 +143,15 @@ it('takes nothing back that whoever had the deploy before has brought to its end
   await deployed;
   expect(releases.commits.map(({ source }) => source)).toEqual(['c1', 'c2']);
 });
+
+it('leaves a deploy to the queue that Redis refused a command for', async () => {
+  const world = createWorld();
+  const { context, runs } = world;
+  await record(world, '1', 'c1');
+  const refusal = Object.assign(new Error('OOM command not allowed'), { name: 'ReplyError' });
+  const refused = { ...runs, get: () => Promise.reject(refusal) };
+  await expect(deploy({ ...world, context: { ...context, runs: refused } }, '1')).rejects.toBe(
+    refusal,
+  );
+  expect(await runs.get('1')).toMatchObject({ state: 'running' });
+});

@@ -5,6 +5,7 @@ import type { Logger } from 'pino';
 import { createKeyedLock } from '#adapters/git/keyed-lock.ts';
 import type { KeyedLock } from '#adapters/git/keyed-lock.ts';
 import { LOCK_MS, MAX_STALLED, QUEUE_PREFIX, STALLED_CHECK_MS } from '#adapters/queue/settings.ts';
+import { isRefusal } from '#adapters/store/redis.ts';
 import { writeStream } from '#adapters/store/stream.ts';
 import { troubleListener } from '#adapters/store/trouble.ts';
 import { pruneGuard } from '#core/declarations/cluster.ts';
@@ -279,6 +280,10 @@ function streamLogs(job: ClusterJob, { redis, engine, log }: JobContext, stop: A
   );
 }
 
+function mayPass(error: unknown): error is Error {
+  return error instanceof UserError ? error.transient : isRefusal(error);
+}
+
 /** Only what may pass by itself is tried again; all else ends the run with its reason. */
 async function asJobError(
   job: ClusterJob,
@@ -286,7 +291,7 @@ async function asJobError(
   { runs, log }: JobContext,
 ): Promise<Error> {
   const last = job.attemptsMade + 1 >= (job.opts.attempts ?? 1);
-  if (error instanceof UserError && error.transient && !last) return error;
+  if (!last && mayPass(error)) return error;
   if (job.name === 'deploy') {
     const { runId, entry } = jobs.deploy.parse(job.data);
     if (!(error instanceof UserError)) log.error({ run: runId, err: error }, 'deploy broke');
