@@ -253,7 +253,10 @@ describe('a server', () => {
     expect(restored?.runId).toBeUndefined();
     const again = await workers.restore('hello', 'local', second, 'it crashes', signal);
     expect(again?.commit).toBe(restored?.commit);
-    expect(await workers.heads('local', signal)).toMatchObject([{ commit: restored?.commit }]);
+    expect(await workers.heads('local', signal)).toMatchObject({
+      releases: [{ commit: restored?.commit }],
+      unreadable: [],
+    });
     const releases = await git(
       folder,
       'clone',
