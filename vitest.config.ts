@@ -1,13 +1,6 @@
 import { defineConfig } from 'vitest/config';
 
-/** Tests that need Docker servers of their own, several of them mostly: they go beside those of this machine's Docker. */
-const FLEET = [
-  'workers/deploy/engines/swarm/**/*.integration.test.ts',
-  'test/conformance/swarm.test.ts',
-  'test/e2e/fleet.test.ts',
-];
-
-/** `unit` needs nothing installed; the others but `kubernetes` need what `npm test` sets up (see test/README.md). */
+/** `unit` needs nothing installed; `integration` and `e2e` need what `npm test` sets up (see test/README.md). */
 export default defineConfig({
   test: {
     // What failed is told in a line.
@@ -38,7 +31,6 @@ export default defineConfig({
         test: {
           name: 'integration',
           include: ['{core,adapters,apps,workers,test}/**/*.integration.test.ts'],
-          exclude: FLEET,
           testTimeout: 120_000,
           // Images are made in hooks: `test/tools/dockerd.ts` waits for them for up to four minutes.
           hookTimeout: 300_000,
@@ -63,18 +55,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'conformance',
-          include: ['test/conformance/docker.test.ts'],
-          fileParallelism: false,
-          testTimeout: 600_000,
-          hookTimeout: 300_000,
-          maxConcurrency: 10,
-        },
-      },
-      {
-        extends: true,
-        test: {
-          name: 'fleet',
-          include: FLEET,
+          include: ['test/conformance/{docker,swarm}.test.ts'],
           fileParallelism: false,
           testTimeout: 600_000,
           hookTimeout: 300_000,
@@ -86,7 +67,6 @@ export default defineConfig({
         test: {
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts'],
-          exclude: FLEET,
           testTimeout: 300_000,
           hookTimeout: 300_000,
           fileParallelism: false,
