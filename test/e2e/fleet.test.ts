@@ -18,6 +18,8 @@ const DOORS = { s3: 'ssh', s4: 'tls', s5: 'ssh' } as const;
 const THREE = { s1: 'manager', s2: 'manager', s3: 'manager' };
 const ALL = { ...THREE, s4: 'worker', s5: 'worker' };
 const NODE_PORT = 31_790;
+const HTTP_PORT = 80;
+const HOST = 'shop.example.com';
 const ANSWER_MS = 10_000;
 /** Swarm takes its time to notice, and more where the machine has other things to do. */
 const PATIENCE_MS = 120_000;
@@ -61,6 +63,14 @@ apiVersion: v1
 kind: Service
 metadata: { name: web }
 spec: { type: NodePort, selector: { app: web }, ports: [{ port: 80, targetPort: 8080, nodePort: ${NODE_PORT} }] }
+---
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: { name: web }
+spec:
+  rules:
+    - host: ${HOST}
+      http: { paths: [{ path: /, pathType: Prefix, backend: { service: { name: web, port: { number: 80 } } } }] }
 `;
 }
 
@@ -175,6 +185,22 @@ describe.sequential('a fleet', { timeout: 600_000 }, () => {
     const running = servers.filter(({ runsApplications }) => runsApplications);
     expect(running.map(({ name }) => name)).toEqual(['s4', 's5']);
     await untilServing();
+    for (const name of NAMES) {
+      expect(await fleet.ask(name, NODE_PORT, '/page')).toBe('first');
+      expect(await fleet.ask(name, HTTP_PORT, '/page', HOST)).toBe('first');
+    }
+  });
+
+  it('refuses what Swarm cannot do, with its place, and goes on with what it has', async () => {
+    const text = web('refused').replace(
+      '    spec:\n',
+      '    spec:\n      shareProcessNamespace: true\n',
+    );
+    await repository.commit({ 'deploy/web.yaml': text });
+    const { code, output } = await repository.git('push', 'windlass', 'main');
+    expect(output).toMatch(/deploy\/web\.yaml:10:\d+: .*shareProcessNamespace/);
+    expect(output).toContain('FAILED shop');
+    expect(code).toBe(0);
     for (const name of NAMES) expect(await fleet.ask(name, NODE_PORT, '/page')).toBe('first');
   });
 

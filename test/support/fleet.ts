@@ -34,8 +34,8 @@ export interface Fleet {
   status(): Promise<FleetView>;
   /** Until the swarm has these servers, ready, and no others, and nothing is to be done. */
   untilAsDeclared(): Promise<FleetView>;
-  /** What a port of the server answers whoever is on the servers' network. */
-  ask(name: string, port: number, path?: string): Promise<string>;
+  /** What a port of the server answers whoever is on the servers' network, and asks for that host. */
+  ask(name: string, port: number, path?: string, host?: string): Promise<string>;
   /** Keeps asking it. */
   load(
     name: string,
@@ -143,9 +143,9 @@ ${lines.join('\n')}
       });
       return found;
     },
-    async ask(name, port, path = '/') {
+    async ask(name, port, path = '/', host = name) {
       const socketPath = await socketTo(name, port);
-      return get(socketPath, path);
+      return get(socketPath, path, host);
     },
     async load(name, port, path) {
       const gate = await startGate({ path: await socketTo(name, port) });
@@ -159,8 +159,9 @@ ${lines.join('\n')}
   };
 }
 
-async function get(socketPath: string, path: string): Promise<string> {
-  const sent = request({ socketPath, path, agent: false, timeout: ANSWER_MS });
+async function get(socketPath: string, path: string, host: string): Promise<string> {
+  const headers = { host };
+  const sent = request({ socketPath, path, headers, agent: false, timeout: ANSWER_MS });
   sent.once('timeout', () => sent.destroy(new Error(`no answer within ${ANSWER_MS} ms`)));
   sent.end();
   const [response] = (await once(sent, 'response')) as [IncomingMessage];

@@ -5,7 +5,7 @@ import { messageOf } from '#core/errors.ts';
 
 const ANSWER_MS = 10_000;
 /** So that the clients leave the machine to what is tested. */
-const PAUSE_MS = 20;
+const PAUSE_MS = 100;
 
 /** What clients found. A request fails that gets no answer, another status than 200, or no whole body. */
 export interface Load {
