@@ -59,7 +59,8 @@ export default defineConfig({
           fileParallelism: false,
           testTimeout: 600_000,
           hookTimeout: 300_000,
-          maxConcurrency: 10,
+          // Each probe by a command is a program that Docker starts: more of them at once and they are late.
+          maxConcurrency: 8,
         },
       },
       {

@@ -48,6 +48,7 @@ kind: Deployment
 metadata: { name: web }
 spec:
   replicas: ${replicas}
+  strategy: { rollingUpdate: { maxSurge: 100% } }
   selector: { matchLabels: { app: web } }
   template:
     metadata: { labels: { app: web } }
@@ -198,7 +199,7 @@ describe.sequential('a fleet', { timeout: 600_000 }, () => {
     );
     await repository.commit({ 'deploy/web.yaml': text });
     const { code, output } = await repository.git('push', 'windlass', 'main');
-    expect(output).toMatch(/deploy\/web\.yaml:10:\d+: .*shareProcessNamespace/);
+    expect(output).toMatch(/deploy\/web\.yaml:11:\d+: .*shareProcessNamespace/);
     expect(output).toContain('FAILED shop');
     expect(code).toBe(0);
     for (const name of NAMES) expect(await fleet.ask(name, NODE_PORT, '/page')).toBe('first');

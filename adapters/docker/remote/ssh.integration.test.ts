@@ -140,8 +140,10 @@ describe('Docker over ssh', () => {
     const server = connect();
     const { ended } = await events(server.docker);
     const held = gate.hold(/^/);
-    await expect(ended).rejects.toMatchObject({ code: 'unavailable' });
-    await expect(version(connect())).rejects.toMatchObject({ code: 'timeout', transient: true });
+    await Promise.all([
+      expect(ended).rejects.toMatchObject({ code: 'unavailable' }),
+      expect(version(connect())).rejects.toMatchObject({ code: 'timeout', transient: true }),
+    ]);
     held.drop();
     expect(await version(server)).toHaveProperty('ApiVersion');
   });

@@ -175,8 +175,10 @@ describe('Docker over TLS', () => {
     await version(server);
     const held = gate.hold(/^/);
     const silent = { code: 'timeout', transient: true };
-    await expect(version(server)).rejects.toMatchObject(silent);
-    await expect(version(connect())).rejects.toMatchObject(silent);
+    await Promise.all([
+      expect(version(server)).rejects.toMatchObject(silent),
+      expect(version(connect())).rejects.toMatchObject(silent),
+    ]);
     held.drop();
     expect(await version(server)).toHaveProperty('ApiVersion');
   });

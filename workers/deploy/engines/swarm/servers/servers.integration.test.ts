@@ -166,23 +166,13 @@ describe('the servers of a swarm, as their file changes', { timeout: TEST_MS }, 
     }, expect.stringContaining('1 of 3 managers answer, 2 are needed'));
   });
 
-  it('are recovered from one manager when somebody says so, and lost managers are taken in anew', async () => {
+  it('are recovered from one manager when somebody says so', async () => {
     const recovery = await keeperNow().recover('s1', 'plan', SIGNAL);
     expect(recovery.does[0]).toContain('s1 becomes the only manager of the swarm');
     await expect(keeperNow().recover('s5', 'do', SIGNAL)).rejects.toThrow('is no manager');
     await keeperNow().recover('s1', 'do', SIGNAL);
     await until(async () => (await keeperNow().look(SIGNAL)).status.problems, []);
     await expect(keeperNow().recover('s1', 'do', SIGNAL)).rejects.toThrow('has its quorum');
-    await Promise.all([server('s2').start(), server('s4').start()]);
-    await untilAsDeclared();
-    const { servers } = (await keeperNow().look(SIGNAL)).status;
-    expect(servers.map(({ name, role, state }) => `${name} ${role} ${state}`)).toEqual([
-      's1 manager ready',
-      's2 manager ready',
-      's4 manager ready',
-      's5 worker ready',
-    ]);
-    await untilTasksAt(['s5']);
   });
 });
 
