@@ -47,6 +47,9 @@ const NOTHING: Counts = { passed: 0, failed: 0, skipped: 0, failures: [], flaky:
 const MOST_AGAIN = 3;
 const MOST_TESTS_AGAIN = 5;
 
+/** Tests there need nothing of the ones before them in their file. */
+const APART = '/test/conformance/';
+
 export function oneFailure(failure: string): Counts {
   return { ...NOTHING, failed: 1, failures: [failure] };
 }
@@ -64,6 +67,7 @@ export function filesToRepeat({ files = [], hasSucceeded }: ProjectRun): string[
 /** A pattern of vitest's for the names of the failed tests; absent where whole files are to be repeated. */
 export function testsToRepeat({ files = [] }: ProjectRun): string | undefined {
   const failed = files.filter((file) => failuresOf(file).length > 0);
+  if (!failed.every(({ name }) => name.includes(APART))) return undefined;
   if (failed.some((file) => failedTestsOf(file).length === 0)) return undefined;
   const names = failed.flatMap(failedTestsOf).map(({ fullName }) => escapePattern(fullName));
   return names.length > MOST_TESTS_AGAIN ? undefined : `^(${names.join('|')})$`;

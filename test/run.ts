@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { messageOf, UserError } from '#core/errors.ts';
 import {
   count,
@@ -22,9 +23,10 @@ const CHECKS = [
   ['format', 'oxfmt', '--check'],
   ['unused code', 'knip'],
 ] as const;
-const PROJECTS = ['unit', 'integration', 'conformance', 'e2e'];
-/** Those whose tests need nothing of the ones before them in their file. */
-const APART = ['conformance'];
+/** Side by side, as both wait for most of their time: on this machine's Docker, and on servers of their own. */
+const LANES = [['integration', 'conformance', 'e2e'], ['fleet']];
+
+const environment = process.stdout.isTTY ? { ...process.env, FORCE_COLOR: '1' } : process.env;
 
 const stop = new AbortController();
 for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => stop.abort());
@@ -44,7 +46,9 @@ async function testAll(): Promise<boolean> {
     for (const [name, command, ...args] of CHECKS) {
       if (!(await run(name, command, args))) counts.push(oneFailure(`${name}: see above`));
     }
-    for (const project of PROJECTS) counts.push(await runProject(project, folder));
+    const runs = [await runVitest('unit', folder)];
+    runs.push(...(await runLanes(folder)));
+    for (const first of runs) counts.push(count(first, await runAgain(first, folder)));
   } catch (error) {
     counts.push(oneFailure(describe(error)));
   } finally {
@@ -58,29 +62,37 @@ async function testAll(): Promise<boolean> {
   return total.failed === 0;
 }
 
+async function runLanes(folder: string): Promise<ProjectRun[]> {
+  const lanes = LANES.map(async (projects) => {
+    const runs: ProjectRun[] = [];
+    for (const project of projects) runs.push(await runVitest(project, folder));
+    return runs;
+  });
+  // What one of them uses still is not ended for the other.
+  await Promise.allSettled(lanes);
+  return (await Promise.all(lanes)).flat();
+}
+
 /**
- * What fails beside real engines and processes may be chance: its files, or these tests alone where they stand apart,
- * are run once more, and that is told.
+ * What fails beside real engines and processes may be chance: its files, or its tests alone where they stand apart, are
+ * run once more with nothing beside them, and that is told.
  */
-async function runProject(project: string, folder: string): Promise<Counts> {
-  const first = await runVitest(project, join(folder, `${project}.json`), []);
-  const repeat = project === 'unit' ? [] : filesToRepeat(first);
-  if (repeat.length === 0) return count(first);
-  const tests = APART.includes(project) ? testsToRepeat(first) : undefined;
-  const report = join(folder, `${project}-again.json`);
-  return count(first, await runVitest(project, report, repeat, tests));
+async function runAgain(first: ProjectRun, folder: string): Promise<ProjectRun | undefined> {
+  const files = first.project === 'unit' ? [] : filesToRepeat(first);
+  if (files.length === 0) return undefined;
+  return runVitest(first.project, folder, { files, tests: testsToRepeat(first) });
 }
 
 async function runVitest(
   project: string,
-  report: string,
-  files: readonly string[],
-  tests?: string,
+  folder: string,
+  again?: { files: readonly string[]; tests: string | undefined },
 ): Promise<ProjectRun> {
+  const report = join(folder, `${project}${again === undefined ? '' : '-again'}.json`);
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
-  const name = `${project} tests${files.length === 0 ? '' : ' that failed, once more'}`;
-  const names = tests === undefined ? [] : ['-t', tests];
-  const args = ['run', '--project', project, ...reporters, ...names, ...files];
+  const names = again?.tests === undefined ? [] : ['-t', again.tests];
+  const args = ['run', '--project', project, ...reporters, ...names, ...(again?.files ?? [])];
+  const name = `${project} tests${again === undefined ? '' : ' that failed, once more'}`;
   const hasSucceeded = await run(name, 'vitest', args);
   return { project, hasSucceeded, files: await readFiles(report) };
 }
@@ -92,13 +104,15 @@ async function run(name: string, command: string, args: readonly string[]): Prom
   say(
     `== ${name}: ${[command, ...args.filter((arg) => !arg.startsWith('--outputFile'))].join(' ')}`,
   );
-  const child = spawn(command, args, { stdio: 'inherit' });
+  // By the line, as two may tell at once.
+  const child = spawn(command, args, { stdio: ['inherit', 'pipe', 'pipe'], env: environment });
+  for (const output of [child.stdout, child.stderr]) createInterface(output).on('line', say);
   // A terminal tells both; vitest cleans up at an interrupt alone.
   function interrupt(): void {
     child.kill('SIGINT');
   }
   process.once('SIGTERM', interrupt);
-  const [code] = (await once(child, 'exit')) as [number | null];
+  const [code] = (await once(child, 'close')) as [number | null];
   process.off('SIGTERM', interrupt);
   told(name, begun, code === 0);
   return code === 0;

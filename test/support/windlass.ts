@@ -9,7 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from '#core/errors.ts';
 import { RunLogEvent } from '#core/api/run.ts';
 import type { RunView } from '#core/api/run.ts';
-import { freePort } from '../tools/process.ts';
+import { endedWithUs, freePort } from '../tools/process.ts';
 import { startRedis } from '../tools/redis.ts';
 import { startRegistry } from '../tools/registry.ts';
 import { cleanUp, uniqueInstallation } from './installation.ts';
@@ -108,7 +108,7 @@ export async function startWindlass(config: string, options: Options = {}): Prom
 
   async function start(role: Role, more: Environment = {}): Promise<void> {
     const words = [...(options.within?.[role] ?? []), process.execPath, ROLES[role]];
-    const [command = '', ...args] = words;
+    const [command, ...args] = endedWithUs(words);
     const child = spawn(command, args, {
       env: { ...env, ...own?.[role], ...more },
       stdio: ['ignore', 'pipe', 'pipe'],

@@ -12,6 +12,7 @@ import { ensureImages } from '#adapters/images/ensure.ts';
 import { runProgram } from '#adapters/debian/run-program.ts';
 import { SYSTEM_IMAGES } from '#core/images.ts';
 import type { Address } from './gate.ts';
+import { endedWithUs } from './process.ts';
 import { mountSmallDisk } from './small-disk.ts';
 import type { SmallDisk } from './small-disk.ts';
 
@@ -65,7 +66,8 @@ export async function startOwnDockerd(
   const docker = connectDocker(`unix://${socket}`);
   // Holds the network and the mounts while there is no dockerd.
   const script = 'mount --bind "$0" /run && echo ready && exec sleep infinity';
-  const holder = spawn('unshare', ['--net', '--mount', 'sh', '-c', script, run], {
+  const hold = endedWithUs(['unshare', '--net', '--mount', 'sh', '-c', script, run]);
+  const holder = spawn(hold[0], hold.slice(1), {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   await once(holder.stdout, 'data');
@@ -80,7 +82,9 @@ export async function startOwnDockerd(
     const logFile = join(folder, 'dockerd.log');
     const log = await open(logFile, 'a');
     const own = [`--data-root=${data}`, '--exec-root=/run/docker', `--host=unix://${SOCKET}`];
-    const started = spawn('nsenter', [...enter, 'dockerd', ...own, ...options], {
+    // It ends its containers first.
+    const words = endedWithUs(['nsenter', ...enter, 'dockerd', ...own, ...options], 'TERM');
+    const started = spawn(words[0], words.slice(1), {
       stdio: ['ignore', log.fd, log.fd],
     });
     await log.close();

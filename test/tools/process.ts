@@ -18,6 +18,14 @@ export interface Running {
   stop(signal?: NodeJS.Signals): Promise<void>;
 }
 
+/** A command, as words, that gets the signal when this process ends, whatever ends that. */
+export function endedWithUs(
+  words: readonly string[],
+  signal: 'KILL' | 'TERM' = 'KILL',
+): [string, ...string[]] {
+  return ['setpriv', '--pdeathsig', signal, '--', ...words];
+}
+
 /** Starts a server and waits until it takes connections at `address`. What the machine lacks is kept for the next run. */
 export async function startServer(
   spec: ToolSpec,
@@ -28,7 +36,7 @@ export async function startServer(
 ): Promise<Running> {
   const search = { tools: join(tmpdir(), 'windlass-test-tools'), path: process.env['PATH'] ?? '' };
   const tool = await findTool(spec, search, AbortSignal.timeout(60_000));
-  const [command = '', ...rest] = [...wrapper, tool.command, ...tool.args, ...args];
+  const [command, ...rest] = endedWithUs([...wrapper, tool.command, ...tool.args, ...args]);
   const child = spawn(command, rest, { stdio: 'ignore' });
   const ended = new Promise<void>((resolve) => {
     child.once('exit', () => resolve());
