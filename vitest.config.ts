@@ -1,6 +1,10 @@
 import { defineConfig } from 'vitest/config';
 
-/** `unit` needs nothing installed; `integration` and `e2e` need what `npm test` sets up (see test/README.md). */
+const FLEET = 'test/e2e/fleet.test.ts';
+/** Each of them has an engine at work all of the time. */
+const ENGINES = 'workers/deploy/engines/**/*.integration.test.ts';
+
+/** `unit` needs nothing installed; the others but `kubernetes` need what `npm test` sets up (see test/README.md). */
 export default defineConfig({
   test: {
     // What failed is told in a line.
@@ -31,10 +35,30 @@ export default defineConfig({
         test: {
           name: 'integration',
           include: ['{core,adapters,apps,workers,test}/**/*.integration.test.ts'],
+          exclude: [ENGINES],
           testTimeout: 120_000,
           // Images are made in hooks: `test/tools/dockerd.ts` waits for them for up to four minutes.
           hookTimeout: 300_000,
           fileParallelism: false,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'engines',
+          include: [ENGINES],
+          testTimeout: 120_000,
+          hookTimeout: 300_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'fleet',
+          include: [FLEET],
+          testTimeout: 600_000,
+          hookTimeout: 300_000,
         },
       },
       {
@@ -68,6 +92,7 @@ export default defineConfig({
         test: {
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts'],
+          exclude: [FLEET],
           testTimeout: 300_000,
           hookTimeout: 300_000,
           fileParallelism: false,

@@ -23,8 +23,8 @@ const CHECKS = [
   ['format', 'oxfmt', '--check'],
   ['unused code', 'knip'],
 ] as const;
-/** Side by side, as both wait for most of their time: on this machine's Docker, and on servers of their own. */
-const LANES = [['integration', 'conformance', 'e2e'], ['fleet']];
+/** One after the other; what is in one of them goes side by side, as it waits for most of its time. */
+const STAGES = [['unit'], ['integration', 'fleet'], ['engines'], ['conformance'], ['e2e']];
 
 const environment = process.stdout.isTTY ? { ...process.env, FORCE_COLOR: '1' } : process.env;
 
@@ -46,8 +46,8 @@ async function testAll(): Promise<boolean> {
     for (const [name, command, ...args] of CHECKS) {
       if (!(await run(name, command, args))) counts.push(oneFailure(`${name}: see above`));
     }
-    const runs = [await runVitest('unit', folder)];
-    runs.push(...(await runLanes(folder)));
+    const runs: ProjectRun[] = [];
+    for (const projects of STAGES) runs.push(...(await runStage(projects, folder)));
     for (const first of runs) counts.push(count(first, await runAgain(first, folder)));
   } catch (error) {
     counts.push(oneFailure(describe(error)));
@@ -62,15 +62,11 @@ async function testAll(): Promise<boolean> {
   return total.failed === 0;
 }
 
-async function runLanes(folder: string): Promise<ProjectRun[]> {
-  const lanes = LANES.map(async (projects) => {
-    const runs: ProjectRun[] = [];
-    for (const project of projects) runs.push(await runVitest(project, folder));
-    return runs;
-  });
+async function runStage(projects: readonly string[], folder: string): Promise<ProjectRun[]> {
+  const runs = projects.map((project) => runVitest(project, folder));
   // What one of them uses still is not ended for the other.
-  await Promise.allSettled(lanes);
-  return (await Promise.all(lanes)).flat();
+  await Promise.allSettled(runs);
+  return Promise.all(runs);
 }
 
 /**
