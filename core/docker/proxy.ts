@@ -38,7 +38,7 @@ export const CA_FILE = 'ca.pem';
  * Some hosts allow a billion files, for which HAProxy would reserve memory: hence its bound. Two HAProxies of one user
  * would share a port and each get half the connections: hence `noreuseport`; workers hand over their sockets anyway.
  * A worker that ends tells its successor which client met which server: hence the peer. One that nobody told so does it only
- * after some 10 s, for which it waits to be told: changes that keep coming sooner, from the first on, move clients.
+ * after some 10 s, for which it waits to be told: changes that come sooner after the very first worker move clients.
  */
 const GLOBAL = `global
   fd-hard-limit 50000

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { ContainerLine } from '#adapters/docker/logs.ts';
 import { messageOf } from '#core/errors.ts';
 import { contentHash } from '#core/hash.ts';
@@ -13,6 +14,11 @@ const CONFIG = 'haproxy.cfg';
 const SERVER_LINE = /^ {2}server ([^\s:]+) /gm;
 const SECTION = /^(?=(?:userlist|listen|frontend|backend) )/m;
 const BIND_LINE = /^ {2}bind \S*:(\d+)/gm;
+/**
+ * By then a worker has been told by the one before which client met which server. One that the next configuration ends
+ * before cannot tell it on.
+ */
+const TELLS_MS = 1_000;
 /** A try lasts for a second where the worker has no time to hand over its sockets. */
 const HAND_OVER_TRIES = 20;
 
@@ -51,7 +57,9 @@ export async function loadHaproxy(
     for (let tries = 1; ; tries += 1) {
       const config = { [CONFIG]: marked(text, had) };
       try {
-        return await ship(context, files, { ...target, program, config }, signal);
+        await ship(context, files, { ...target, program, config }, signal);
+        if (keepsClients(text)) await sleep(TELLS_MS, undefined, { signal });
+        return;
       } catch (error) {
         const isMissed = error instanceof HandOverMissed;
         // What was written before may never have been loaded.
@@ -90,6 +98,10 @@ export function withoutPorts(text: string, ports: ReadonlySet<number>): string {
     .split(SECTION)
     .filter((section) => !portsIn(section).some((port) => ports.has(port)))
     .join('');
+}
+
+function keepsClients(text: string): boolean {
+  return / stick-table .* peers /.test(text);
 }
 
 export function portsIn(text: string): number[] {
