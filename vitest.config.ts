@@ -59,6 +59,7 @@ export default defineConfig({
           include: [FLEET],
           testTimeout: 600_000,
           hookTimeout: 300_000,
+          maxWorkers: 2,
         },
       },
       {
@@ -95,7 +96,8 @@ export default defineConfig({
           exclude: [FLEET],
           testTimeout: 300_000,
           hookTimeout: 300_000,
-          fileParallelism: false,
+          // Each has an installation of its own.
+          maxWorkers: 2,
         },
       },
     ],

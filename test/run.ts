@@ -24,7 +24,7 @@ const CHECKS = [
   ['unused code', 'knip'],
 ] as const;
 /** One after the other; what is in one of them goes side by side, as it waits for most of its time. */
-const STAGES = [['unit'], ['integration', 'fleet'], ['engines'], ['conformance'], ['e2e']];
+const STAGES = [['unit', 'integration', 'fleet'], ['engines'], ['conformance'], ['e2e']];
 
 const environment = process.stdout.isTTY ? { ...process.env, FORCE_COLOR: '1' } : process.env;
 

@@ -23,7 +23,7 @@ const HTTP_NODE_PORT = await freeNodePort();
 const CLIENTS = 64;
 /** On those that carry the same as the Ingress. */
 const HTTP_CLIENTS = 16;
-const RELEASES = 10;
+const RELEASES = 6;
 const LAST = `r${RELEASES}`;
 
 /** An HTTP server that ends as one should: it answers what it has begun, and says on kept connections that it closes. */
@@ -194,7 +194,7 @@ function expectNoneFailed(): void {
     expect([way, failures]).toEqual([way, []]);
 }
 
-it('fails no request over ten releases', async () => {
+it('fails no request over six releases', async () => {
   for (let number = 1; number <= RELEASES; number += 1)
     await deploy({ release: `r${number}`, replicas: 3 });
   for (const [way, { failures, bodies }] of Object.entries(found())) {
