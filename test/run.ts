@@ -3,7 +3,6 @@ import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { messageOf, UserError } from '#core/errors.ts';
 import {
   count,
@@ -23,10 +22,8 @@ const CHECKS = [
   ['format', 'oxfmt', '--check'],
   ['unused code', 'knip'],
 ] as const;
-/** One after the other; what is in one of them goes side by side, as it waits for most of its time. */
-const STAGES = [['unit', 'integration', 'fleet'], ['engines'], ['conformance'], ['e2e']];
-
-const environment = process.stdout.isTTY ? { ...process.env, FORCE_COLOR: '1' } : process.env;
+/** One after the other: beside each other, what must be in time is not, and what is to lose no request loses some. */
+const PROJECTS = ['unit', 'integration', 'engines', 'conformance', 'fleet', 'e2e'];
 
 const stop = new AbortController();
 for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => stop.abort());
@@ -47,7 +44,7 @@ async function testAll(): Promise<boolean> {
       if (!(await run(name, command, args))) counts.push(oneFailure(`${name}: see above`));
     }
     const runs: ProjectRun[] = [];
-    for (const projects of STAGES) runs.push(...(await runStage(projects, folder)));
+    for (const project of PROJECTS) runs.push(await runVitest(project, folder));
     for (const first of runs) counts.push(count(first, await runAgain(first, folder)));
   } catch (error) {
     counts.push(oneFailure(describe(error)));
@@ -62,16 +59,9 @@ async function testAll(): Promise<boolean> {
   return total.failed === 0;
 }
 
-async function runStage(projects: readonly string[], folder: string): Promise<ProjectRun[]> {
-  const runs = projects.map((project) => runVitest(project, folder));
-  // What one of them uses still is not ended for the other.
-  await Promise.allSettled(runs);
-  return Promise.all(runs);
-}
-
 /**
  * What fails beside real engines and processes may be chance: its files, or its tests alone where they stand apart, are
- * run once more with nothing beside them, and that is told.
+ * run once more, and that is told.
  */
 async function runAgain(first: ProjectRun, folder: string): Promise<ProjectRun | undefined> {
   const files = first.project === 'unit' ? [] : filesToRepeat(first);
@@ -100,15 +90,13 @@ async function run(name: string, command: string, args: readonly string[]): Prom
   say(
     `== ${name}: ${[command, ...args.filter((arg) => !arg.startsWith('--outputFile'))].join(' ')}`,
   );
-  // By the line, as two may tell at once.
-  const child = spawn(command, args, { stdio: ['inherit', 'pipe', 'pipe'], env: environment });
-  for (const output of [child.stdout, child.stderr]) createInterface(output).on('line', say);
+  const child = spawn(command, args, { stdio: 'inherit' });
   // A terminal tells both; vitest cleans up at an interrupt alone.
   function interrupt(): void {
     child.kill('SIGINT');
   }
   process.once('SIGTERM', interrupt);
-  const [code] = (await once(child, 'close')) as [number | null];
+  const [code] = (await once(child, 'exit')) as [number | null];
   process.off('SIGTERM', interrupt);
   told(name, begun, code === 0);
   return code === 0;
