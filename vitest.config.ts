@@ -59,7 +59,7 @@ export default defineConfig({
           include: [FLEET],
           testTimeout: 600_000,
           hookTimeout: 300_000,
-          maxWorkers: 2,
+          fileParallelism: false,
         },
       },
       {
@@ -96,8 +96,7 @@ export default defineConfig({
           exclude: [FLEET],
           testTimeout: 300_000,
           hookTimeout: 300_000,
-          // Each has an installation of its own.
-          maxWorkers: 2,
+          fileParallelism: false,
         },
       },
     ],
