@@ -321,6 +321,7 @@ it('tells what repositories declare that cannot be read', async () => {
   const declared = declarations.pipelines['hello'];
   await mkdir(join(folder, 'blog.git'));
   await mkdir(join(folder, 'wiki.git'));
+  await writeFile(join(folder, 'file.git'), '');
   const file = join(folder, 'blog.git', 'windlass-pipeline.json');
   await writeFile(
     file,

@@ -138,7 +138,8 @@ function yamlFiles(listing: string): { path: string; object: string; size: numbe
 /** Nothing where a repository declares nothing. */
 async function readPipeline(file: string): Promise<Pipeline | undefined> {
   const text = await readFile(file, 'utf8').catch((error: unknown) => {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
     throw error;
   });
   if (text === undefined) return undefined;
