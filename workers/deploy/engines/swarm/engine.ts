@@ -119,7 +119,7 @@ export function createSwarmEngine(options: SwarmEngineOptions): WorkloadEngine {
   const { connect: connectServer } = options;
   const proxies = createServerProxies(
     context,
-    { connect: connectServer, readCredentials, ca, edges },
+    { connect: connectServer, readCredentials, ca, edges, endpointMode },
     tell,
   );
   const pullReasons = createPullReasons(context, readCredentials, tell);
@@ -231,6 +231,7 @@ export function createSwarmEngine(options: SwarmEngineOptions): WorkloadEngine {
       const now = Date.now();
       const known = new Set(observed.tasks.map(({ ID }) => ID));
       await proxies.removeLost(known, now, signal);
+      await proxies.freeAddresses(observed.tasks, network?.id, signal);
       const decision = decide(desired, observed.world, now, rules);
       pullReasons.want(decision.pulls);
       onServers = { leaving: decision.leaving, pinned: decision.pinned };

@@ -4,6 +4,7 @@ import type { ReadCredentials } from '#adapters/docker/credentials.ts';
 import type { Probe } from '#core/docker/world.ts';
 import { messageOf, UserError } from '#core/errors.ts';
 import { MARK } from '#core/swarm/marks.ts';
+import type { EndpointMode } from '#core/swarm/service.ts';
 import type { LiveTask, ServerProxies as Running, ServerStep } from '#core/swarm/world.ts';
 import type { CertificateFacts } from '#core/docker/world.ts';
 import type { DockerContext } from '../docker/context.ts';
@@ -22,6 +23,7 @@ import { edgesOf } from '#core/swarm/edges.ts';
 import { stepName } from '#core/swarm/traffic.ts';
 import { SYSTEM_ROLES } from '../docker/system-containers.ts';
 import { createAside } from './aside.ts';
+import { balancerAddress, removeBalancer } from './balancer.ts';
 import { clearServer } from './clear-server.ts';
 import type { SwarmContext } from './context.ts';
 import { serverName } from './listed.ts';
@@ -58,6 +60,16 @@ export interface ServerProxies {
   sandboxId(): string | undefined;
   /** Containers that do not run, of tasks that are not `known`: those that there are. `now`: ms since the epoch. */
   removeLost(known: ReadonlySet<string>, now: number, signal: AbortSignal): Promise<void>;
+  /**
+   * Takes Swarm's own load balancer off the cluster's network on servers where it has the address of a task: whoever asks
+   * the task from there asks the balancer. Docker (seen in 20.10) keeps it with the address it had when Swarm gave that
+   * away after a new swarm was forced. Not where endpoints are `vip`, which need it.
+   */
+  freeAddresses(
+    tasks: readonly ListedTask[],
+    networkId: string | undefined,
+    signal: AbortSignal,
+  ): Promise<void>;
   /** From every server, of a cluster without services. Answers what stays and why; a later call tries again. */
   removeAll(signal: AbortSignal): Promise<string[]>;
   close(): void;
@@ -107,6 +119,7 @@ export function createServerProxies(
     ca: InternalCa;
     /** Labels of the servers that have edges; absent: no labels are asked for. */
     edges: Readonly<Record<string, string>> | undefined;
+    endpointMode: EndpointMode;
   },
   onChange: (what: string) => void,
 ): ServerProxies {
@@ -124,6 +137,8 @@ export function createServerProxies(
   /** Since the last look: what was to come next there builds on what is gone. */
   const cleared = new Set<string>();
   let looked: readonly ToLookAt[] = [];
+  /** Addresses of Swarm's own load balancers, by server, at the last look. */
+  const balancers = new Map<string, string>();
   const lost = createLostContainers();
 
   function serverOf(node: string, docker: Docker): Server {
@@ -232,13 +247,17 @@ export function createServerProxies(
 
   async function look({ node, isEdge }: ToLookAt, signal: AbortSignal): Promise<Looked> {
     const server = servers.get(node) ?? own;
-    const listed = await callDocker<(ListedContainer & { Id: string })[]>(server.context.docker, {
-      method: 'GET',
-      path: '/containers/json',
-      query: { all: true, filters: filterOurs(server.context) },
-      signal,
-    });
+    const [listed, balancer] = await Promise.all([
+      callDocker<(ListedContainer & { Id: string })[]>(server.context.docker, {
+        method: 'GET',
+        path: '/containers/json',
+        query: { all: true, filters: filterOurs(server.context) },
+        signal,
+      }),
+      balancerAddress(server.context, signal),
+    ]);
     lost.found(node, listed);
+    if (balancer !== undefined) balancers.set(node, balancer);
     const roles: readonly string[] = SYSTEM_ROLES;
     const found = await Promise.all(
       listed
@@ -311,6 +330,7 @@ export function createServerProxies(
       const now = Date.now();
       aside.expire(now);
       cleared.clear();
+      balancers.clear();
       const { there: all } = await nodes(signal);
       const there = all.filter(({ node }) => !aside.isLeft(node));
       looked = there;
@@ -372,6 +392,19 @@ export function createServerProxies(
     async removeLost(known, now, signal) {
       const due = [...lost.due(known, now)];
       await Promise.all(due.map(([node, ids]) => removeTasks(node, ids, signal)));
+    },
+    async freeAddresses(tasks, networkId, signal) {
+      if (options.endpointMode === 'vip') return;
+      const running = tasks.filter(({ Status }) => Status.State === 'running');
+      const taken = new Set(running.map((task) => addressOf(task, networkId)));
+      const clashing = [...balancers].filter(([, address]) => taken.has(address));
+      for (const [node, address] of clashing) {
+        await ifThere(node, signal, (until) =>
+          removeBalancer((servers.get(node) ?? own).context, until),
+        );
+        const { cluster, log } = context;
+        log.warn({ cluster, server: node, address }, "Swarm's load balancer had a task's address");
+      }
     },
     async removeAll(signal) {
       const { there, away } = await nodes(signal);
