@@ -30,8 +30,8 @@ interface Receiver {
   url: string;
   /** What it took, oldest first. */
   taken: { path: string; body: unknown; signed: boolean }[];
-  /** What it answers from now on; SILENT is nothing at all, AWAY ends connections. */
-  answer(status: number): void;
+  /** What it answers from now on, and how long after; SILENT is nothing at all, AWAY ends connections. */
+  answer(status: number, afterMs?: number): void;
   asked: () => number;
   close(): Promise<void>;
 }
@@ -40,6 +40,7 @@ async function startReceiver(): Promise<Receiver> {
   const taken: Receiver['taken'] = [];
   let status = 204;
   let asked = 0;
+  let pauseMs = 0;
   const server = createServer((request, response) => {
     void (async () => {
       const body = await text(request);
@@ -60,6 +61,7 @@ async function startReceiver(): Promise<Receiver> {
           body: JSON.parse(body),
           signed: said === `v1,${digest}`,
         });
+      await sleep(pauseMs);
       response.writeHead(status).end();
     })();
   });
@@ -67,8 +69,8 @@ async function startReceiver(): Promise<Receiver> {
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     taken,
-    answer(next) {
-      status = next;
+    answer(next, afterMs = 0) {
+      [status, pauseMs] = [next, afterMs];
     },
     asked: () => asked,
     async close() {
@@ -176,6 +178,22 @@ spec:
     await sleep(LOOKS_MS);
     expect(first.taken).toHaveLength(1);
     expect(chat.taken).toHaveLength(1);
+  }, 60_000);
+
+  it('are not sent again where the server ended before it was answered', async () => {
+    const before = { first: first.taken.length, chat: chat.taken.length };
+    first.answer(204, 1_000);
+    await runEnds('failed');
+    await vi.waitFor(() => expect(first.taken).toHaveLength(before.first + 1), {
+      ...LATE,
+      interval: 10,
+    });
+    await server.close();
+    first.answer(204);
+    server = await startServer(options);
+    await sleep(LOOKS_MS);
+    expect(first.taken).toHaveLength(before.first + 1);
+    expect(chat.taken).toHaveLength(before.chat + 1);
   }, 60_000);
 
   it.each([500, AWAY])(

@@ -10,6 +10,8 @@ import { Notice } from '#core/notify/notice.ts';
 import { signingHeaders } from './sign.ts';
 
 const ANSWER_MS = 10_000;
+/** How long a stop waits for the answer to what is being sent: whoever has taken it is not sent it again. */
+const LAST_ANSWER_MS = 2_000;
 const FIRST_RETRY_MS = 5_000;
 const LONGEST_RETRY_MS = 15 * 60_000;
 /** After this long a receiver is told no more of it. */
@@ -114,7 +116,7 @@ export async function openNotifier(dependencies: NotifierDependencies): Promise<
       if (letter.dueAt > now() || isOver || signal.aborted) return own.slice(index);
       const rest = own.slice(index + 1);
       try {
-        await post(letter, dependencies, signal);
+        await untilSoonAfter(signal, (until) => post(letter, dependencies, until));
       } catch (error) {
         if (signal.aborted) return own.slice(index);
         const later = postponed(letter, now());
@@ -138,6 +140,25 @@ export async function openNotifier(dependencies: NotifierDependencies): Promise<
       await sendDue(signal);
     },
   };
+}
+
+/** The work's own signal is aborted some time after that one. */
+async function untilSoonAfter(
+  signal: AbortSignal,
+  work: (until: AbortSignal) => Promise<void>,
+): Promise<void> {
+  const ending = new AbortController();
+  let timer: NodeJS.Timeout | undefined;
+  function end(): void {
+    timer = setTimeout(() => ending.abort(signal.reason), LAST_ANSWER_MS);
+  }
+  signal.addEventListener('abort', end, { once: true });
+  try {
+    await work(ending.signal);
+  } finally {
+    signal.removeEventListener('abort', end);
+    clearTimeout(timer);
+  }
 }
 
 function byReceiver(letters: readonly Letter[]): Map<string, Letter[]> {
