@@ -175,22 +175,6 @@ it('serves Ingresses and nodePorts from every worker, and from no manager', asyn
   expect(await ask(manager.address)).toEqual({ ECONNREFUSED: 1 });
 });
 
-it('reaches the pods that Swarm gives the address of a load balancer to', async () => {
-  // As in the recovery of a lost quorum: Swarm forgets the balancer that the manager goes on with.
-  const body = {
-    ListenAddr: '0.0.0.0:2377',
-    AdvertiseAddr: manager.address,
-    ForceNewCluster: true,
-  };
-  const init = { method: 'POST', path: '/swarm/init', body, signal: never } as const;
-  await callDocker(manager.client, init);
-  const containers = await manager.client.listContainers();
-  for (const { Id } of containers) await manager.client.getContainer(Id).remove({ force: true });
-  const { serving } = await settle(engine, desire(app(8)), undefined, 120_000);
-  expect(serving).toBe(true);
-  await settle(engine, desire(app(1)), undefined, 120_000);
-}, 300_000);
-
 it('goes on with another server when one dies, with nobody to tell it anything', async () => {
   const lost = await serverOfTask();
   const dead = workers.find(({ name }) => name === lost);

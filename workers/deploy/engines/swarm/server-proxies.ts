@@ -23,7 +23,7 @@ import { edgesOf } from '#core/swarm/edges.ts';
 import { stepName } from '#core/swarm/traffic.ts';
 import { SYSTEM_ROLES } from '../docker/system-containers.ts';
 import { createAside } from './aside.ts';
-import { balancerAddress, removeBalancer } from './balancer.ts';
+import { balancerAddress, clashing, removeBalancer } from './balancer.ts';
 import { clearServer } from './clear-server.ts';
 import type { SwarmContext } from './context.ts';
 import { serverName } from './listed.ts';
@@ -395,15 +395,12 @@ export function createServerProxies(
     },
     async freeAddresses(tasks, networkId, signal) {
       if (options.endpointMode === 'vip') return;
-      const running = tasks.filter(({ Status }) => Status.State === 'running');
-      const taken = new Set(running.map((task) => addressOf(task, networkId)));
-      const clashing = [...balancers].filter(([, address]) => taken.has(address));
-      for (const [node, address] of clashing) {
+      for (const node of clashing(balancers, tasks, networkId)) {
         await ifThere(node, signal, (until) =>
           removeBalancer((servers.get(node) ?? own).context, until),
         );
         const { cluster, log } = context;
-        log.warn({ cluster, server: node, address }, "Swarm's load balancer had a task's address");
+        log.warn({ cluster, server: node }, "Swarm's load balancer had the address of a task");
       }
     },
     async removeAll(signal) {
