@@ -22,6 +22,8 @@ import type { SystemPod, SystemState } from '../docker/system-pod.ts';
 import { edgesOf } from '#core/swarm/edges.ts';
 import { stepName } from '#core/swarm/traffic.ts';
 import { SYSTEM_ROLES } from '../docker/system-containers.ts';
+import { createAnnouncer } from './announce.ts';
+import type { Placed } from './announce.ts';
 import { createAside } from './aside.ts';
 import { balancerAddress, clashing, removeBalancer } from './balancer.ts';
 import { clearServer } from './clear-server.ts';
@@ -42,7 +44,7 @@ export type Connect = (server: string) => Docker | undefined;
 export interface ServerProxies {
   observe(signal: AbortSignal): Promise<SeenProxies>;
   configure(step: ServerStep, network: SwarmNetwork, signal: AbortSignal): Promise<void>;
-  /** Asks those tasks from now on; answers what is known of each that has a readiness probe. */
+  /** Announces those tasks, and asks them from now on; answers what is known of each that has a readiness probe. */
   readinessOf(
     tasks: readonly ListedTask[],
     networkId: string | undefined,
@@ -128,6 +130,9 @@ export function createServerProxies(
   let ownName = LOCAL;
   const own = serverOf(LOCAL, context.docker);
   const prober = createProber(own.context, own.shell, onChange);
+  /** Of the nodes that are listed, by their ids. */
+  let nodeNames: ReadonlyMap<string, string> = new Map();
+  const announcer = createAnnouncer(context, (node) => servers.get(node)?.shell);
   let isFirstLook = true;
   /** What proxies led to when this worker first looked: names of pods, and ids of tasks. */
   const served = new Set<string>();
@@ -168,6 +173,7 @@ export function createServerProxies(
       callDocker<ListedNode[]>(context.docker, { path: '/nodes', ...get }),
       callDocker<{ Swarm: { NodeID: string } }>(context.docker, { path: '/info', ...get }),
     ]);
+    nodeNames = new Map(listed.map((node) => [node.ID, serverName(node)]));
     const isEdge = edgesOf(listed, edges);
     const away: string[] = [];
     const there: ToLookAt[] = [];
@@ -302,6 +308,13 @@ export function createServerProxies(
     }
   }
 
+  function placeOf(task: ListedTask, networkId: string | undefined): Placed[] {
+    const address = addressOf(task, networkId);
+    const node = nodeNames.get(task.NodeID ?? '');
+    if (address === undefined || node === undefined || task.Status.State !== 'running') return [];
+    return [{ id: task.ID, node, address }];
+  }
+
   function targetOf(task: ListedTask, networkId: string | undefined): Probed[] {
     const readiness = readinessIn(task);
     const address = addressOf(task, networkId);
@@ -375,6 +388,7 @@ export function createServerProxies(
       }
     },
     readinessOf(tasks, networkId) {
+      announcer.announce(tasks.flatMap((task) => placeOf(task, networkId)));
       const targets = tasks.flatMap((task) => targetOf(task, networkId));
       prober.setTargets(targets);
       isFirstLook = false;
@@ -419,6 +433,7 @@ export function createServerProxies(
     },
     close() {
       prober.close();
+      announcer.close();
       for (const { shell, images } of servers.values()) {
         shell.close();
         images.close();
