@@ -1,10 +1,16 @@
+import type { IncomingMessage } from 'node:http';
 import type { Duplex, Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
 import type Docker from 'dockerode';
 import { explainTls } from '#adapters/docker/remote/explain-tls.ts';
 import { UserError } from '#core/errors.ts';
 
 const DEFAULT_TIMEOUT_MS = 30_000;
 const OK_STATUSES = [200, 201, 202, 204, 304];
+/** Which statuses docker-modem takes for an answer. */
+type Taken = Record<number, boolean>;
+const OK = taking(OK_STATUSES);
+const EVERY = taking(Array.from({ length: 400 }, (_, index) => 200 + index));
 const BROKEN = ['ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH'];
 const UNREACHABLE = new Set([
   ...BROKEN,
@@ -45,7 +51,7 @@ export class DockerError extends Error {
 interface Dial {
   path: string;
   method: string;
-  statusCodes: Record<number, boolean>;
+  statusCodes: Taken;
   options: { _query?: object; _body?: unknown };
   allowEmpty: boolean;
   isStream?: boolean;
@@ -57,12 +63,20 @@ interface Dial {
   abortSignal: AbortSignal;
 }
 
-/** One request with its answer whole. Ends at the timeout or when aborted. */
+/**
+ * One request with its answer whole: what its JSON says, or else its bytes. Ends at the timeout or when aborted. The
+ * answer is read here: docker-modem (5.0) waits for ever for the rest of one whose connection broke.
+ */
 export async function callDocker<T>(docker: Docker, request: DockerRequest): Promise<T> {
   const deadline = AbortSignal.timeout(request.timeoutMs ?? DEFAULT_TIMEOUT_MS);
   const signal = AbortSignal.any([request.signal, deadline]);
   try {
-    return await dial<T>(docker, { ...dialOptions(request), abortSignal: signal });
+    const asked = { ...dialOptions(request), statusCodes: EVERY, isStream: true };
+    const answer = await dial<IncomingMessage>(docker, { ...asked, abortSignal: signal });
+    const content = parsed(await readWhole(answer));
+    const { statusCode: status = 0 } = answer;
+    if (!OK_STATUSES.includes(status)) throw new DockerError(status, messageIn(content));
+    return content as T;
   } catch (error) {
     throw explain(error, request, deadline);
   }
@@ -133,7 +147,7 @@ function dialOptions(request: DockerRequest): Omit<Dial, 'abortSignal'> {
   return {
     path: `${request.path}?`,
     method: request.method,
-    statusCodes: Object.fromEntries(OK_STATUSES.map((status) => [status, true])),
+    statusCodes: OK,
     options: { _query: request.query ?? {}, _body: request.body ?? {} },
     allowEmpty: true,
     ...(request.file === undefined ? {} : { file: request.file }),
@@ -151,6 +165,26 @@ function dial<T>(docker: Docker, options: Dial): Promise<T> {
   });
 }
 
+async function readWhole(answer: IncomingMessage): Promise<Buffer> {
+  try {
+    return await buffer(answer);
+  } catch (error) {
+    throw explainCut(error);
+  }
+}
+
+function taking(statuses: readonly number[]): Taken {
+  return Object.fromEntries(statuses.map((status) => [status, true]));
+}
+
+function parsed(body: Buffer): unknown {
+  try {
+    return JSON.parse(body.toString());
+  } catch {
+    return body;
+  }
+}
+
 function explain(error: unknown, request: DockerRequest, deadline: AbortSignal): unknown {
   if (request.signal.aborted) return request.signal.reason;
   if (deadline.aborted) {
@@ -164,8 +198,7 @@ function explain(error: unknown, request: DockerRequest, deadline: AbortSignal):
     );
   }
   if (!(error instanceof Error)) return error;
-  const status = 'statusCode' in error ? Number(error.statusCode) : undefined;
-  if (status !== undefined) return new DockerError(status, messageIn(error));
+  if ('statusCode' in error) return new DockerError(Number(error.statusCode), refusalIn(error));
   const untrusted = explainTls(error);
   if (untrusted !== undefined) return untrusted;
   const code = 'code' in error ? String(error.code) : '';
@@ -177,8 +210,13 @@ function explain(error: unknown, request: DockerRequest, deadline: AbortSignal):
   });
 }
 
-function messageIn(error: Error): string {
-  const json = 'json' in error ? error.json : undefined;
-  if (typeof json === 'object' && json !== null && 'message' in json) return String(json.message);
-  return error.message.replace(/^\(HTTP code \d+\) [^-]* - /, '').trim();
+function messageIn(content: unknown): string {
+  if (typeof content === 'object' && content !== null && 'message' in content)
+    return String(content.message);
+  return String(content).trim();
+}
+
+/** Of docker-modem's error for a stream that was refused. */
+function refusalIn({ message }: Error): string {
+  return message.replace(/^\(HTTP code \d+\) [^-]* - /, '').trim();
 }
