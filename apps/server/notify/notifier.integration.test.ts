@@ -45,8 +45,10 @@ async function startReceiver(): Promise<Receiver> {
     void (async () => {
       const body = await text(request);
       asked += 1;
-      if (status === AWAY) request.socket.destroy();
-      if (status === SILENT || status === AWAY) return;
+      // Whoever sees what was taken may have it answer otherwise at once.
+      const [answer, waitMs] = [status, pauseMs];
+      if (answer === AWAY) request.socket.destroy();
+      if (answer === SILENT || answer === AWAY) return;
       const {
         'webhook-id': id,
         'webhook-timestamp': at,
@@ -55,14 +57,14 @@ async function startReceiver(): Promise<Receiver> {
       const digest = createHmac('sha256', KEY)
         .update(`${String(id)}.${String(at)}.${body}`)
         .digest('base64');
-      if (status < 300)
+      if (answer < 300)
         taken.push({
           path: request.url ?? '',
           body: JSON.parse(body),
           signed: said === `v1,${digest}`,
         });
-      await sleep(pauseMs);
-      response.writeHead(status).end();
+      await sleep(waitMs);
+      response.writeHead(answer).end();
     })();
   });
   await once(server.listen(0, '127.0.0.1'), 'listening');
