@@ -68,13 +68,15 @@ export async function readFile(
   signal: AbortSignal,
 ): Promise<string | undefined> {
   try {
-    const stream = await openStream(docker, {
+    // As a whole: what is read no further than the file's end keeps its connection for ever.
+    const archive = await callDocker<Buffer>(docker, {
       method: 'GET',
       path: `/containers/${container}/archive`,
       query: { path },
       signal,
     });
-    const files = stream.pipe(extract());
+    const files = extract();
+    files.end(archive);
     for await (const file of files) return (await buffer(file)).toString();
     return undefined;
   } catch (error) {
