@@ -39,7 +39,8 @@ export default defineConfig({
           testTimeout: 120_000,
           // Images are made in hooks: `test/tools/dockerd.ts` waits for them for up to four minutes.
           hookTimeout: 300_000,
-          fileParallelism: false,
+          // Each waits for most of its time, and has names, ports and folders of its own.
+          maxWorkers: 2,
         },
       },
       {
