@@ -47,7 +47,8 @@ function keepsTags(resource: Resource): boolean {
   return resource.metadata.annotations?.[KEEP_TAGS_ANNOTATION] === 'true';
 }
 
-function imagesIn(resource: Resource): string[] {
+/** The images of its pods, one for each container. */
+export function imagesIn(resource: Resource): string[] {
   return POD_PATHS.flatMap((path) => {
     const pod = path.reduce<unknown>((value, key) => fieldsOf(value)?.[key], resource);
     return CONTAINER_LISTS.flatMap((list) => containersIn(fieldsOf(pod)?.[list]));

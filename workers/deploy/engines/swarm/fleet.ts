@@ -3,6 +3,7 @@ import { DockerError, isPassing } from '#adapters/docker/call.ts';
 import type { Engine, Reconciliation } from '#core/engine.ts';
 import type { Server } from '#core/declarations/cluster-server.ts';
 import { messageOf, UserError } from '#core/errors.ts';
+import { imagesIn } from '#core/render.ts';
 import { declaredServers } from '#core/swarm/servers/declared-servers.ts';
 import { failingAfter, leavingAfter } from '#core/swarm/servers/leaving-after.ts';
 import type { Failing, PassFailure } from '#core/swarm/servers/leaving-after.ts';
@@ -99,7 +100,10 @@ export function createFleetEngine({ retired, connect, ...options }: FleetEngineO
   async function reconcile(
     ...[desired, signal]: Parameters<Engine['reconcile']>
   ): Promise<Reconciliation> {
-    const pass = retired ? await keeper.look(signal) : await keeper.keep(onServers, signal);
+    const images = desired.flatMap(({ resources }) => resources.flatMap(imagesIn));
+    const pass = retired
+      ? await keeper.look(signal)
+      : await keeper.keep({ ...onServers, images }, signal);
     const { status, done, manager, wakeAfterMs } = pass;
     const fleet = { status, done };
     const engine = await turnTo(manager);

@@ -29,6 +29,11 @@ interface SwarmAnswer {
   Spec: { Labels?: Record<string, string> | null };
 }
 
+/** What is to run, be it as yet nowhere. */
+export interface WantedImages {
+  images?: readonly string[];
+}
+
 interface Work {
   /** Of the step's server. */
   server: Docker;
@@ -40,6 +45,7 @@ interface Work {
   now: number;
   probes: Omit<ProbesContext, 'docker'>;
   readCredentials: ReadCredentials;
+  wanted: readonly string[];
   signal: AbortSignal;
 }
 
@@ -51,8 +57,8 @@ const EXECUTORS: Executors = {
       body: { ...addresses(declared), Spec: marked(mark, FIRST_GENERATION) },
       timeoutMs: JOIN_MS,
     }),
-  join: async ({ declared }, { server, manager, probes, readCredentials, signal }) => {
-    await checkPulls(server, manager, readCredentials, signal);
+  join: async ({ declared }, { server, manager, probes, readCredentials, wanted, signal }) => {
+    await checkPulls({ server, manager, wanted }, readCredentials, signal);
     await prepareProbes(manager, { docker: server, ...probes }, readCredentials, signal);
     const [{ JoinTokens }, nodes] = await Promise.all([
       get<{ JoinTokens: { Worker: string } }>(manager, '/swarm', signal),
@@ -112,7 +118,7 @@ const AT_SERVER: ReadonlySet<StepKind> = new Set(['init', 'join', 'leave', 'clea
 /** Carries one step out. What it did is seen by looking again. */
 export async function carryOutStep(
   step: ServerStep,
-  seen: Seen,
+  seen: Seen & WantedImages,
   { declared, client, mark, ours, place, images, readCredentials }: ServersContext,
   reachOfServer: string | undefined,
   signal: AbortSignal,
@@ -123,9 +129,19 @@ export async function carryOutStep(
   const server = client(reach);
   const manager = teller === undefined ? server : client(teller.reach);
   const execute = EXECUTORS[step.kind] as (step: ServerStep, work: Work) => Promise<void>;
-  const { now } = seen;
+  const { now, images: wanted = [] } = seen;
   const probes = { ...place, images };
-  await execute(step, { server, manager, mark, ours, now, probes, readCredentials, signal });
+  await execute(step, {
+    server,
+    manager,
+    mark,
+    ours,
+    now,
+    probes,
+    readCredentials,
+    wanted,
+    signal,
+  });
 }
 
 /** The proxy and the name server: they are on the network of a swarm that the server is in no longer. */

@@ -29,7 +29,7 @@ beforeAll(async () => {
 afterAll(() => harness.stop());
 
 it(
-  'no server joins that does not reach the registry of what runs, unless that is away for all',
+  'no server joins that does not reach the registry of what runs or is to run, unless that is away for all',
   { timeout: TEST_MS },
   async () => {
     const [s1, s2] = harness.servers;
@@ -37,18 +37,22 @@ it(
     const alone = keeperOf([s1]);
     await alone.keep({}, SIGNAL);
     alone.close();
+    const registry = await answerOn(s1);
+    const refused = `it could pull nothing: the registry of ${IMAGE} cannot be reached: `;
+    // Nothing runs as yet.
+    const first = keeperOf([s1, s2]);
+    const { status: before } = await first.keep({ images: [IMAGE] }, SIGNAL);
+    expect(JSON.stringify(before)).toContain(refused);
+    first.close();
     await post(s1, '/services/create', {
       Name: 'web',
       Labels: { 'windlass.dev/resource': 'Deployment/default/web' },
       TaskTemplate: { ContainerSpec: { Image: IMAGE } },
       Mode: { Replicated: { Replicas: 0 } },
     });
-    const registry = await answerOn(s1);
     const keeper = keeperOf([s1, s2]);
     const { status } = await keeper.keep({}, SIGNAL);
-    expect(JSON.stringify(status)).toContain(
-      `it could pull nothing: the registry of ${IMAGE} cannot be reached: `,
-    );
+    expect(JSON.stringify(status)).toContain(refused);
     expect(await nodesOf(s1)).toHaveLength(1);
     const path = `/containers/${registry}`;
     await callDocker(s1.client, {

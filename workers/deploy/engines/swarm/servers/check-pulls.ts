@@ -14,15 +14,14 @@ interface ServiceAnswer {
 const HUB = 'docker.io';
 
 /**
- * Whether Docker on a server that is to join reaches the registries of what the swarm runs. A login that is refused is no
- * hindrance: that of the pods is not known here. Nor is a registry that the manager does not reach either: it is away, be
- * it on the servers that this one is to stand in for.
+ * Whether Docker on a server that is to join reaches the registries of what the swarm runs, and of what it is to run. A
+ * login that is refused is no hindrance: that of the pods is not known here. Nor is a registry that the manager does not
+ * reach either: it is away, be it on the servers that this one is to stand in for.
  *
  * @throws UserError `unavailable`, where it does not
  */
 export async function checkPulls(
-  server: Docker,
-  manager: Docker,
+  { server, manager, wanted }: { server: Docker; manager: Docker; wanted: readonly string[] },
   readCredentials: ReadCredentials,
   signal: AbortSignal,
 ): Promise<void> {
@@ -33,10 +32,10 @@ export async function checkPulls(
     query: { filters },
     signal,
   });
-  const images = (services ?? []).flatMap(
+  const running = (services ?? []).flatMap(
     ({ Spec }) => Spec.TaskTemplate.ContainerSpec?.Image ?? [],
   );
-  const registries = new Map(images.map((image) => [registryOf(image), image]));
+  const registries = new Map([...running, ...wanted].map((image) => [registryOf(image), image]));
   registries.delete(HUB);
   await Promise.all(
     [...registries].map(async ([registry, image]) => {

@@ -16,6 +16,7 @@ import type { PendingStep } from '#core/swarm/servers/step.ts';
 import { filterOurs } from '../../docker/marks.ts';
 import { createAsker } from './ask-servers.ts';
 import { carryOutStep, forceNewCluster } from './carry-out-step.ts';
+import type { WantedImages } from './carry-out-step.ts';
 import type { ServersContext } from './context.ts';
 import type { Kernels } from './kernels.ts';
 import { observeServers } from './observe-servers.ts';
@@ -64,7 +65,7 @@ export interface ServerKeeper {
    * Does what can be done now, each step by what is seen after the one before; waits for nothing. Where it is told what
    * leaves servers, those are not drained before that serves elsewhere, and none leaves that something is bound to.
    */
-  keep(onServers: OnServers, signal: AbortSignal): Promise<ServersPass>;
+  keep(onServers: OnServers & WantedImages, signal: AbortSignal): Promise<ServersPass>;
   /** @throws UserError where there is nothing to recover, or not from there. `do` carries it out. */
   recover(from: string, how: 'plan' | 'do', signal: AbortSignal): Promise<Recovery>;
   /** The client of a server by its name; absent where its Docker did not answer when it was last asked. */
@@ -137,7 +138,10 @@ export function createServerKeeper(options: KeepServersOptions): ServerKeeper {
     await kernels.look(servers, signal);
   }
 
-  async function keep(onServers: OnServers, signal: AbortSignal): Promise<ServersPass> {
+  async function keep(
+    { images: wanted = [], ...onServers }: OnServers & WantedImages,
+    signal: AbortSignal,
+  ): Promise<ServersPass> {
     const done: ServersPass['done'] = [];
     for (let round = 0; ; round += 1) {
       const found = await observe(signal);
@@ -147,7 +151,7 @@ export function createServerKeeper(options: KeepServersOptions): ServerKeeper {
       const step = nextStep(decision, resting(decision, Date.now()));
       if (step !== undefined && round < MOST_STEPS) {
         const { kind, server, reason } = step;
-        const failure = await attempt(step, seen, signal);
+        const failure = await attempt(step, { ...seen, images: wanted }, signal);
         if (failure !== undefined) noteFailure(step, `${kind}: ${failure}`, Date.now());
         else {
           failures.delete(keyOf(step));
@@ -195,7 +199,7 @@ export function createServerKeeper(options: KeepServersOptions): ServerKeeper {
   /** Answers why it could not be done. */
   async function attempt(
     step: PendingStep,
-    seen: Seen,
+    seen: Seen & WantedImages,
     signal: AbortSignal,
   ): Promise<string | undefined> {
     try {
