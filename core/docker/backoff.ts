@@ -7,7 +7,8 @@ export interface Backoff {
 }
 
 const FIRST_DELAY_MS = 10_000;
-const LONGEST_DELAY_MS = 300_000;
+/** Nothing here waits longer. */
+export const LONGEST_DELAY_MS = 300_000;
 /** After so long the past is forgiven. */
 const FORGIVEN_MS = 600_000;
 

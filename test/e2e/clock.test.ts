@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { RunList, RunView } from '#core/api/run.ts';
 import { createApp, manifests, pipelineOf } from '../support/app.ts';
@@ -14,6 +15,8 @@ import { freeNodePort } from '../tools/process.ts';
 
 const PORT = await freeNodePort();
 const HOUR = 3_600;
+/** By then a pod that answers is ready. */
+const PROBED_MS = 3_000;
 const CONFIG = `
 apiVersion: windlass.dev/v1
 kind: Cluster
@@ -97,4 +100,16 @@ it('a clock that is right again changes nothing that serves', async () => {
   );
   const after = await containersOf(windlass.installation, 'clock');
   expect(before.map(({ Id }) => Id)).toContain(after[0]?.Id);
+});
+
+it('a pod that is to be ready for a while is so, whatever the clock says meanwhile', async () => {
+  const patient = manifests('clock', PORT).replace('spec:', 'spec:\n  minReadySeconds: 10');
+  const run = await app.pushAway('four', { 'deploy/web.yaml': patient });
+  await waitUntil(
+    async () => (await containersOf(windlass.installation, 'clock')).length === 2,
+    'the pod of the new release',
+  );
+  await sleep(PROBED_MS);
+  await setBack(HOUR);
+  await expectServes(run, 'four');
 });

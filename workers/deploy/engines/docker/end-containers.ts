@@ -39,7 +39,7 @@ export async function endContainers(
   signal: AbortSignal,
 ): Promise<void> {
   const { graceSeconds, keep = false } = ending;
-  const deadline = Date.now() + graceSeconds * 1_000;
+  const deadline = performance.now() + graceSeconds * 1_000;
   const sidecars = containers
     .flatMap(({ id, init }) =>
       init?.sidecar === true ? [{ id, order: init.order, asked: ask(id) }] : [],
@@ -56,7 +56,7 @@ export async function endContainers(
   );
   for (const { id, asked } of sidecars) {
     const { graceSeconds: own } = await asked;
-    const left = Math.max(LEAST_GRACE_SECONDS, Math.ceil((deadline - Date.now()) / 1_000));
+    const left = Math.max(LEAST_GRACE_SECONDS, Math.ceil((deadline - performance.now()) / 1_000));
     await end(id, Math.min(own, left));
   }
 

@@ -1,11 +1,12 @@
 import { hasImage, pullWithAny } from '#adapters/docker/pull.ts';
 import { registryOf } from '#adapters/docker/credentials.ts';
 import type { ReadCredentials } from '#adapters/docker/credentials.ts';
-import { pullTime } from '#core/docker/backoff.ts';
+import { LONGEST_DELAY_MS, pullTime } from '#core/docker/backoff.ts';
 import type { ContainerSpec, PodProblem } from '#core/docker/world.ts';
 import { messageOf, UserError } from '#core/errors.ts';
 import { contentHash } from '#core/hash.ts';
 import type { DockerContext } from './context.ts';
+import { dueAt } from './noted-times.ts';
 import { loopbackHint } from './loopback-registry.ts';
 import { StepWaits } from './step-waits.ts';
 import { lackOf } from './system-containers.ts';
@@ -113,7 +114,8 @@ export function createImages(
     }
     if (pullPolicy === 'Never') return neverPull(container);
     const isUnderWay = pull?.state === 'running';
-    const isTooEarly = pull?.state === 'failed' && pull.retryAt > Date.now();
+    const now = Date.now();
+    const isTooEarly = pull?.state === 'failed' && dueAt(pull.retryAt, LONGEST_DELAY_MS, now) > now;
     if (!isUnderWay && !isTooEarly) begin(container);
     return problemOf(container);
   }

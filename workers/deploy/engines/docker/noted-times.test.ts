@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { createNotedTimes } from './noted-times.ts';
+import { createNotedTimes, dueAt } from './noted-times.ts';
 
 it('leaves what has been alone', () => {
   const times = createNotedTimes(() => 1_000);
@@ -25,4 +25,13 @@ it('remembers no more than there can be', () => {
   now = 10;
   expect(times.of(1_000_001)).toBe(10);
   expect(times.of(1_006_000)).toBe(0);
+});
+
+it.each([
+  ['has been', 900, 900],
+  ['is near', 1_500, 1_500],
+  ['lies as far ahead as it may', 2_000, 2_000],
+  ['lies further ahead, of a clock that was set back', 3_600_000, 1_000],
+])('does again what is due at a time that %s', (_what, at, due) => {
+  expect(dueAt(at, 1_000, 1_000)).toBe(due);
 });

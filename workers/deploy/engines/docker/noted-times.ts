@@ -24,3 +24,11 @@ export function createNotedTimes(now: () => number): NotedTimes {
     },
   };
 }
+
+/**
+ * When (ms since the epoch) to do again what waits for `longestMs` at most: at once where it lies further ahead than that,
+ * since the clock was set back after it was noted.
+ */
+export function dueAt(at: number, longestMs: number, now: number): number {
+  return at > now + longestMs ? now : at;
+}

@@ -4,7 +4,7 @@ import { autoscalersIn, targetOf } from '#core/docker/keep-autoscalers.ts';
 import { ingressesIn } from '#core/docker/ingress-routes.ts';
 import type { HostPort } from '#core/docker/host-ports.ts';
 import { hasBegun } from '#core/docker/post-start.ts';
-import type { LiveContainer, LivePod, World } from '#core/docker/world.ts';
+import type { LiveContainer, LivePod, ProbeState, World } from '#core/docker/world.ts';
 import { readClaims } from './claims.ts';
 import { labelsOf } from './containers.ts';
 import { findDrift, parseMade } from './drift.ts';
@@ -18,6 +18,7 @@ import { filterOurs, LABEL } from './marks.ts';
 import { parseDeletingName, podKey } from './names.ts';
 import type { NetworkLayout } from './subnets.ts';
 import type { ClusterNetwork } from './network.ts';
+import type { NotedTimes } from './noted-times.ts';
 import { onHost, podAddress } from './pod-address.ts';
 import { RESTART_FAILED, RESTART_NEVER } from './pod-config.ts';
 import { probeKey, probesOf, probeTarget } from './probe-target.ts';
@@ -266,7 +267,9 @@ async function readContainer(
       isSandbox ||
       (container.HostConfig.NetworkMode === `container:${sandbox.Id}` &&
         isStartedSince(container, sandbox)),
-    ...(postStart === undefined ? {} : { postStart }),
+    ...(postStart === undefined
+      ? {}
+      : { postStart: { ...postStart, at: state.times.of(postStart.at) } }),
     ...(ending === undefined ? {} : { lastLog: ending.lastLog }),
     ...(ending?.lastWords === undefined ? {} : { lastWords: ending.lastWords }),
     ...(init === undefined ? {} : { init }),
@@ -307,8 +310,22 @@ function withProbes(
     const probes = probesOf(container);
     if (Object.keys(probes).length === 0) return [];
     const startedAt = times.of(timeOf(container.State.StartedAt));
-    const state = prober.stateOf(probeKey(container), probes, startedAt);
+    const { startup, readiness, ...failed } = prober.stateOf(
+      probeKey(container),
+      probes,
+      startedAt,
+    );
+    const state = {
+      ...failed,
+      ...(startup === undefined ? {} : { startup: inTime(startup, times) }),
+      ...(readiness === undefined ? {} : { readiness: inTime(readiness, times) }),
+    };
     return [[labelsOf(container)[LABEL.container] ?? '', state] as const];
   });
   return { ...pod, probes: Object.fromEntries(probed) };
+}
+
+/** It may have been probed before the clock was set back. */
+function inTime(state: ProbeState, times: NotedTimes): ProbeState {
+  return { ...state, since: times.of(state.since) };
 }

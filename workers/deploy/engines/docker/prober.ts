@@ -99,8 +99,10 @@ export function createProber(
   }
 
   function begin(entry: Watched, kind: Kind, probe: Probe): void {
-    const firstAt = entry.target.startedAt + probe.initialDelaySeconds * 1_000;
-    schedule(entry, kind, probe, Math.max(0, firstAt - Date.now()));
+    const delayMs = probe.initialDelaySeconds * 1_000;
+    const left = entry.target.startedAt + delayMs - Date.now();
+    // The clock may have been set back since it started.
+    schedule(entry, kind, probe, Math.max(0, Math.min(delayMs, left)));
   }
 
   function watch(target: Probed): Watched {

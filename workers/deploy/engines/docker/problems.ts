@@ -1,5 +1,6 @@
 import type { ContainerSpec, PodProblem } from '#core/docker/world.ts';
 import type { Images } from './images.ts';
+import { dueAt } from './noted-times.ts';
 
 const FIRST_RETRY_MS = 5_000;
 const LONGEST_RETRY_MS = 300_000;
@@ -27,11 +28,16 @@ interface Failure {
 export function createProblems(images: Images): Problems {
   const byPod = new Map<string, Failure>();
 
-  function of(pod: string): PodProblem | undefined {
-    const failure = byPod.get(pod);
+  function found(failure: Failure | undefined): PodProblem | undefined {
     if (failure?.waits === undefined) return failure?.problem;
     if (failure.problem.reason === 'ErrImageNeverPull') return failure.problem;
     return images.problemOf(failure.waits);
+  }
+
+  function of(pod: string): PodProblem | undefined {
+    const problem = found(byPod.get(pod));
+    if (problem === undefined) return undefined;
+    return { ...problem, retryAt: dueAt(problem.retryAt, LONGEST_RETRY_MS, Date.now()) };
   }
 
   function keep(pod: string, failure: Failure): void {

@@ -19,7 +19,9 @@ export function createReadiness(): Readiness {
       return pod;
     }
     if (before === undefined || before.sandbox !== pod.sandbox.id) return pod;
-    if (before.since === 0) before.since = Date.now();
+    const now = Date.now();
+    // The clock may have been set back since.
+    if (before.since === 0 || before.since > now) before.since = now;
     return { ...pod, unreadySince: before.since };
   }
 

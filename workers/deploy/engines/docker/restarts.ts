@@ -1,6 +1,6 @@
 import { putFiles, readFile } from '#adapters/docker/archive.ts';
 import type { DockerEvent } from '#adapters/docker/events.ts';
-import { restartTime } from '#core/docker/backoff.ts';
+import { LONGEST_DELAY_MS, restartTime } from '#core/docker/backoff.ts';
 import { messageOf, UserError } from '#core/errors.ts';
 import { beginLife, continueLife, isStartedAgain } from './container-life.ts';
 import type { ContainerLife } from './container-life.ts';
@@ -12,6 +12,7 @@ import { timeOf } from './inspected.ts';
 import type { InspectedContainer } from './inspected.ts';
 import { inspectContainer } from './inspections.ts';
 import { LABEL } from './marks.ts';
+import { dueAt } from './noted-times.ts';
 import type { NotedTimes } from './noted-times.ts';
 
 const FOLDER = 'windlass/restarts';
@@ -126,7 +127,7 @@ export function createRestarts(
       const isHeld = restartAt !== undefined && container.State.Status === 'exited';
       return {
         restarts,
-        ...(isHeld ? { restartAt } : {}),
+        ...(isHeld ? { restartAt: dueAt(restartAt, LONGEST_DELAY_MS, Date.now()) } : {}),
         ...(cause === undefined ? {} : { cause }),
       };
     },

@@ -19,6 +19,7 @@ import { inspectContainer } from './inspections.ts';
 import type { InternalCa } from './internal-ca.ts';
 import { LABEL } from './marks.ts';
 import type { ClusterNetwork } from './network.ts';
+import { dueAt } from './noted-times.ts';
 import { PortTaken } from './port-taken.ts';
 import type { SandboxShell } from './sandbox-shell.ts';
 import {
@@ -92,6 +93,10 @@ interface Withheld {
   hash: string;
   ports: readonly HostPort[];
   retryAt: number;
+}
+
+function retryTime({ retryAt }: Withheld): number {
+  return dueAt(retryAt, PORT_RETRY_MS, Date.now());
 }
 
 /** Answers whether something accepts connections there; absent where that cannot be found out. */
@@ -175,7 +180,7 @@ export function createSystemPod(
     const hash = await content.hashOf(container, role, signal);
     const lacks = withheld.get(role === 'udp-edge' ? 'udp-edge' : 'edge');
     const isLacking = lacks !== undefined && hash.startsWith(`${lacks.hash} `);
-    return isLacking && lacks.retryAt > Date.now() ? lacks.hash : hash;
+    return isLacking && retryTime(lacks) > Date.now() ? lacks.hash : hash;
   }
 
   function withhold(
@@ -332,7 +337,7 @@ export function createSystemPod(
       if (lacking.length > 0)
         state.taken = {
           ports: lacking.flatMap(({ ports }) => ports),
-          retryAt: Math.min(...lacking.map(({ retryAt }) => retryAt)),
+          retryAt: Math.min(...lacking.map(retryTime)),
         };
       const sandbox = byRole.get('proxy-sandbox');
       // There, but not as it should be.

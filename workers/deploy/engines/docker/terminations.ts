@@ -46,7 +46,9 @@ export function createTerminations(
   async function run(pod: Pod, graceSeconds: number, since: number): Promise<void> {
     const { signal } = closing;
     try {
-      await sleep(Math.max(0, since + DRAIN_MS - Date.now()), undefined, { signal });
+      // The clock may have been set back since.
+      const left = Math.min(DRAIN_MS, since + DRAIN_MS - Date.now());
+      await sleep(Math.max(0, left), undefined, { signal });
       await removePod(context, parts, pod, { graceSeconds, reason: String(since) }, signal);
       marked.delete(podKey(pod));
     } catch (error) {
