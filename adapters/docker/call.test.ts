@@ -27,6 +27,9 @@ describe('an answer', () => {
     '/null': 'null\n',
     '/text': 'OK',
     '/nothing': '',
+    '/a%20b%E2%82%AC': '"encoded"',
+    '/other': '{"error": "not allowed here"}',
+    '/unusual': '{"code": 7}',
   };
   /** Breaks off in the middle of each answer under /broken, of whatever status is asked for. */
   const server = createServer((request, response) => {
@@ -78,6 +81,7 @@ describe('an answer', () => {
     ['null', null],
     ['text', Buffer.from('OK')],
     ['nothing', Buffer.from('')],
+    ['a b€', 'encoded'],
   ])('of %s is read', async (path, expected) => {
     expect(await callDocker(docker, { method: 'GET', path: `/${path}`, signal })).toEqual(expected);
   });
@@ -86,6 +90,16 @@ describe('an answer', () => {
     expect(await text(await openStream(docker, { method: 'GET', path: '/json', signal }))).toBe(
       '{"Id": "1"}',
     );
+  });
+
+  it.each([
+    ['other', 'not allowed here'],
+    ['unusual', '{"code":7}'],
+    ['text', 'OK'],
+    ['nothing', ''],
+  ])('of a refusal that is not of Docker is told too: %s', async (path, message) => {
+    const request = { method: 'GET', path: `/${path}/403`, signal } as const;
+    await expect(callDocker(docker, request)).rejects.toEqual(new DockerError(403, message));
   });
 
   it('of a refusal is told in the words of Docker', async () => {

@@ -24,7 +24,7 @@ const CUT = new Set([...BROKEN, 'ERR_STREAM_PREMATURE_CLOSE']);
 
 export interface DockerRequest {
   method: 'GET' | 'POST' | 'PUT' | 'DELETE' | 'HEAD';
-  /** Without the query; parts that come from outside are encoded by the caller. */
+  /** Without the query. Parts that may have a `?` or `#` are encoded by the caller. */
   path: string;
   query?: Record<string, string | number | boolean>;
   body?: unknown;
@@ -145,7 +145,7 @@ function destroyOnAbort(stream: Readable, signal: AbortSignal): void {
 
 function dialOptions(request: DockerRequest): Omit<Dial, 'abortSignal'> {
   return {
-    path: `${request.path}?`,
+    path: `${sendable(request.path)}?`,
     method: request.method,
     statusCodes: OK,
     options: { _query: request.query ?? {}, _body: request.body ?? {} },
@@ -154,6 +154,11 @@ function dialOptions(request: DockerRequest): Omit<Dial, 'abortSignal'> {
     ...(request.auth === undefined ? {} : { authconfig: request.auth }),
     ...(request.registries === undefined ? {} : { registryconfig: request.registries }),
   };
+}
+
+/** Docker says itself what is wrong with a name that has a blank, say, where no request could be made of it. */
+function sendable(path: string): string {
+  return path.replaceAll(/[^!-~]/gu, (character) => encodeURIComponent(character.toWellFormed()));
 }
 
 function dial<T>(docker: Docker, options: Dial): Promise<T> {
@@ -211,9 +216,11 @@ function explain(error: unknown, request: DockerRequest, deadline: AbortSignal):
 }
 
 function messageIn(content: unknown): string {
-  if (typeof content === 'object' && content !== null && 'message' in content)
-    return String(content.message);
-  return String(content).trim();
+  if (Buffer.isBuffer(content)) return content.toString().trim();
+  if (typeof content !== 'object' || content === null) return String(content);
+  if ('message' in content) return String(content.message);
+  // What stands before Docker says it otherwise.
+  return 'error' in content ? String(content.error) : JSON.stringify(content);
 }
 
 /** Of docker-modem's error for a stream that was refused. */

@@ -15,6 +15,8 @@ const SIGNAL = new AbortController().signal;
 /** On each server something else; Docker takes it without TLS. */
 const OWN = '127.0.0.1:5000';
 const IMAGE = `${OWN}/team/web:1`;
+/** What only its own pods are to suffer from. */
+const MISNAMED = '127.0.0.1:5001/team/a b:1';
 const { sandbox } = SYSTEM_IMAGES;
 const JOINS_MS = 150_000;
 const TEST_MS = 300_000;
@@ -64,7 +66,7 @@ it(
     const end = Date.now() + JOINS_MS;
     while ((await nodesOf(s1)).length < 2 && Date.now() < end) {
       await sleep(1_000);
-      await keeper.keep({}, SIGNAL);
+      await keeper.keep({ images: [MISNAMED] }, SIGNAL);
     }
     expect(await nodesOf(s1)).toHaveLength(2);
     keeper.close();
