@@ -64,3 +64,10 @@ it('goes on at once where what a server waits for has come', () => {
   expect(aside.isLeft('s1')).toBe(false);
   expect(aside.stepsLeft('s1')).toEqual([]);
 });
+
+it('tries again at once where the clock was set back meanwhile', () => {
+  const aside = createAside();
+  aside.leave(edge('s1'), ALL, NOW);
+  aside.expire(NOW - 3_600_000);
+  expect(aside.isLeft('s1')).toBe(false);
+});

@@ -1,3 +1,5 @@
+import { dueAt } from '../docker/noted-times.ts';
+
 const FIRST_MS = 1_000;
 const LONGEST_MS = 30_000;
 
@@ -57,7 +59,8 @@ export function createAside(): Aside {
       for (const [key, trouble] of left) if (trouble.node === node) left.delete(key);
     },
     expire(now) {
-      for (const [key, { until }] of left) if (until <= now) left.delete(key);
+      for (const [key, { until }] of left)
+        if (dueAt(until, LONGEST_MS, now) <= now) left.delete(key);
     },
     isLeft: (node) => left.has(keyOf(node)),
     stepsLeft: (node) =>

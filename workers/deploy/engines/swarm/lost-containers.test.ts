@@ -24,6 +24,18 @@ describe('containers of tasks that Swarm has forgotten', () => {
     }
   });
 
+  it('are due half a minute after the clock was set back', () => {
+    const lost = createLostContainers();
+    for (const [at, ids] of [
+      [3_600 * SECOND, undefined],
+      [0, undefined],
+      [30 * SECOND, ['one']],
+    ] as const) {
+      lost.found('a', [container('one', 't1')]);
+      expect(lost.due(new Set(), at).get('a')).toEqual(ids);
+    }
+  });
+
   it('are none that run, that Swarm knows, or that are no tasks', () => {
     const lost = createLostContainers();
     for (const at of [0, 60 * SECOND]) {

@@ -38,7 +38,8 @@ export function createLostContainers(): LostContainers {
       for (const [server, atRest] of looked) {
         const before = lostSince.get(server);
         const lost = atRest.filter(({ Labels }) => !known.has(Labels[TASK_LABEL] ?? ''));
-        const since = new Map(lost.map(({ Id }) => [Id, before?.get(Id) ?? now]));
+        // The clock may have been set back since.
+        const since = new Map(lost.map(({ Id }) => [Id, Math.min(before?.get(Id) ?? now, now)]));
         lostSince.set(server, since);
         const ids = [...since].flatMap(([id, at]) => (now - at >= LOST_AFTER_MS ? [id] : []));
         if (ids.length > 0) due.set(server, ids);

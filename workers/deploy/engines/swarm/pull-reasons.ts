@@ -24,7 +24,7 @@ interface Asked {
   pull: Pull;
   attempts: number;
   isUnderWay: boolean;
-  /** Milliseconds since the epoch. */
+  /** Milliseconds, by a clock that nobody sets. */
   retryAt: number;
   reason?: string;
 }
@@ -51,7 +51,7 @@ export function createPullReasons(
     }
     state.attempts += 1;
     state.isUnderWay = false;
-    state.retryAt = pullTime(state.attempts, Date.now());
+    state.retryAt = pullTime(state.attempts, performance.now());
     const isHeard = asked.get(template) === state && !closing.signal.aborted;
     if (isHeard && state.reason !== before) onChange(`registry of ${image}`);
   }
@@ -74,7 +74,7 @@ export function createPullReasons(
       const state = asked.get(template) ?? { pull, attempts: 0, isUnderWay: false, retryAt: 0 };
       asked.set(template, state);
       const { reason } = state;
-      if (!state.isUnderWay && state.retryAt <= Date.now()) {
+      if (!state.isUnderWay && state.retryAt <= performance.now()) {
         state.isUnderWay = true;
         void ask(template, state);
       }

@@ -376,8 +376,8 @@ export function createServerProxies(
       } catch (error) {
         if (!OFF_NETWORK.test(messageOf(error))) throw error;
         await asLongAsThere(step.node, signal, (until) => server.system.removeAll(until));
-        const now = Date.now();
-        const isInVain = now - (madeAnew.get(step.node) ?? 0) < MADE_ANEW_MS;
+        const now = performance.now();
+        const isInVain = now - (madeAnew.get(step.node) ?? -Infinity) < MADE_ANEW_MS;
         madeAnew.set(step.node, now);
         cleared.add(step.node);
         context.log.warn(

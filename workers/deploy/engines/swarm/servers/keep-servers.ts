@@ -53,7 +53,7 @@ interface Failure {
   server: string;
   message: string;
   delayMs: number;
-  /** Milliseconds since the epoch. */
+  /** Milliseconds, by a clock that nobody sets. */
   retryAt: number;
 }
 
@@ -148,11 +148,11 @@ export function createServerKeeper(options: KeepServersOptions): ServerKeeper {
       if (round === 0) await lookAtKernels(found, signal);
       const seen = { ...withKernels(found), ...onServers };
       const decision = decideServers(declared, seen);
-      const step = nextStep(decision, resting(decision, Date.now()));
+      const step = nextStep(decision, resting(decision, performance.now()));
       if (step !== undefined && round < MOST_STEPS) {
         const { kind, server, reason } = step;
         const failure = await attempt(step, { ...seen, images: wanted }, signal);
-        if (failure !== undefined) noteFailure(step, `${kind}: ${failure}`, Date.now());
+        if (failure !== undefined) noteFailure(step, `${kind}: ${failure}`, performance.now());
         else {
           failures.delete(keyOf(step));
           done.push({ server, step: kind, reason });

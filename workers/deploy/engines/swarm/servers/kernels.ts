@@ -27,7 +27,7 @@ esac
 
 interface Known {
   lacksEsp: boolean;
-  /** Of one that could not be looked at; milliseconds since the epoch. */
+  /** Of one that could not be looked at; milliseconds by a clock that nobody sets. */
   retryAt?: number;
 }
 
@@ -57,14 +57,14 @@ export function createKernels(
       signal.throwIfAborted();
       const reason = messageOf(error);
       log.info({ cluster: place.cluster, reason }, 'a kernel could not be looked at');
-      return { lacksEsp: false, retryAt: Date.now() + RETRY_MS };
+      return { lacksEsp: false, retryAt: performance.now() + RETRY_MS };
     }
   }
 
   return {
     lacksEsp: (reach) => known.get(reach)?.lacksEsp === true,
     async look(servers, signal) {
-      const now = Date.now();
+      const now = performance.now();
       const due = servers.filter(({ reach }) => {
         const { retryAt = Infinity } = known.get(reach) ?? { retryAt: 0 };
         return retryAt <= now;
